@@ -1,0 +1,33 @@
+"""One validated model of all options, with meaning and unit; the default YAML and the JSON schema."""
+
+from .data import Catalog, Preprocess, Psf, Sersic
+from .inference import Optimize, Prior, Priors, Sample
+from .loading import default_yaml, dump_config, json_schema, load_config, make_config
+from .model import Config
+from .products import Postprocess, Simulate, Workflow
+from .scene import Bounds, Patches
+from .sky import Background, Detect
+
+__all__ = [
+    "Background",
+    "Bounds",
+    "Catalog",
+    "Config",
+    "Detect",
+    "Optimize",
+    "Patches",
+    "Postprocess",
+    "Preprocess",
+    "Prior",
+    "Priors",
+    "Psf",
+    "Sample",
+    "Sersic",
+    "Simulate",
+    "Workflow",
+    "default_yaml",
+    "dump_config",
+    "json_schema",
+    "load_config",
+    "make_config",
+]

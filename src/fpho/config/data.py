@@ -1,0 +1,40 @@
+"""Inputs: images, PSFs, catalog, and how pixels become stores."""
+
+from typing import Literal
+
+from .base import Section, option
+
+
+class Catalog(Section):
+    path: str | None = option(None, "FITS/ECSV/CSV table of peaks; none with `detect: true`")
+    convention: Literal["documented", "internal"] | None = option(
+        None,
+        "meaning of columns `q` and `pa`: documented (b/a, rad east of north) or internal (sqrt(b/a), "
+        "rad north of east); needed for a catalog that has them and does not say",
+    )
+    flux_unit: Literal["nJy", "uJy", "mJy", "Jy", "AB"] = option("nJy", "unit of the flux columns")
+    detect: bool = option(False, "make the catalog from the images")
+    detect_nsigma: float = option(3.0, "threshold of that detection per pixel", "sigma", gt=0)
+
+
+class Psf(Section):
+    n_components: int | None = option(
+        None, "number of Gaussians; chosen by the data when absent", ge=1, le=20
+    )
+    max_components: int = option(8, "most Gaussians when chosen by the data", ge=1, le=20)
+    interpolation: Literal["nearest", "linear"] = option(
+        "nearest", "PSF of a source between detector positions"
+    )
+
+
+class Sersic(Section):
+    table: str = option("default", "`default`, or path of a Sersic table (HDF5)")
+
+
+class Preprocess(Section):
+    do_fluxcal: bool = option(True, "convert to nJy with the calibration in the header or the exposure table")
+    bitmask: int = option(-1, "bits of the mask that reject a pixel (-1: any)")
+    max_snr: float | None = option(None, "cap on the S/N per pixel, all images", gt=0)
+    noise_scale: float | Literal["measure"] = option(
+        1.0, "factor on all uncertainties, or `measure`: from the correlated noise of blank pixels"
+    )

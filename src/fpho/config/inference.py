@@ -1,0 +1,56 @@
+"""Priors, optimization and sampling."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Section, option
+
+On = Literal["mosaic", "exposure", "all"]
+
+
+class Prior(Section):
+    name: Literal["uniform", "loguniform", "normal", "lognormal", "beta", "student_t"] = option(
+        "uniform", "family, within the parameter's bounds"
+    )
+    loc: float | None = option(None, "centre (of the parameter, or of its log for lognormal)")
+    scale: float | None = option(None, "width (of the parameter, or of its log for lognormal)", gt=0)
+    a: float | None = option(None, "first shape parameter of beta; degrees of freedom of student_t", gt=0)
+    b: float | None = option(None, "second shape parameter of beta", gt=0)
+
+
+class Priors(Section):
+    flux: Prior = Field(default=Prior(name="uniform"), description="flux in each band (nJy)")
+    position: Prior = Field(default=Prior(name="normal"), description="offset from the initial position")
+    q: Prior = Field(default=Prior(name="uniform"), description="sqrt(b/a), isotropic in angle")
+    sersic: Prior = Field(default=Prior(name="lognormal"), description="Sersic index")
+    rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
+
+
+class Optimize(Section):
+    on: On = option("mosaic", "kind of images to use")
+    rounds: int = option(1, "passes over all sources", ge=1)
+    method: Literal["newton", "bfgs"] = option("newton", "newton: Levenberg-Marquardt on the Fisher matrix")
+    gtol: float = option(0.01, "converged when -ln p is predicted to fall by less than this", gt=0)
+    max_iterations: int = option(60, "most likelihood evaluations of a start", ge=1)
+    use_gradients: bool = option(True, "false: finite differences (bfgs only)")
+    linear_optimize: bool = option(True, "solve fluxes linearly, given the shapes, at the end")
+    add_barriers: bool = option(False, "steep walls at the bounds (bfgs only)")
+    max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
+
+
+class Sample(Section):
+    on: On = option("exposure", "kind of images to use")
+    sampler: Literal["littlemcmc", "nutpie"] = option("littlemcmc", "NUTS implementation")
+    chains: int = option(4, "chains per patch", ge=1)
+    warmup: int = option(64, "draws to tune the step size, per chain", ge=1)
+    sampling_draws: int = option(256, "draws kept per chain", ge=1)
+    max_treedepth: int = option(9, "deepest NUTS tree", ge=1, le=15)
+    full_cov: bool = option(True, "metric from the full Fisher matrix; false: its diagonal")
+    target_niter: int | None = option(None, "draws that every source must get; sampling_draws when absent")
+    max_rhat: float = option(1.02, "accepted R-hat", gt=1)
+    min_ess: float = option(400.0, "accepted bulk and tail effective samples", gt=0)
+    max_extensions: int = option(4, "times a patch may run on before it is flagged", ge=0)
+    checkpoint_seconds: float = option(60.0, "time between check-points", "s", gt=0)
+    max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
+    gibbs_rounds: int = option(1, "passes in which neighbours in other patches are redrawn", ge=1)

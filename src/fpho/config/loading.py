@@ -1,0 +1,119 @@
+"""Configuration from YAML, overrides and the environment, with errors that name the cure."""
+
+import difflib
+import json
+import os
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from ..errors import InputError
+from .model import Config
+
+
+def load_config(path=None, overrides=()) -> Config:
+    """Read a YAML file (or take all defaults) and apply `a.b=c` overrides."""
+    tree = _read(path) if path else {}
+    return make_config(tree, overrides, where=path or "configuration")
+
+
+def make_config(tree: dict, overrides=(), where="configuration") -> Config:
+    """Validate a nested dictionary; dotted keys at its top and `a.b=c` strings override it."""
+    nested = {key: value for key, value in tree.items() if "." not in str(key)}
+    nested = json.loads(json.dumps(nested))
+    for key, value in tree.items():
+        if "." in str(key):
+            _assign(nested, key, yaml.safe_load(value) if isinstance(value, str) else value, where)
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise InputError("--set", f"{text!r} has no '='", "Write it as section.option=value")
+        _assign(nested, key, yaml.safe_load(value), "--set")
+    try:
+        return Config.model_validate(_expand(nested))
+    except ValidationError as error:
+        raise InputError(where, *_explain(error)) from None
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML, every option present."""
+    return yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False)
+
+
+def json_schema() -> str:
+    """JSON schema of the configuration, for editors and `snakemake.utils.validate`."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def default_yaml() -> str:
+    """All options at their defaults, each with its meaning as a comment."""
+    return "\n".join(_comment_fields(Config, Config(), 0)) + "\n"
+
+
+def _comment_fields(cls, values, depth):
+    indent = "  " * depth
+    for name, field in cls.model_fields.items():
+        value = getattr(values, name)
+        yield f"{indent}# {field.description}"
+        if hasattr(value, "model_fields"):
+            yield f"{indent}{name}:"
+            yield from _comment_fields(type(value), value, depth + 1)
+        else:
+            plain = list(value) if isinstance(value, tuple) else value
+            yield f"{indent}{name}: {json.dumps(plain)}"
+
+
+def _read(path) -> dict:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such configuration file", "Give the path of a YAML file")
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise InputError(path, f"not valid YAML ({error})", "Mend the syntax at that line") from None
+    if tree is not None and not isinstance(tree, dict):
+        raise InputError(path, "the top level is not a mapping", "Write options as `name: value`")
+    return tree or {}
+
+
+def _assign(tree: dict, dotted: str, value, where) -> None:
+    *parents, last = dotted.split(".")
+    for name in parents:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise InputError(where, f"{dotted}: {name} is not a section", "Use section.option=value")
+    tree[last] = value
+
+
+def _expand(value):
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    return os.path.expandvars(value) if isinstance(value, str) else value
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    found, cures = [], []
+    for item in error.errors():
+        name = ".".join(map(str, item["loc"]))
+        if item["type"] == "extra_forbidden":
+            found.append(f"unknown option {name!r}")
+            cures.append(_suggest(item["loc"]))
+        else:
+            found.append(f"{name} = {item.get('input')!r}: {item['msg']}")
+            cures.append(f"See `fpho config` for the meaning of {name}")
+    return "; ".join(found), ". ".join(cures)
+
+
+def _suggest(location) -> str:
+    cls = Config
+    for name in location[:-1]:
+        cls = type(cls.model_fields[name].default)
+    known = list(cls.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.4)
+    prefix = ".".join(map(str, location[:-1]))
+    if near:
+        return f"Did you mean {'.'.join(filter(None, [prefix, near[0]]))!r}?"
+    return f"Known here: {', '.join(known)}"

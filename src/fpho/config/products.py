@@ -1,0 +1,24 @@
+"""Simulation of the built-in example, and the products."""
+
+from typing import Literal
+
+from .base import Section, option
+
+
+class Simulate(Section):
+    scene: Literal["none", "example", "tiny"] = option(
+        "none", "draw this scene with GalSim and use it as the input (images, PSFs and catalog)"
+    )
+
+
+class Postprocess(Section):
+    images: bool = option(True, "write model and residual images")
+    regions: bool = option(True, "write DS9 regions")
+    plots: bool = option(True, "write chain, corner and data-model-residual plots")
+    max_plots: int = option(30, "most sources that get plots of their own", ge=0)
+    percentiles: list[float] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog")
+
+
+class Workflow(Section):
+    batches: int = option(1, "jobs that share the patches of one stage", ge=1)
+    max_colours: int = option(6, "steps of one pass when there are several batches", ge=1)

@@ -1,0 +1,28 @@
+"""Bounds of parameters and the cutting of the sky into patches."""
+
+from .base import Range, Section, option
+
+
+class Bounds(Section):
+    sqrtq_range: Range = option((0.4, 1.0), "q = sqrt(b/a)")
+    pa_range: Range = option((-2.0, 2.0), "pa, from east towards north", "rad")
+    rhalf_range: Range = option((0.01, 5.0), "half-light radius", "arcsec")
+    sersic_range: Range = option((0.5, 6.0), "Sersic index")
+    dpos: float | None = option(None, "half-width of the position box; else n_pix * pixscale", "arcsec", gt=0)
+    n_pix: float = option(2.0, "half-width of the position box", "pixel", gt=0)
+    pixscale: float | None = option(
+        None, "pixel scale for n_pix; the coarsest of the images when absent", "arcsec", gt=0
+    )
+    n_sig_flux: float = option(50.0, "half-width of the flux bounds in uncertainties", gt=0)
+    minflux: float | None = option(None, "lower bound of every flux; none: from the uncertainty", "nJy")
+    maxfluxfactor: float = option(10.0, "upper flux bound at least this times the flux", gt=1)
+
+
+class Patches(Section):
+    maxactive_per_patch: int = option(15, "most sources fitted together", ge=1)
+    strict: bool = option(True, "keep a group whole, even above maxactive_per_patch")
+    patch_maxradius: float = option(15.0, "largest radius of a patch", "arcsec", gt=0)
+    patch_minradius: float = option(1.0, "smallest radius of a patch", "arcsec", gt=0)
+    buffer: float = option(0.5, "margin of pixels around the active sources' roi", "arcsec", ge=0)
+    max_active_fraction: float = option(1.0, "most of the scene that may be active at once", gt=0, le=1)
+    default_roi: float = option(1.0, "roi of sources that have none", "arcsec", gt=0)

@@ -1,0 +1,23 @@
+"""Residual background and missing objects."""
+
+from typing import Literal
+
+from .base import Section, option
+
+
+class Background(Section):
+    mode: Literal["off", "constant", "plane", "in_fit"] = option(
+        "constant", "what is fitted; in_fit: a constant of each exposure inside every patch's own fit"
+    )
+    per: Literal["band", "exposure"] = option("exposure", "one value for each")
+    nsigma: float = option(3.0, "below this significance a background is reported, not subtracted", gt=0)
+    tweakbg: str | None = option(None, "table of backgrounds to use instead of fitting (TSV)")
+    reoptimize: bool = option(True, "optimize again after a significant background")
+
+
+class Detect(Section):
+    enabled: bool = option(False, "look for objects that the catalog lacks in the residual images")
+    nsigma: float = option(5.0, "threshold in the PSF-matched residual", "sigma", gt=0)
+    bands: list[str] | None = option(None, "bands that are added up; all when absent")
+    min_separation: float = option(0.15, "distance to the next source", "arcsec", ge=0)
+    rhalf: float = option(0.1, "starting size of a new source", "arcsec", gt=0)

@@ -1,0 +1,48 @@
+"""Outputs are whole or absent: written under a temporary name, synced, renamed."""
+
+import hashlib
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic(path):
+    """Yield a temporary path in the folder of `path`; on success it replaces `path`.
+
+    The temporary name keeps the suffix, so that writers which look at it work.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.stem}.", suffix="".join(path.suffixes[-2:]), dir=path.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text: str) -> None:
+    """Write `text` atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text)
+
+
+def checksum(path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value

@@ -1,0 +1,41 @@
+"""Quality flags of sources and patches: one registry for code, tables and documentation."""
+
+from enum import IntFlag
+
+
+class Flag(IntFlag):
+    """Bits of the `flags` column; `DESCRIPTIONS` says what each means."""
+
+    OPTIMIZE_FAILED = 1 << 0
+    AT_BOUND = 1 << 1
+    PRIOR_DOMINATED = 1 << 2
+    NOT_CONVERGED = 1 << 3
+    DIVERGENCES = 1 << 4
+    HARD_POSTERIOR = 1 << 5
+    POOR_PSF = 1 << 6
+    NO_DATA = 1 << 7
+    DETECTED_IN_RESIDUAL = 1 << 8
+    TRUNCATED_PATCH = 1 << 9
+    MISSING_BAND = 1 << 10
+    POOR_FIT = 1 << 11
+
+
+DESCRIPTIONS = {
+    Flag.OPTIMIZE_FAILED: "the optimizer stopped before the optimum, for another reason than convergence",
+    Flag.AT_BOUND: "a parameter's optimum lies at the edge of its allowed range",
+    Flag.PRIOR_DOMINATED: "the posterior of a shape parameter is that of its prior",
+    Flag.NOT_CONVERGED: "the chains missed R-hat or effective sample size after all extensions",
+    Flag.DIVERGENCES: "the sampler reported divergences",
+    Flag.HARD_POSTERIOR: "the draws are more than 1.7 times wider than the Fisher matrix says",
+    Flag.POOR_PSF: "the PSF mixture misses its encircled energy or flux limits",
+    Flag.NO_DATA: "no unmasked pixel near the source in any exposure",
+    Flag.DETECTED_IN_RESIDUAL: "added by detection in the residual images",
+    Flag.TRUNCATED_PATCH: "the source's group was cut into several patches",
+    Flag.MISSING_BAND: "no unmasked pixel near the source in at least one band; that flux is the prior's",
+    Flag.POOR_FIT: "reduced chi-square near the source is far above 1: one Sersic profile does not fit",
+}
+
+
+def describe(value: int) -> list[str]:
+    """Names of the bits set in `value`, lowest first."""
+    return [flag.name for flag in Flag if value & flag]

@@ -1,0 +1,20 @@
+"""The likelihood of a patch and its derivatives; backends are modules with the same functions.
+
+evaluate(patch, state) -> (chi2, gradient, background_gradient)
+    chi2 (E,) float64: sum of weight * (data - model)^2 over each exposure;
+    gradient (S, B + 7) float64: derivative of the total chi2 by `state.sources`
+    (columns sersic and rhalf: through the profile);
+    background_gradient (E,) float64.
+model(patch, state) -> (T, 64) float32: the model image on the tiles (background included).
+fisher(patch, state) -> (P, P) float64: J^t W J over all pixels, P = S (B + 7) + E, in the
+    order of `state.sources` row by row, then the backgrounds.
+"""
+
+
+def backend(name: str):
+    """The module of a backend: `cpu` or `gpu`."""
+    from importlib import import_module
+
+    if name not in ("cpu", "gpu"):
+        raise ValueError(f"kernel {name!r} is not known; use 'cpu' or 'gpu'")
+    return import_module(f"fpho.kernel.{name}")

@@ -1,0 +1,107 @@
+"""The only place that names the files in a run's folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of a run. `kind` is `mosaic` or `exposure`; `stage` is `optimize`, `reoptimize` or `sample`."""
+
+    outdir: Path
+
+    def __truediv__(self, name) -> Path:
+        return Path(self.outdir) / name
+
+    # inputs drawn by the `simulate` stage
+    @property
+    def simulation(self) -> Path:
+        return self / "simulation"
+
+    @property
+    def config(self) -> Path:
+        return self / "config.yaml"
+
+    @property
+    def config_json(self) -> Path:
+        return self / "config.json"
+
+    @property
+    def checked(self) -> Path:
+        return self / "inputs.json"
+
+    @property
+    def psf_store(self) -> Path:
+        return self / "psf" / "psfs.h5"
+
+    @property
+    def psf_quality(self) -> Path:
+        return self / "psf" / "quality.ecsv"
+
+    @property
+    def psf_plots(self) -> Path:
+        return self / "psf" / "plots"
+
+    @property
+    def sersic_table(self) -> Path:
+        return self / "sersic" / "mixtures.h5"
+
+    def pixels(self, kind: str) -> Path:
+        return self / "stores" / f"{kind}_pixels.h5"
+
+    def meta(self, kind: str) -> Path:
+        return self / "stores" / f"{kind}_meta.h5"
+
+    def scene(self, stage: str) -> Path:
+        """Scene state after a stage: `initial`, `optimize`, `detect`, `reoptimize`, `sample`."""
+        return self / "scene" / f"{stage}.fits"
+
+    def plan(self, stage: str) -> Path:
+        return self / "plans" / f"{stage}.json"
+
+    def batch(self, stage: str, colour, batch) -> Path:
+        """Updated rows and log of the patches of one colour and batch of a stage."""
+        return self / "batches" / f"{stage}_colour{colour}_batch{batch}.h5"
+
+    def state_after(self, stage: str, colour) -> Path:
+        """Scene state after one colour of a stage, gathered from its batches."""
+        return self / "batches" / f"{stage}_colour{colour}.fits"
+
+    def work(self, stage: str) -> Path:
+        """Undeclared work folder of a stage: finished patches and check-points, named by hash."""
+        return self / "work" / stage
+
+    @property
+    def background(self) -> Path:
+        """Table of backgrounds (TSV), used by later stages and editable."""
+        return self / "background" / "tweakbg.tsv"
+
+    @property
+    def postop(self) -> Path:
+        return self / "catalogs" / "postop_catalog.fits"
+
+    @property
+    def patches(self) -> Path:
+        return self / "patches"
+
+    def samples(self, patch) -> Path:
+        return self.patches / f"patch{patch}_samples.h5"
+
+    def residuals(self, patch) -> Path:
+        return self.patches / f"patch{patch}_residuals.h5"
+
+    @property
+    def catalogs(self) -> Path:
+        return self / "catalogs"
+
+    @property
+    def images(self) -> Path:
+        return self / "images"
+
+    @property
+    def regions(self) -> Path:
+        return self / "regions"
+
+    @property
+    def plots(self) -> Path:
+        return self / "plots"
