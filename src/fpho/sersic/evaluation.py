@@ -1,0 +1,88 @@
+"""Compiled evaluation of mixture tables; written with all shapes so that a patch costs microseconds."""
+
+import math
+
+import numba as nb
+import numpy as np
+
+
+def as_columns(n, rhalf, is_point):
+    """The three (S,) inputs as contiguous float64, float64, bool."""
+    return (
+        np.ascontiguousarray(n, "f8"),
+        np.ascontiguousarray(rhalf, "f8"),
+        np.ascontiguousarray(is_point, "?"),
+    )
+
+
+@nb.njit(cache=True)
+def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces):
+    """Profile (S, K, 6) and count (S,) from cubic pieces (M, 4, 2 K) in u = log n.
+
+    The first K columns of `pieces` are weights, the others log widths. Outside [n_min, n_max]
+    the profile of the nearest n is used, with derivative 0 by n.
+    """
+    n_sources, n_pieces, n_gauss = len(n), pieces.shape[0], pieces.shape[2] // 2
+    profile = np.zeros((n_sources, n_gauss, 6))
+    count = np.full(n_sources, n_gauss, np.int32)
+    for s in range(n_sources):
+        if is_point[s]:
+            profile[s, 0, 0] = 1.0
+            count[s] = 1
+            continue
+        held = min(max(n[s], n_min), n_max)
+        step = (math.log(held) - first) * per_step
+        piece = min(max(int(step), 0), n_pieces - 1)
+        t = (step - piece) / per_step
+        slope = 1.0 / held if held == n[s] else 0.0
+        for k in range(n_gauss):
+            c = pieces[piece, :, k]
+            d = pieces[piece, :, n_gauss + k]
+            area = rhalf[s] * math.exp(2 * (d[0] + t * (d[1] + t * (d[2] + t * d[3]))))
+            profile[s, k, 0] = c[0] + t * (c[1] + t * (c[2] + t * c[3]))
+            profile[s, k, 1] = rhalf[s] * area
+            profile[s, k, 2] = slope * (c[1] + t * (2 * c[2] + t * 3 * c[3]))
+            profile[s, k, 3] = slope * 2 * rhalf[s] * area * (d[1] + t * (2 * d[2] + t * 3 * d[3]))
+            profile[s, k, 5] = 2 * area
+    return profile, count
+
+
+@nb.njit(cache=True)
+def _locate(value, breaks):
+    """Index of the interval of `breaks` that holds `value`."""
+    return min(max(np.searchsorted(breaks, value, side="right") - 1, 0), len(breaks) - 2)
+
+
+@nb.njit(cache=True)
+def fixed_widths(n, rhalf, is_point, n_breaks, r_breaks, pieces, variances):
+    """Profile (S, K, 6) and count (S,) from bicubic pieces (N, R, 4, 4, K), widths fixed on the sky.
+
+    `pieces[i, j, a, b]` multiplies (n - n_i)^a (rhalf - r_j)^b. Outside the grid the nearest
+    edge is used, with derivative 0.
+    """
+    n_sources, n_gauss = len(n), len(variances)
+    profile = np.zeros((n_sources, n_gauss, 6))
+    count = np.full(n_sources, n_gauss, np.int32)
+    for s in range(n_sources):
+        if is_point[s]:
+            profile[s, 0, 0] = 1.0
+            count[s] = 1
+            continue
+        held_n = min(max(n[s], n_breaks[0]), n_breaks[-1])
+        held_r = min(max(rhalf[s], r_breaks[0]), r_breaks[-1])
+        i, j = _locate(held_n, n_breaks), _locate(held_r, r_breaks)
+        x, y = held_n - n_breaks[i], held_r - r_breaks[j]
+        free_n, free_r = float(held_n == n[s]), float(held_r == rhalf[s])
+        for k in range(n_gauss):
+            value, by_n, by_r = 0.0, 0.0, 0.0
+            for a in range(3, -1, -1):
+                c = pieces[i, j, a, :, k]
+                row = c[0] + y * (c[1] + y * (c[2] + y * c[3]))
+                by_n = by_n * x + value
+                value = value * x + row
+                by_r = by_r * x + c[1] + y * (2 * c[2] + y * 3 * c[3])
+            profile[s, k, 0] = value
+            profile[s, k, 1] = variances[k]
+            profile[s, k, 2] = free_n * by_n
+            profile[s, k, 4] = free_r * by_r
+    return profile, count
