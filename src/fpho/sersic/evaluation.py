@@ -15,6 +15,13 @@ def as_columns(n, rhalf, is_point):
     )
 
 
+@nb.njit(inline="always")
+def _cubic(pieces, i, k, t):
+    """Value and derivative at `t` of the cubic `pieces[i, :, k]`, lowest power first."""
+    c0, c1, c2, c3 = pieces[i, 0, k], pieces[i, 1, k], pieces[i, 2, k], pieces[i, 3, k]
+    return c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2 * c2 + t * 3 * c3)
+
+
 @nb.njit(cache=True)
 def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces):
     """Profile (S, K, 6) and count (S,) from cubic pieces (M, 4, 2 K) in u = log n.
@@ -36,13 +43,13 @@ def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces):
         t = (step - piece) / per_step
         slope = 1.0 / held if held == n[s] else 0.0
         for k in range(n_gauss):
-            c = pieces[piece, :, k]
-            d = pieces[piece, :, n_gauss + k]
-            area = rhalf[s] * math.exp(2 * (d[0] + t * (d[1] + t * (d[2] + t * d[3]))))
-            profile[s, k, 0] = c[0] + t * (c[1] + t * (c[2] + t * c[3]))
+            weight, by_n = _cubic(pieces, piece, k, t)
+            log_width, width_by_n = _cubic(pieces, piece, n_gauss + k, t)
+            area = rhalf[s] * math.exp(2 * log_width)
+            profile[s, k, 0] = weight
             profile[s, k, 1] = rhalf[s] * area
-            profile[s, k, 2] = slope * (c[1] + t * (2 * c[2] + t * 3 * c[3]))
-            profile[s, k, 3] = slope * 2 * rhalf[s] * area * (d[1] + t * (2 * d[2] + t * 3 * d[3]))
+            profile[s, k, 2] = slope * by_n
+            profile[s, k, 3] = slope * 2 * rhalf[s] * area * width_by_n
             profile[s, k, 5] = 2 * area
     return profile, count
 
@@ -72,7 +79,8 @@ def fixed_widths(n, rhalf, is_point, n_breaks, r_breaks, pieces, variances):
         held_r = min(max(rhalf[s], r_breaks[0]), r_breaks[-1])
         i, j = _locate(held_n, n_breaks), _locate(held_r, r_breaks)
         x, y = held_n - n_breaks[i], held_r - r_breaks[j]
-        free_n, free_r = float(held_n == n[s]), float(held_r == rhalf[s])
+        free_n = 1.0 if held_n == n[s] else 0.0
+        free_r = 1.0 if held_r == rhalf[s] else 0.0
         for k in range(n_gauss):
             value, by_n, by_r = 0.0, 0.0, 0.0
             for a in range(3, -1, -1):

@@ -58,7 +58,7 @@ def read_older(path) -> FixedWidthTable:
     worst = np.argmax(np.abs(total - 1))
     warnings.warn(
         f"{path}: weights of this Sersic table sum to {total[worst]:.4f} at n = {n_all[worst]:.2f}, "
-        f"rhalf = {r_all[worst]:.3f} arcsec: fluxes would be wrong by up to {100 * (total[worst] - 1):+.1f}%. "
+        f"rhalf = {r_all[worst]:.3f} arcsec: fluxes would be wrong by {100 * (total[worst] - 1):+.1f}%. "
         "The weights are normalised; its half-light radii stay as inexact as they are",
         stacklevel=3,
     )

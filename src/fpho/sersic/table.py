@@ -68,7 +68,7 @@ def knot_vector(first, last, n_coefficients):
 
 
 def cubic_pieces(spline, starts):
-    """Taylor coefficients (4, I, ...), lowest power first, of a cubic spline at the `starts` (I,) of its pieces."""
+    """Taylor coefficients (4, I, ...), lowest power first, of a cubic spline from `starts` (I,)."""
     return np.stack([spline(starts, nu) / factor for nu, factor in enumerate((1, 1, 2, 6))])
 
 
