@@ -6,13 +6,14 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-# Not followed: the lazy names of `fpho` are for users. Not counted: `config`, whose values rules give as params.
+# Not followed: the lazy names of `fpho`, which are for users. `config` is not counted: rules hash its values.
 _CLOSED = (ROOT / "__init__.py",)
-_OPTIONS = ROOT / "config"
 
 
-def code_hash(*modules: str) -> str:
+def code_hash(*modules: str, without: tuple[str, ...] = ()) -> str:
     """SHA-256 over the sources of `modules` (such as `fpho.stages.psf`) and all that they import of `fpho`.
+
+    Rooms named in `without` (such as `sampling`) are left out, and what only they import.
 
     Imports inside functions count. A module loaded by a computed name, as in
     `import_module(f"fpho.kernel.{backend}")`, counts as the whole package before the computed part.
@@ -21,7 +22,8 @@ def code_hash(*modules: str) -> str:
     waiting = [_file(module) for module in modules]
     while waiting:
         path = waiting.pop()
-        if path not in found and path.parent != _OPTIONS:
+        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        if path not in found and room not in {"config", *without}:
             found.add(path)
             waiting.extend(imports(path))
     digest = hashlib.sha256()

@@ -52,6 +52,12 @@ class Layout:
     def meta(self, kind: str) -> Path:
         return self / "stores" / f"{kind}_meta.h5"
 
+    def log(self, job: str) -> Path:
+        return self / "logs" / f"{job}.log"
+
+    def benchmark(self, job: str) -> Path:
+        return self / "benchmarks" / f"{job}.tsv"
+
     def scene(self, stage: str) -> Path:
         """Scene state after a stage: `initial`, `optimize`, `detect`, `reoptimize`, `sample`."""
         return self / "scene" / f"{stage}.fits"

@@ -1,5 +1,7 @@
 """Where a run's inputs are: the configuration's files, or those that `simulate` drew."""
 
+import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,3 +46,33 @@ def simulated(layout: Layout) -> Inputs:
 def _require(value, name: str, cure: str) -> None:
     if not value:
         raise InputError("configuration", f"{name} is not given", cure)
+
+
+def local_files(table: Path) -> list[Path]:
+    """Existing files named in the `path` columns of a table of exposures or PSFs, and the table itself.
+
+    A light reading for the workflow, which must know what to watch before anything is checked; what is
+    missing or malformed is for the `check` stage to report.
+    """
+    if not table.is_file():
+        return []
+    names = [row[key] for row in _rows(table) for key in row if key == "path" or key.endswith("_path")]
+    paths = [table.parent / os.path.expandvars(name) for name in names if name]
+    return [table, *sorted({path for path in paths if path.is_file()})]
+
+
+def image_kinds(table: Path) -> list[str]:
+    """Kinds of images (`exposure`, `mosaic`) that a table of exposures has."""
+    rows = _rows(table) if table.is_file() else []
+    return sorted({row.get("kind") or "exposure" for row in rows} & {"exposure", "mosaic"})
+
+
+def _rows(table: Path) -> list[dict]:
+    """Rows of a TSV table; a store (HDF5) has none."""
+    if table.suffix not in (".tsv", ".txt"):
+        return []
+    lines = [line for line in table.read_text().splitlines() if line and not line.startswith("#")]
+    return [
+        {key: value or "" for key, value in row.items() if key}
+        for row in csv.DictReader(lines, delimiter="\t")
+    ]

@@ -1,0 +1,28 @@
+"""fpho: exposures, PSF images and a peak catalog become posterior catalogs, images and plots.
+
+`snakemake --cores N` runs the built-in example; `--configfile FILE` runs your own. Every stage is a
+target: `snakemake --cores N sample` ends after sampling. See docs/workflow.md.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.9")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/mixtures.smk"
+include: "workflow/rules/fit.smk"
+include: f"workflow/rules/{pass_rules}.smk"
+include: "workflow/rules/products.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """Everything: the catalogs, images, regions and plots of the run."""
+    default_target: True
+    input:
+        products(),

@@ -1,0 +1,5 @@
+"""`python -m fpho` is `fpho`."""
+
+from .cli import main
+
+main()

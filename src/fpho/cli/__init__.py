@@ -1,0 +1,5 @@
+"""The command line: one subcommand for each stage, and a few tools."""
+
+from .app import main
+
+__all__ = ["main"]

@@ -1,0 +1,50 @@
+"""Subcommands beside the stages: options, flags, and the model image of a catalog."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Cores, Verbose, limit_threads, start_logging
+
+
+def register(app: typer.Typer) -> None:
+    """Add the tools to the program."""
+    app.command("config")(config)
+    app.command("flags")(flags)
+    app.command("render")(render)
+
+
+def config(schema: Annotated[bool, typer.Option(help="Print the JSON schema instead.")] = False):
+    """Print all options with their defaults, meanings and units (YAML)."""
+    from ..config import default_yaml, json_schema
+
+    typer.echo(json_schema() if schema else default_yaml(), nl=False)
+
+
+def flags():
+    """Print the quality flags: bit, name, meaning."""
+    from ..flags import DESCRIPTIONS
+
+    for flag, text in DESCRIPTIONS.items():
+        typer.echo(f"{flag.value:6d}  {flag.name:22s} {text}")
+
+
+def render(
+    catalog: Annotated[Path, typer.Option(help="Catalog of sources (FITS).")],
+    images: Annotated[Path, typer.Option(help="Table of exposures (TSV).")],
+    psfs: Annotated[Path, typer.Option(help="PSF store (HDF5).")],
+    out: Annotated[Path, typer.Option(help="Folder for the model images (FITS).")],
+    convention: Annotated[
+        str | None, typer.Option(help="Meaning of columns q and pa: `documented` or `internal`.")
+    ] = None,
+    cores: Cores = 1,
+    verbose: Verbose = False,
+):
+    """Draw the model image of a catalog on the pixels of given images."""
+    start_logging(verbose)
+    limit_threads(cores)
+    from ..stages.render import render as draw
+
+    for path in draw(catalog, images, psfs, out, convention):
+        typer.echo(path)

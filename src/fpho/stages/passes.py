@@ -1,0 +1,87 @@
+"""Passes over all patches of a scene: which states they start from, and the order of their parts.
+
+A pass is `plan`, then for each colour its batches and `gather`, then `finish`; or `run`, all of that in one
+process. `batches` does the work; here is only what lies between stages and files.
+"""
+
+import logging
+import shutil
+
+from ..config import Config
+from ..errors import InputError
+from ..files import atomic, write_text
+from ..layout import Layout
+from . import batches
+
+log = logging.getLogger("fpho")
+WHOLE = "all"
+
+
+def run(config: Config, layout: Layout, stage: str, cores: int = 1) -> None:
+    """A whole pass in this process, colours in order; finished patches are taken from earlier runs."""
+    plan(config, layout, stage)
+    run_batch(config, layout, stage, WHOLE, 0, cores)
+    gather(config, layout, stage, WHOLE)
+    finish(config, layout, stage, WHOLE)
+
+
+def plan(config: Config, layout: Layout, stage: str) -> None:
+    """Cut the scene into patches, colour those that touch, divide them into batches."""
+    batches.plan(config, layout, stage, scene_before(layout, stage, WHOLE))
+
+
+def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int = 1) -> None:
+    """Fit the patches of one colour and batch."""
+    if unneeded(config, layout, stage):
+        write_text(layout.batch(stage, colour, batch), "")
+        return
+    batches.run_batch(config, layout, stage, colour, batch, cores, scene_before(layout, stage, colour))
+
+
+def gather(config: Config, layout: Layout, stage: str, colour) -> None:
+    """Check the results of one colour in."""
+    before, after = scene_before(layout, stage, colour), layout.state_after(stage, colour)
+    if unneeded(config, layout, stage):
+        log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
+        copy(before, after)
+        return
+    batches.gather(config, layout, stage, colour, before, after)
+
+
+def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
+    """Keep the state after the last colour as that of the stage."""
+    last = config.workflow.max_colours - 1 if colour is None else colour
+    copy(layout.state_after(stage, last), layout.scene(stage))
+
+
+def scene_before(layout: Layout, stage: str, colour):
+    """State of the scene that a colour of a pass reads."""
+    if colour not in (WHOLE, 0):
+        return layout.state_after(stage, colour - 1)
+    starts = {
+        "optimize": layout.scene("initial"),
+        "reoptimize": layout.scene("detect"),
+        "sample": layout.postop,
+    }
+    if stage not in starts:
+        raise InputError("stage", f"{stage!r} is no pass over patches", f"Use one of {', '.join(starts)}")
+    return starts[stage]
+
+
+def unneeded(config: Config, layout: Layout, stage: str) -> bool:
+    """Whether a second optimization would repeat the first: nothing was subtracted and nothing added."""
+    if stage != "reoptimize":
+        return False
+    from astropy.io import fits
+
+    from ..background import read_tweakbg
+
+    added = len(fits.getdata(layout.scene("detect"), 1)) - len(fits.getdata(layout.scene("optimize"), 1))
+    subtracted = config.background.reoptimize and any(read_tweakbg(layout.background)["used"])
+    return not (added or subtracted)
+
+
+def copy(source, target) -> None:
+    """Copy a file atomically."""
+    with atomic(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,0 +1,47 @@
+"""PSFs and galaxy profiles as sums of Gaussians.
+
+in:  PSF images or a PSF store; a Sersic table, or none
+out: psf/, sersic/
+"""
+
+
+rule psf:
+    """Turn PSF images into mixtures of Gaussians, and report how well each does."""
+    input:
+        given(inputs_used.psfs),
+        checked=ancient(layout.checked),
+    output:
+        store=layout.psf_store,
+        quality=layout.psf_quality,
+    log:
+        layout.log("psf"),
+    benchmark:
+        layout.benchmark("psf")
+    conda:
+        environment
+    threads: workflow.cores or 1
+    params:
+        options=options("psf", "psfs", "bands"),
+        code=code("psf"),
+    shell:
+        "python -m fpho psf --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+
+
+rule sersic:
+    """Make the table of Sersic mixtures, or check the given one."""
+    input:
+        given(table_of_profiles),
+        checked=ancient(layout.checked),
+    output:
+        layout.sersic_table,
+    log:
+        layout.log("sersic"),
+    benchmark:
+        layout.benchmark("sersic")
+    conda:
+        environment
+    params:
+        options=options("sersic"),
+        code=code("sersic"),
+    shell:
+        "python -m fpho sersic --config $FPHO_CONFIG > {log} 2>&1"

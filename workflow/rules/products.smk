@@ -1,0 +1,53 @@
+"""What a user looks at.
+
+in:  scene/sample.fits, patches/, stores/, psf/, sersic/, background/
+out: catalogs/, images/, regions/, plots/, and for a simulated run the comparison with its truth
+"""
+
+
+rule postprocess:
+    """Write catalogs, images, regions, plots and the report."""
+    input:
+        given(inputs_used.images),
+        stores("all"),
+        plan=layout.plan("sample"),
+        scene=layout.scene("sample"),
+        background=layout.background,
+        psf=layout.psf_store,
+        sersic=layout.sersic_table,
+    output:
+        **product_outputs(),
+    log:
+        layout.log("postprocess"),
+    benchmark:
+        layout.benchmark("postprocess")
+    conda:
+        environment
+    threads: workflow.cores or 1
+    params:
+        options=options("postprocess", "bands"),
+        code=code("postprocess"),
+    shell:
+        "python -m fpho postprocess --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+
+
+if simulated:
+
+    rule compare:
+        """Compare the results of a simulated run with its truth."""
+        input:
+            truth=layout.simulation / "truth.fits",
+            catalog=layout.catalogs / "catalog.fits",
+            background=layout.background,
+        output:
+            **comparison_outputs(),
+        log:
+            layout.log("compare"),
+        benchmark:
+            layout.benchmark("compare")
+        conda:
+            environment
+        params:
+            code=code("compare"),
+        shell:
+            "python -m fpho compare --config $FPHO_CONFIG > {log} 2>&1"
