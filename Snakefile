@@ -25,4 +25,5 @@ rule all:
     """Everything: the catalogs, images, regions and plots of the run."""
     default_target: True
     input:
-        products(),
+        rules.postprocess.output,
+        rules.compare.output if simulated else [],

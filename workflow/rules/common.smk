@@ -17,9 +17,7 @@ from snakemake.utils import validate
 HERE = Path(str(workflow.current_basedir))
 TOP = HERE.parent.parent
 if (TOP / "src" / "fpho").is_dir():
-    sys.path.insert(
-        0, str(TOP / "src")
-    )  # the checkout's own code, even if another is installed
+    sys.path.insert(0, str(TOP / "src"))  # the checkout's own code, even if another is installed
 
 from fpho.codehash import code_hash
 from fpho.config import dump_config, make_config
@@ -42,9 +40,7 @@ def plain(value):
 
 try:
     # Snakemake allows no dot in a name given to --config: `sample__warmup=32` means sample.warmup.
-    options_used = make_config(
-        {key.replace("__", "."): plain(value) for key, value in config.items()}
-    )
+    options_used = make_config({key.replace("__", "."): plain(value) for key, value in config.items()})
     inputs_used = resolve(options_used, Layout(Path(options_used.outdir)))
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -71,9 +67,7 @@ wildcard_constraints:
 def hand_over():
     """Write the options for the commands, named by content: no file is ever changed under a job."""
     text = dump_config(options_used)
-    path = Path(
-        ".snakemake", "fpho", hashlib.sha256(text.encode()).hexdigest()[:16] + ".yaml"
-    )
+    path = Path(".snakemake", "fpho", hashlib.sha256(text.encode()).hexdigest()[:16] + ".yaml")
     if not path.is_file():
         write_text(path, text)
     return path
@@ -83,7 +77,7 @@ def prefix():
     """Environment of every command: its options, and the Python and code of this workflow."""
     parts = [f"export FPHO_CONFIG='{hand_over().resolve()}'"]
     if (TOP / "src" / "fpho").is_dir():
-        parts.append(f"export PYTHONPATH='{TOP / 'src'}'${{PYTHONPATH:+:$PYTHONPATH}}")
+        parts.append(f"export PYTHONPATH='{TOP / 'src'}'${{{{PYTHONPATH:+:$PYTHONPATH}}}}")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         parts.append(f"export PATH='{Path(sys.executable).parent}':\"$PATH\"")
     return "; ".join(parts) + "; "
@@ -94,26 +88,18 @@ shell.prefix(prefix())
 
 def options(*names):
     """Options that a rule depends on, as JSON (`section` or `section.option`); a change reruns the rule."""
-    return json.dumps(
-        {name: lookup(dpath=name.replace(".", "/"), within=config) for name in names}
-    )
+    return json.dumps({name: lookup(dpath=name.replace(".", "/"), within=config) for name in names})
 
 
 def code(*stages, without=()):
     """Hash of the code that stages use, less that of other rooms; a change reruns the rule."""
-    return code_hash(
-        *[f"fpho.stages.{stage}" for stage in stages], without=tuple(without)
-    )
+    return code_hash(*[f"fpho.stages.{stage}" for stage in stages], without=tuple(without))
 
 
 def stores(*kinds):
     """Pixel and meta stores of kinds of images, or of a stage's option `on`."""
-    wanted = {
-        kind for name in kinds for kind in (kinds_used if name == "all" else [name])
-    }
-    return [
-        path(kind) for kind in sorted(wanted) for path in (layout.pixels, layout.meta)
-    ]
+    wanted = {kind for name in kinds for kind in (kinds_used if name == "all" else [name])}
+    return [path(kind) for kind in sorted(wanted) for path in (layout.pixels, layout.meta)]
 
 
 def given(*tables):
@@ -187,17 +173,25 @@ def state_before(stage):
 
     def state(wildcards):
         earlier = int(wildcards.colour) - 1
-        return (
-            passes[stage]["start"]
-            if earlier < 0
-            else layout.state_after(stage, earlier)
-        )
+        return passes[stage]["start"] if earlier < 0 else layout.state_after(stage, earlier)
 
     return state
 
 
 def batches_of(stage):
     """All batches of a colour of a pass."""
-    return expand(
-        str(layout.batch(stage, "{{colour}}", "{batch}")), batch=range(batches)
-    )
+    return expand(str(layout.batch(stage, "{{colour}}", "{batch}")), batch=range(batches))
+
+
+def product_outputs():
+    """Outputs of `postprocess`; folders only where the configuration asks for them."""
+    outputs = {"catalog": layout.catalogs / "catalog.fits", "chains": layout.catalogs / "chains.fits"}
+    for name, folder in [("images", layout.images), ("regions", layout.regions), ("plots", layout.plots)]:
+        if config["postprocess"][name]:
+            outputs[name] = directory(folder)
+    return outputs
+
+
+def comparison_outputs():
+    """Outputs of `compare`."""
+    return {"table": layout / "comparison" / "comparison.ecsv"}

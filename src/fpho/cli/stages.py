@@ -34,14 +34,19 @@ def _command(name: str):
     def command(
         config: ConfigFile = None, overrides: Overrides = None, cores: Cores = 1, verbose: Verbose = False
     ):
-        import_stage(name, prepare(config, overrides, cores, verbose))
+        run(name, *prepare(config, overrides, cores, verbose))
 
     return command
 
 
-def import_stage(name: str, arguments) -> None:
+def run(name: str, config, layout) -> None:
     """Import a stage only now, since numerical packages take seconds, and run it."""
-    import_module(f"fpho.stages.{name}").run(*arguments)
+    import_module(f"fpho.stages.{name}").run(config, layout)
+
+
+Root = Annotated[Path | None, typer.Option(help="Folder of a run; its own configuration is used.")]
+Mode = Annotated[str, typer.Option(help="`all` products, or `postop`: only the catalog of the optimum.")]
+Catname = Annotated[Path | None, typer.Option(help="Its file; a bare name lies in the run's folder.")]
 
 
 def postprocess(
@@ -49,20 +54,16 @@ def postprocess(
     overrides: Overrides = None,
     cores: Cores = 1,
     verbose: Verbose = False,
-    root: Annotated[Path | None, typer.Option(help="Folder of a run; its own configuration is used.")] = None,
-    mode: Annotated[
-        str, typer.Option(help="`all` products, or `postop`: only the catalog of the optimum.")
-    ] = "all",
-    catname: Annotated[
-        Path | None, typer.Option(help="File of that catalog; a bare name lies in the run's folder.")
-    ] = None,
+    root: Root = None,
+    mode: Mode = "all",
+    catname: Catname = None,
 ):
     """Products of a finished run, or with `--mode postop` the catalog of its optimum."""
     if root is not None:
         config, overrides = _config_of(root), [*(overrides or []), f"outdir={root}"]
     loaded, layout = prepare(config, overrides, cores, verbose)
     if mode == "all":
-        import_stage("postprocess", (loaded, layout))
+        run("postprocess", loaded, layout)
     elif mode == "postop":
         _postop(loaded, layout, catname)
     else:

@@ -43,7 +43,8 @@ def dump_config(config: Config) -> str:
 
 def json_schema() -> str:
     """JSON schema of the configuration, for editors and `snakemake.utils.validate`."""
-    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | Config.model_json_schema(), indent=2) + "\n"
 
 
 def default_yaml() -> str:
