@@ -1,0 +1,19 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real observations beside the project; CI has it, a user's clone need not."""
+    folder = TOP.parent / "shared" / "data"
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{folder} is missing")
+        pytest.skip(f"needs the real observations at {folder}")
+    return folder
