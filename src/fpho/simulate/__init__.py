@@ -1,0 +1,21 @@
+"""Scenes with known truth, drawn by GalSim: for the built-in example, tests, calibration and injection."""
+
+from .drawing import draw_exposure, draw_noiseless, signal_to_noise
+from .optics import make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
+from .writing import perturbed, write_image, write_scene, write_table, write_tsv
+
+__all__ = [
+    "draw_exposure",
+    "draw_noiseless",
+    "make_wcs",
+    "moffat_psf",
+    "optical_psf",
+    "perturbed",
+    "psf_from_image",
+    "psf_image",
+    "signal_to_noise",
+    "write_image",
+    "write_scene",
+    "write_table",
+    "write_tsv",
+]

@@ -1,0 +1,216 @@
+"""The built-in scenes: cameras, pointings and sources of `example` and `tiny`.
+
+Everything here is a description; `drawing` makes pixels of it and `writing` makes files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..parameters import scene_dtype
+from .optics import make_wcs, moffat_psf, optical_psf
+
+REFERENCE = (53.16, -27.79)  # degrees, the middle of the field
+OVERSAMPLE = {"exposure": 4, "mosaic": 3}  # samples per pixel of the PSF images
+PSF_HALF_WIDTH = 1.4  # arcsec
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One band of one kind of image.
+
+    psf(pixel_scale) gives a GalSim object in pixels; noise and background in nJy per pixel.
+    """
+
+    band: str
+    kind: str
+    pixel_scale: float
+    shape: tuple[int, int]
+    noise: float
+    background: float
+    psf: Callable
+
+    @property
+    def psf_key(self) -> str:
+        return self.band if self.kind == "exposure" else f"{self.band}_mosaic"
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """An image to be taken: rotation in degrees from north to east, offset (east, north) in arcsec."""
+
+    id: str
+    camera: Camera
+    rotation: float = 0.0
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def wcs(self):
+        camera = self.camera
+        return make_wcs(*REFERENCE, camera.pixel_scale, camera.shape, self.rotation, self.offset)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn: pointings, true rows (`scene_dtype`), which rows the catalog lists, target S/N."""
+
+    bands: list[str]
+    pointings: list[Pointing]
+    truth: np.ndarray
+    listed: np.ndarray
+    snr: np.ndarray
+    bad_fraction: float = field(default=0.002)
+
+    def mosaic(self, band: str) -> Pointing:
+        """The mosaic of a band."""
+        found = [p for p in self.pointings if p.camera.band == band and p.camera.kind == "mosaic"]
+        return found[0]
+
+
+def build_scene(name: str, seed: int) -> Scene:
+    """The scene `example` or `tiny` of a seed; fluxes are still 1 (see `writing.set_fluxes`)."""
+    return {"example": _example, "tiny": _tiny}[name](np.random.default_rng([seed, 11]))
+
+
+# --- cameras ---
+
+
+def _cameras(width: float, mosaic_width: float) -> dict:
+    """Cameras by (band, kind) for images of a width in arcsec: a 2.4 m telescope, and a Moffat band."""
+    optics = {
+        "F814W": lambda scale, **more: optical_psf(0.81, 2.4, scale, coma1=0.03, astig1=0.02, **more),
+        "F125W": lambda scale, fwhm=0.125, **more: moffat_psf(fwhm, scale, beta=3.2, e1=0.03, e2=-0.02),
+        "F160W": lambda scale, **more: optical_psf(1.54, 2.4, scale, defocus=0.05, coma1=-0.03, **more),
+    }
+    scales = {"F814W": (0.042, 0.040), "F125W": (0.052, 0.050), "F160W": (0.062, 0.060)}
+    noise = {"F814W": 0.50, "F125W": 0.75, "F160W": 1.00}  # nJy per pixel of an exposure
+    offset = {"F814W": 0.0, "F125W": 60.0, "F160W": 0.0}  # nJy per arcsec^2, forgotten sky
+    broadened = {"F814W": {"jitter": 0.014, "rotation": 30}, "F125W": {"fwhm": 0.132}}
+    broadened["F160W"] = {"jitter": 0.02, "rotation": 30}
+    cameras = {}
+    for band, (scale, mosaic_scale) in scales.items():
+        cameras[band, "exposure"] = Camera(
+            band, "exposure", scale, _shape(width, scale), noise[band], offset[band] * scale**2, optics[band]
+        )
+        depth = np.sqrt(0.5) * mosaic_scale / scale  # two exposures, white noise per area
+        cameras[band, "mosaic"] = Camera(
+            band,
+            "mosaic",
+            mosaic_scale,
+            _shape(mosaic_width, mosaic_scale),
+            noise[band] * depth,
+            offset[band] * mosaic_scale**2,
+            lambda s, make=optics[band], more=broadened[band]: make(s, **more),
+        )
+    return cameras
+
+
+def _shape(width: float, scale: float) -> tuple[int, int]:
+    """Sides in pixels; the two differ and are no multiples of the tiles, as in real images."""
+    return int(width / scale), int((width + 0.2) / scale)
+
+
+def _pointings(bands, width, rotations, offsets) -> list[Pointing]:
+    cameras = _cameras(width, width + 0.3)
+    pointings = []
+    for i, band in enumerate(bands):
+        for j, (turn, offset) in enumerate(zip(rotations, offsets, strict=True)):
+            shift = (offset[0] + 0.017 * i, offset[1] - 0.023 * i)
+            camera = cameras[band, "exposure"]
+            pointings.append(Pointing(f"{band}_{j + 1}", camera, turn + 3.0 * i, shift))
+        pointings.append(Pointing(f"{band}_mosaic", cameras[band, "mosaic"]))
+    return pointings
+
+
+# --- sources ---
+
+# sersic, rhalf (arcsec), S/N of the mosaic in F814W, axis ratio; a grid cell of the field each
+_FIELD = [
+    (1.0, 0.05, 12), (0.8, 0.30, 60), (2.5, 0.12, 45), (1.2, 0.60, 90), (4.5, 0.25, 160),
+    (1.5, 0.08, 35), (3.0, 0.20, 100), (0.6, 0.22, 40), (1.0, 0.45, 70), (2.0, 0.10, 25),
+    (0.7, 0.15, 15), (4.0, 0.40, 200), (1.3, 0.35, 120), (3.5, 0.09, 80), (1.0, 0.18, 10),
+    (1.8, 0.28, 50), (2.2, 0.06, 30), (0.9, 0.55, 140), (1.6, 0.14, 22), (2.8, 0.33, 75),
+]  # fmt: skip
+# offset east, north (arcsec) from the group's middle, sersic, rhalf, S/N
+_GROUP = [
+    (0.0, 0.0, 2.5, 0.30, 120),
+    (0.55, 0.20, 1.0, 0.18, 60),
+    (-0.35, 0.50, 0.8, 0.25, 50),
+    (-0.15, -0.55, 1.5, 0.12, 40),
+]
+_MISSING = (1.2, 0.12, 45)
+_STAR_SNR = (150, 40)
+
+
+def _example(rng) -> Scene:
+    """24 galaxies (a blended group of 4, one missing from the catalog) and two stars, three bands."""
+    bands = ["F814W", "F125W", "F160W"]
+    cells = _cells(5, 1.9, rng)
+    group, free = cells[12], np.delete(cells, 12, axis=0)
+    spots = np.concatenate([free[:20], group + np.array([g[:2] for g in _GROUP]), free[20:23]])
+    n, rhalf, snr = (np.array([*c[:20], *g, *m]) for c, g, m in _columns())
+    truth = _rows(bands, spots, n, rhalf, rng)
+    truth["is_point"][25:27] = True
+    listed = np.ones(len(truth), bool)
+    listed[24] = False
+    _name(truth, ["gal"] * 20 + ["group"] * 4 + ["missing"] + ["star"] * 2)
+    pointings = _pointings(bands, 10.4, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)))
+    return Scene(bands, pointings, _finish(truth), listed, snr)
+
+
+def _columns():
+    tail = ((_MISSING[0], 1.0, 1.0), (_MISSING[1], 0.0, 0.0), (_MISSING[2], *_STAR_SNR))
+    for i in range(3):
+        yield [f[i] for f in _FIELD], [g[i + 2] for g in _GROUP], tail[i]
+
+
+def _tiny(rng) -> Scene:
+    """Two galaxies, a star and a galaxy missing from the catalog, two bands: seconds, for tests."""
+    bands = ["F814W", "F125W"]
+    spots = np.array([[-0.75, 0.6], [0.7, 0.75], [0.8, -0.8], [-0.8, -0.85]]) + rng.uniform(
+        -0.05, 0.05, (4, 2)
+    )
+    truth = _rows(bands, spots, np.array([1.0, 2.0, 1.0, 1.2]), np.array([0.25, 0.15, 0.0, 0.12]), rng)
+    truth["is_point"][2] = True
+    _name(truth, ["gal", "gal", "star", "missing"])
+    pointings = _pointings(bands, 3.6, (7.0,), ((0.06, -0.04),))
+    listed = np.array([True, True, True, False])
+    return Scene(bands, pointings, _finish(truth), listed, np.array([90.0, 70.0, 80.0, 50.0]))
+
+
+def _cells(count: int, step: float, rng) -> np.ndarray:
+    """Offsets (east, north) in arcsec of a jittered grid, (count^2, 2); the middle one is not jittered."""
+    line = (np.arange(count) - (count - 1) / 2) * step
+    cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    jitter = rng.uniform(-0.22, 0.22, cells.shape) * step
+    jitter[len(cells) // 2] = 0
+    return cells + jitter
+
+
+def _rows(bands, spots, n, rhalf, rng) -> np.ndarray:
+    """Scene rows at offsets (east, north) in arcsec; fluxes hold the colours, relative to the first band."""
+    rows = np.zeros(len(spots), scene_dtype(bands))
+    rows["ra"] = REFERENCE[0] + spots[:, 0] / 3600 / np.cos(np.radians(REFERENCE[1]))
+    rows["dec"] = REFERENCE[1] + spots[:, 1] / 3600
+    rows["sersic"], rows["rhalf"] = n, rhalf
+    rows["q"] = np.sqrt(rng.uniform(0.35, 0.95, len(rows)))
+    rows["pa"] = rng.uniform(-np.pi / 2, np.pi / 2, len(rows))
+    for i, band in enumerate(bands):
+        rows[band] = 10 ** (i * rng.normal(0.10, 0.08, len(rows)))
+        rows[f"{band}_err"] = np.nan
+    return rows
+
+
+def _name(rows, stems) -> None:
+    for i, stem in enumerate(stems):
+        rows["id"][i] = f"{stem}-{i + 1}"
+
+
+def _finish(rows) -> np.ndarray:
+    """Bookkeeping, and the fixed shape parameters of point sources."""
+    rows["source_index"], rows["is_valid"] = np.arange(len(rows)), True
+    rows["roi"] = np.clip(1.8 * rows["rhalf"], 0.35, 0.8)
+    point = rows["is_point"]
+    rows["q"][point], rows["pa"][point], rows["sersic"][point], rows["rhalf"][point] = 1.0, 0.0, 1.0, 0.0
+    return rows
