@@ -26,9 +26,16 @@ class Psf(Section):
         "nearest", "PSF of a source between detector positions"
     )
 
+    center: Literal["auto", "stamp", "centroid"] = option(
+        "auto",
+        "the source's position in a PSF image: the stamp's middle, the centroid, or auto (the middle, unless "
+        "the centroid is more than half a pixel off)",
+    )
+
 
 class Sersic(Section):
     table: str = option("default", "`default`, or path of a Sersic table (HDF5)")
+    n_components: int = option(8, "Gaussians of a table that is made again", ge=5, le=12)
 
 
 class Preprocess(Section):

@@ -1,0 +1,170 @@
+"""The PSF store: HDF5, one group per band, exposure or name, with a mixture at each detector location.
+
+Layout (that of the older code): `parameters`, structured (locations, components) with amp, xcen,
+ycen, Cxx, Cyy, Cxy (native pixels) and sersic_bin; `detector_locations` (2, locations);
+attribute `n_psf_per_source`. Written here, a group also has `includes_pixel` = true and a
+dataset `quality` (locations,) of figures of merit.
+"""
+
+import warnings
+
+import h5py
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..files import atomic
+from .interpolate import interpolate_linear, nearest
+from .mixture import FIELDS, PIXEL_VARIANCE
+
+DTYPE = np.dtype([*((name, "f8") for name in FIELDS), ("sersic_bin", "i4")])
+
+
+def write_store(path, groups: dict, **attributes) -> None:
+    """Write mixtures of the effective PSF.
+
+    Parameters
+    ----------
+    groups : key to (mixtures (L, J, 6), locations (L, 2) or None, quality: list of L dicts)
+    attributes : of the file's root, beside the version
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update({"fpho_version": __version__, **attributes})
+        for key, (mixtures, locations, quality) in groups.items():
+            group = file.create_group(key)
+            group.attrs.update({"n_psf_per_source": mixtures.shape[1], "includes_pixel": True})
+            rows = np.zeros(mixtures.shape[:2], DTYPE)
+            for i, name in enumerate(FIELDS):
+                rows[name] = mixtures[..., i]
+            group["parameters"] = rows
+            if locations is not None:
+                group["detector_locations"] = np.asarray(locations, "f8").T
+            if quality:
+                group["quality"] = _quality_rows(quality)
+
+
+def _quality_rows(quality):
+    names = list(quality[0])
+    dtype = [(name, "?" if isinstance(quality[0][name], bool | np.bool_) else "f8") for name in names]
+    return np.array([tuple(row[name] for name in names) for row in quality], dtype)
+
+
+class PSFStore:
+    """Mixtures by key, read once and kept; see `mixture` and `resolve`."""
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            with h5py.File(path, "r") as file:
+                self._groups = {key: _read_group(group, path) for key, group in _groups(file)}
+        except OSError as error:
+            cure = "Give the path of a PSF store (HDF5), or of a table of PSF images (TSV)"
+            raise InputError(path, f"cannot be read as a PSF store ({error})", cure) from None
+        if not self._groups:
+            raise InputError(path, "no group with `parameters` in it", "Give a PSF store (HDF5)")
+
+    def keys(self) -> list[str]:
+        """Keys of the store's groups."""
+        return list(self._groups)
+
+    def has(self, key) -> bool:
+        """Whether there is a PSF of this key."""
+        return key in self._groups
+
+    def resolve(self, exposure_id, band, psf="") -> str:
+        """Key of an exposure's PSF: `psf` where given, else its id, else its band.
+
+        Raises
+        ------
+        InputError
+            If the store has none of them.
+        """
+        wanted = [str(psf)] if psf else [str(exposure_id), str(band)]
+        for key in wanted:
+            if key in self._groups:
+                return key
+        found = f"no PSF {' or '.join(map(repr, wanted))} for exposure {exposure_id!r}; it has {self.keys()}"
+        raise InputError(self.path, found, "Add a row with that key to the table of PSF images")
+
+    def mixture(self, key, x=None, y=None, interpolation="nearest") -> np.ndarray:
+        """Gaussians (J, 6) of the effective PSF: amplitude, x, y, Cxx, Cyy, Cxy (native pixels).
+
+        Parameters
+        ----------
+        x, y : detector position, pixels; needed only where the PSF has several locations
+        interpolation : `nearest` or `linear`
+        """
+        mixtures, locations, _ = self._groups[key]
+        if len(mixtures) == 1:
+            return mixtures[0].copy()
+        if x is None or y is None:
+            raise ValueError(f"PSF {key!r} varies over the detector: give x and y")
+        pick = {"nearest": nearest, "linear": interpolate_linear}[interpolation]
+        return pick(locations, mixtures, float(x), float(y))
+
+    def quality(self, key, x=None, y=None) -> dict:
+        """Figures of merit (see `fpho.psf.quality`) of the nearest location, or the worst of all.
+
+        `poor` says if a limit is missed. A store without figures gives {'poor': False, 'known': False}.
+        """
+        _, locations, quality = self._groups[key]
+        if quality is None:
+            return {"poor": False, "known": False}
+        if x is not None and locations is not None:
+            row = quality[np.argmin(np.hypot(locations[:, 0] - x, locations[:, 1] - y))]
+            worst = {name: row[name].item() for name in quality.dtype.names}
+        else:
+            worst = {
+                name: quality[name][np.argmax(np.abs(quality[name]))].item() for name in quality.dtype.names
+            }
+        return worst | {"known": True}
+
+
+def _groups(file):
+    """(key, group) of all groups with `parameters`, also nested ones."""
+    found = []
+    file.visititems(lambda name, item: found.append((name, item)) if "parameters" in _names(item) else None)
+    return found
+
+
+def _names(item):
+    return item.keys() if isinstance(item, h5py.Group) else ()
+
+
+def _read_group(group, path):
+    """(mixtures (L, J, 6), locations (L, 2) or None, quality or None) with the pixel in them."""
+    rows = np.atleast_2d(group["parameters"][...])
+    missing = set(FIELDS) - set(rows.dtype.names or ())
+    if missing:
+        raise InputError(path, f"{group.name}/parameters lacks {sorted(missing)}", "Give a PSF store")
+    mixtures = np.stack([rows[name].astype("f8") for name in FIELDS], axis=-1)
+    mixtures = _drop_repeats(mixtures, rows, f"{path}:{group.name}")
+    if not np.all(np.isfinite(mixtures)) or np.any(mixtures[..., 3:5] < 0):
+        raise InputError(
+            path, f"{group.name}: a component is NaN or has a negative variance", "Make it again"
+        )
+    if not group.attrs.get("includes_pixel", False):
+        mixtures[..., 3:5] += PIXEL_VARIANCE
+    locations = group["detector_locations"][...].T.astype("f8") if "detector_locations" in group else None
+    if len(mixtures) > 1 and (locations is None or len(locations) != len(mixtures)):
+        n_found = 0 if locations is None else len(locations)
+        found = f"{group.name}: {len(mixtures)} mixtures, {n_found} detector_locations"
+        raise InputError(path, found, "Give detector_locations (2, locations)")
+    return mixtures, locations, group["quality"][...] if "quality" in group else None
+
+
+def _drop_repeats(mixtures, rows, where):
+    """The older layout repeats the PSF for each radius of the profile (`sersic_bin`)."""
+    if "sersic_bin" not in rows.dtype.names or len(np.unique(rows["sersic_bin"])) == 1:
+        return mixtures
+    bins = rows["sersic_bin"][0]
+    parts = [mixtures[:, bins == value] for value in np.unique(bins)]
+    if any(
+        part.shape != parts[0].shape or not np.allclose(part, parts[0], rtol=1e-5, atol=1e-7)
+        for part in parts
+    ):
+        warnings.warn(
+            f"{where}: the PSF differs between radii of the profile (sersic_bin); the first is used for all",
+            stacklevel=2,
+        )
+    return parts[0]
