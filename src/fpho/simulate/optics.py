@@ -61,21 +61,23 @@ def moffat_psf(fwhm, pixel_scale, beta=3.0, e1=0.0, e2=0.0):
     return galsim.Moffat(beta=beta, fwhm=fwhm).shear(g1=e1, g2=e2).dilate(1 / pixel_scale)
 
 
-def psf_image(psf, oversample: int, size: int, pixel_response: bool) -> np.ndarray:
+def psf_image(psf, oversample: int, size: int, pixel_response: bool, taper: bool = True) -> np.ndarray:
     """Image of a PSF, (size, size) with size odd, centred, sum 1.
 
     Parameters
     ----------
     psf : GalSim object in detector pixels, without the pixel. oversample : samples per detector pixel.
     pixel_response : convolve with the square detector pixel first.
+    taper : let it fall smoothly to zero at the edge; not for a PSF that already ends inside the image.
     """
     import galsim
 
     effective = galsim.Convolve(psf, galsim.Pixel(1.0)) if pixel_response else psf
     image = effective.drawImage(nx=size, ny=size, scale=1 / oversample, method="no_pixel", dtype=float).array
-    radius = np.hypot(*(np.indices(image.shape) - size // 2)) / (size // 2)
-    edge = np.clip((radius - TAPER) / (1 - TAPER), 0, 1)
-    image = image * 0.5 * (1 + np.cos(np.pi * edge))
+    if taper:
+        radius = np.hypot(*(np.indices(image.shape) - size // 2)) / (size // 2)
+        edge = np.clip((radius - TAPER) / (1 - TAPER), 0, 1)
+        image = image * 0.5 * (1 + np.cos(np.pi * edge))
     return image / image.sum()
 
 

@@ -146,7 +146,7 @@ _STAR_SNR = (150, 40)
 def _example(rng) -> Scene:
     """24 galaxies (a blended group of 4, one missing from the catalog) and two stars, three bands."""
     bands = ["F814W", "F125W", "F160W"]
-    cells = _cells(5, 1.9, rng)
+    cells = _cells(5, 1.8, rng)
     group, free = cells[12], np.delete(cells, 12, axis=0)
     spots = np.concatenate([free[:20], group + np.array([g[:2] for g in _GROUP]), free[20:23]])
     n, rhalf, snr = (np.array([*c[:20], *g, *m]) for c, g, m in _columns())
@@ -155,7 +155,7 @@ def _example(rng) -> Scene:
     listed = np.ones(len(truth), bool)
     listed[24] = False
     _name(truth, ["gal"] * 20 + ["group"] * 4 + ["missing"] + ["star"] * 2)
-    pointings = _pointings(bands, 10.4, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)))
+    pointings = _pointings(bands, 10.8, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)))
     return Scene(bands, pointings, _finish(truth), listed, snr)
 
 
@@ -183,7 +183,7 @@ def _cells(count: int, step: float, rng) -> np.ndarray:
     """Offsets (east, north) in arcsec of a jittered grid, (count^2, 2); the middle one is not jittered."""
     line = (np.arange(count) - (count - 1) / 2) * step
     cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    jitter = rng.uniform(-0.22, 0.22, cells.shape) * step
+    jitter = rng.uniform(-0.18, 0.18, cells.shape) * step
     jitter[len(cells) // 2] = 0
     return cells + jitter
 

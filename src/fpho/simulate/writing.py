@@ -56,7 +56,7 @@ def true_psfs(scene: Scene) -> dict:
         image = psf_image(camera.psf(camera.pixel_scale), sampling, size, pixel_response=False)
         psf = psf_from_image(image, sampling)
         if camera.kind == "mosaic":
-            image = psf_image(psf, sampling, size + 2 * sampling, pixel_response=True)
+            image = psf_image(psf, sampling, size + 2 * sampling, pixel_response=True, taper=False)
         psfs[camera.psf_key] = image, psf
     return psfs
 
