@@ -46,6 +46,7 @@ def _command(stage: str):
         batch: Batch = 0,
         verbose: Verbose = False,
     ):
+        which = _colour(colour)
         loaded, layout = prepare(config, overrides, cores, verbose)
         from ..stages import passes
 
@@ -54,9 +55,9 @@ def _command(stage: str):
         elif step is Step.PLAN:
             passes.plan(loaded, layout, stage)
         elif step is Step.BATCH:
-            passes.run_batch(loaded, layout, stage, _colour(colour), batch, cores)
+            passes.run_batch(loaded, layout, stage, which, batch, cores)
         elif step is Step.GATHER:
-            passes.gather(loaded, layout, stage, _colour(colour))
+            passes.gather(loaded, layout, stage, which)
         else:
             passes.finish(loaded, layout, stage)
 

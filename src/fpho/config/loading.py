@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError
 from .model import Config
+
+_NAMES = {True: "on", False: "off"}
 
 
 def load_config(path=None, overrides=()) -> Config:
@@ -20,8 +22,7 @@ def load_config(path=None, overrides=()) -> Config:
 
 def make_config(tree: dict, overrides=(), where="configuration") -> Config:
     """Validate a nested dictionary; dotted keys at its top and `a.b=c` strings override it."""
-    nested = {key: value for key, value in tree.items() if "." not in str(key)}
-    nested = json.loads(json.dumps(nested))
+    nested = _copy({key: value for key, value in tree.items() if "." not in str(key)})
     for key, value in tree.items():
         if "." in str(key):
             _assign(nested, key, yaml.safe_load(value) if isinstance(value, str) else value, where)
@@ -57,7 +58,7 @@ def _comment_fields(cls, values, depth):
     for name, field in cls.model_fields.items():
         value = getattr(values, name)
         yield f"{indent}# {field.description}"
-        if hasattr(value, "model_fields"):
+        if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from _comment_fields(type(value), value, depth + 1)
         else:
@@ -85,6 +86,13 @@ def _assign(tree: dict, dotted: str, value, where) -> None:
         if not isinstance(tree, dict):
             raise InputError(where, f"{dotted}: {name} is not a section", "Use section.option=value")
     tree[last] = value
+
+
+def _copy(value):
+    """A copy in which keys are strings: to YAML the names `on` and `off` are booleans."""
+    if isinstance(value, dict):
+        return {_NAMES.get(key, key): _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _expand(value):

@@ -1,12 +1,17 @@
 """Residual background and missing objects."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from .base import Section, option
 
+# To YAML an unquoted `off` is a boolean.
+_OFF = BeforeValidator(lambda value: "off" if value is False else value)
+
 
 class Background(Section):
-    mode: Literal["off", "constant", "plane", "in_fit"] = option(
+    mode: Annotated[Literal["off", "constant", "plane", "in_fit"], _OFF] = option(
         "constant", "what is fitted; in_fit: a constant of each exposure inside every patch's own fit"
     )
     per: Literal["band", "exposure"] = option("exposure", "one value for each")
