@@ -103,11 +103,10 @@ def stores(*kinds):
 
 
 def given(*tables):
-    """Files to watch: the tables and what they name, or what `simulate` draws."""
-    tables = [table for table in tables if table is not None]
-    if simulated:
-        return tables
-    return sorted({path for table in tables for path in local_files(table)})
+    """Files to watch: tables and what they name, as far as they exist (`check` reports the others)."""
+    drawn = [table for table in tables if table and table.parent == layout.simulation]
+    others = [table for table in tables if table and table not in drawn]
+    return drawn + sorted({path for table in others for path in local_files(table)})
 
 
 def optional_file(value):
@@ -154,7 +153,7 @@ def pass_inputs(stage):
         "stores": stores(passes[stage]["on"]),
         "files": passes[stage]["files"],
         "psf": layout.psf_store,
-        "sersic": layout.sersic_table,
+        "sersic": given(table_of_profiles),
         "checked": ancient(layout.checked),
     }
 

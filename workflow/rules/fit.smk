@@ -1,6 +1,6 @@
 """Stages around the passes over patches, each one job for the whole scene.
 
-in:  exposures, peak catalog, psf/, sersic/, scene/
+in:  exposures, peak catalog, psf/, scene/
 out: stores/, scene/initial.fits, background/, scene/detect.fits, catalogs/postop_catalog.fits
 """
 
@@ -55,7 +55,7 @@ rule background:
         stores("all"),
         scene=layout.scene("optimize"),
         psf=layout.psf_store,
-        sersic=layout.sersic_table,
+        sersic=given(table_of_profiles),
         checked=ancient(layout.checked),
     output:
         layout.background,
@@ -80,7 +80,7 @@ rule detect:
         scene=layout.scene("optimize"),
         background=layout.background,
         psf=layout.psf_store,
-        sersic=layout.sersic_table,
+        sersic=given(table_of_profiles),
         checked=ancient(layout.checked),
     output:
         layout.scene("detect"),

@@ -1,7 +1,7 @@
 """PSFs and galaxy profiles as sums of Gaussians.
 
-in:  PSF images or a PSF store; a Sersic table, or none
-out: psf/, sersic/
+in:  PSF images or a PSF store
+out: psf/; sersic/ only when asked for, since the table is shipped ready
 """
 
 
@@ -28,10 +28,7 @@ rule psf:
 
 
 rule sersic:
-    """Make the table of Sersic mixtures, or check the given one."""
-    input:
-        given(table_of_profiles),
-        checked=ancient(layout.checked),
+    """Make the shipped table of Sersic mixtures again; for use, give its path as `sersic.table`."""
     output:
         layout.sersic_table,
     log:
@@ -41,7 +38,7 @@ rule sersic:
     conda:
         environment
     params:
-        options=options("sersic"),
+        options=options("sersic.n_components"),
         code=code("sersic"),
     shell:
         "python -m fpho sersic --config $FPHO_CONFIG > {log} 2>&1"

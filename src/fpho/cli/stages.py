@@ -13,7 +13,7 @@ STAGES = {
     "simulate": "Draw a scene with known truth: images, PSFs and catalog.",
     "check": "Check all inputs and options before anything is fitted.",
     "psf": "Turn PSF images into mixtures of Gaussians.",
-    "sersic": "Make the table of Sersic mixtures, or check the given one.",
+    "sersic": "Make the shipped table of Sersic mixtures again.",
     "preprocess": "Turn images into stores of pixels and metadata.",
     "scene": "Turn the peak catalog into the first scene state.",
     "background": "Fit a residual background to the residual images.",
