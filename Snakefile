@@ -25,5 +25,6 @@ rule all:
     """Everything: the catalogs, images, regions and plots of the run."""
     default_target: True
     input:
+        rules.settings.output,
         rules.postprocess.output,
         rules.compare.output if simulated else [],

@@ -118,6 +118,10 @@ table_of_profiles = optional_file(config["sersic"]["table"])
 tweakbg = optional_file(config["background"]["tweakbg"])
 
 
+# What `check` looks at; options of fits have been checked when the configuration was read.
+checked_options = ["images", "psfs", "catalog", "bands", "psf", "sersic", "preprocess", "bounds", "kernel"]
+checked_options += ["simulate", "optimize.on", "sample.on", "background.tweakbg"]
+
 # For each pass over the patches: the state it starts from, its kind of images, the options it depends on,
 # and the code that it does not use.
 common_to_passes = ["bounds", "priors", "kernel", "bands", "seed", "background.mode"]

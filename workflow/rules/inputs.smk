@@ -39,7 +39,27 @@ rule check:
     conda:
         environment
     params:
-        options=options(*config),
+        options=options(*checked_options),
         code=code("check"),
     shell:
         "python -m fpho check --config $FPHO_CONFIG > {log} 2>&1"
+
+
+rule settings:
+    """Write the configuration as used, beside the results."""
+    input:
+        checked=ancient(layout.checked),
+    output:
+        yaml=layout.config,
+        json=layout.config_json,
+    log:
+        layout.log("settings"),
+    benchmark:
+        layout.benchmark("settings")
+    conda:
+        environment
+    params:
+        options=options(*config),
+        code=code("settings"),
+    shell:
+        "python -m fpho settings --config $FPHO_CONFIG > {log} 2>&1"

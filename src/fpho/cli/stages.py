@@ -12,6 +12,7 @@ from .common import ConfigFile, Cores, Overrides, Verbose, prepare
 STAGES = {
     "simulate": "Draw a scene with known truth: images, PSFs and catalog.",
     "check": "Check all inputs and options before anything is fitted.",
+    "settings": "Write the configuration as used, beside the results.",
     "psf": "Turn PSF images into mixtures of Gaussians.",
     "sersic": "Make the shipped table of Sersic mixtures again.",
     "preprocess": "Turn images into stores of pixels and metadata.",
