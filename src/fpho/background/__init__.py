@@ -1,0 +1,15 @@
+"""Residual background: its table, its subtraction, and its fit to residual images."""
+
+from .fit import Sky, fit_background, sky_table
+from .table import apply_background, background_value, check_exposures, read_tweakbg, write_tweakbg
+
+__all__ = [
+    "Sky",
+    "apply_background",
+    "background_value",
+    "check_exposures",
+    "fit_background",
+    "read_tweakbg",
+    "sky_table",
+    "write_tweakbg",
+]

@@ -1,0 +1,194 @@
+"""Residual background of an exposure: a constant or a plane, robust against sources, with its uncertainty.
+
+Pixels that the model or a peak in the smoothed residual says to be a source's are left out, the rest is
+clipped. All cuts on residuals are symmetric, since cutting only bright pixels would bias the sky low. The
+uncertainty is the larger of the formal one and that from sums over blocks of pixels (a sandwich estimate,
+White 1980, Econometrica 48, 817, with blocks as clusters), which knows correlated noise and source residuals.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, stats
+
+from .table import DTYPE
+
+MODEL_LEVELS = (0.1, 0.2, 0.4, 0.8)  # sigma per pixel: sky is where the model is fainter than that
+ENOUGH_SKY = 0.25  # the lowest level that leaves this fraction of good pixels as sky is taken
+MIN_SKY_PIXELS = 100
+CLIP = 3.5  # sigma, of pixels and of the smoothed residual
+SMOOTHING = 2.0  # pixels, sigma
+BLOCKS = (8, 16, 32)  # pixels on a side
+MIN_BLOCKS = 16
+ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Background of one exposure: constant + x_slope (x - x_ref) + y_slope (y - y_ref), nJy per pixel."""
+
+    constant: float
+    error: float  # of the constant; NaN where nothing could be fitted
+    significance: float  # of the constant, or of the whole plane, in sigma
+    x_ref: float
+    y_ref: float
+    x_slope: float = 0.0
+    y_slope: float = 0.0
+    n_sky: int = 0  # pixels used
+
+
+def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
+    """Background of `exposure` given the model (ny, nx) of all its sources; `mode` constant or plane.
+
+    Where no blank sky is left, the result is zero with unknown error, and a warning says so.
+    """
+    ny, nx = exposure.data.shape
+    x_ref, y_ref = (nx - 1) / 2, (ny - 1) / 2
+    residual = exposure.data.astype("f8") - model
+    ierr = exposure.ierr.astype("f8")
+    y, x = np.indices(residual.shape, sparse=True)
+    basis = [np.ones_like(residual)]
+    if mode == "plane":
+        basis += [np.broadcast_to(x - x_ref, residual.shape), np.broadcast_to(y - y_ref, residual.shape)]
+    basis = np.stack(basis, axis=-1)  # (ny, nx, P)
+    sky = sky_pixels(model, ierr)
+    if sky.sum() < MIN_SKY_PIXELS:
+        cure = "set background.mode: in_fit to fit it together with the sources"
+        warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)
+        return Sky(0.0, np.nan, 0.0, x_ref, y_ref)
+    values, used = _clipped_fit(residual, ierr, basis, sky)
+    covariance = _covariance(residual - basis @ values, ierr, basis, used, exposure.noise_scale)
+    slopes = tuple(float(value) for value in values[1:])
+    return Sky(
+        float(values[0]),
+        float(np.sqrt(covariance[0, 0])),
+        _significance(values, covariance),
+        x_ref,
+        y_ref,
+        *slopes,
+        n_sky=int(used.sum()),
+    )
+
+
+def sky_pixels(model: np.ndarray, ierr: np.ndarray) -> np.ndarray:
+    """Good pixels (ny, nx) bool where the sources' model is faint against the noise."""
+    good = ierr > 0
+    level = np.abs(model) * ierr
+    for threshold in MODEL_LEVELS:
+        sky = good & (level < threshold)
+        if sky.sum() >= ENOUGH_SKY * good.sum():
+            break
+    return sky
+
+
+def sky_table(exposures, skies, nsigma: float, per: str = "exposure") -> np.ndarray:
+    """Table of backgrounds (E,), structured as `DTYPE`, from the `Sky` of each exposure.
+
+    With `per` = band, the exposures of one band and kind share one surface brightness (their weighted mean).
+    Used is what is significant by `nsigma`.
+    """
+    table = np.zeros(len(skies), DTYPE)
+    for row, exposure, sky in zip(table, exposures, skies, strict=True):
+        row["exposure"], row["band"] = exposure.id, exposure.band
+        for name in ("constant", "x_slope", "y_slope", "x_ref", "y_ref", "error", "significance"):
+            row[name] = getattr(sky, name)
+    if per == "band":
+        _share(table, exposures)
+    table["used"] = np.isfinite(table["error"]) & (table["significance"] >= nsigma)
+    return table
+
+
+def pixel_area(exposure) -> float:
+    """Area of a pixel at the image's centre, arcsec^2."""
+    ny, nx = exposure.data.shape
+    x, y = (nx - 1) / 2, (ny - 1) / 2
+    ra, dec = exposure.wcs.pixel_to_world_values(np.array([x, x + 1, x]), np.array([y, y, y + 1]))
+    east = ((ra[1:] - ra[0] + 180) % 360 - 180) * np.cos(np.radians(dec[0])) * 3600
+    north = (dec[1:] - dec[0]) * 3600
+    return float(abs(east[0] * north[1] - east[1] * north[0]))
+
+
+def _clipped_fit(residual, ierr, basis, sky):
+    """Coefficients (P,) and the pixels (ny, nx) bool that were used."""
+    used = sky
+    for _ in range(ROUNDS):
+        values = np.linalg.solve(*_normal(residual, ierr, basis, used))
+        scaled = (residual - basis @ values) * ierr
+        kept = sky & _within(scaled, sky) & _within(_smooth(scaled, sky), sky)
+        if kept.sum() < MIN_SKY_PIXELS or np.array_equal(kept, used):
+            break
+        used = kept
+    return values, used
+
+
+def _normal(residual, ierr, basis, used):
+    a = basis[used] * ierr[used][:, None]
+    return a.T @ a, a.T @ (residual[used] * ierr[used])
+
+
+def _within(values, sky):
+    """Where values (ny, nx) lie within CLIP robust standard deviations of zero."""
+    return np.abs(values) < CLIP * 1.4826 * np.median(np.abs(values[sky]))
+
+
+def _smooth(values, sky):
+    """Mean of `values` over the sky pixels around each pixel, in units of what the noise of that mean is."""
+    weight = ndimage.gaussian_filter(sky.astype("f8"), SMOOTHING, mode="constant")
+    total = ndimage.gaussian_filter(np.where(sky, values, 0.0), SMOOTHING, mode="constant")
+    return total / np.sqrt(np.maximum(weight, 1e-3))
+
+
+def _covariance(left, ierr, basis, used, noise_scale):
+    """Covariance (P, P) of the coefficients, from what is `left` (ny, nx) after the fit."""
+    matrix, _ = _normal(left, ierr, basis, used)
+    inverse = np.linalg.inv(matrix)
+    scatter = np.std(left[used] * ierr[used])
+    best = inverse * max(1.0, noise_scale, scatter) ** 2
+    score = np.where(used, left * ierr**2, 0.0)[..., None] * basis  # (ny, nx, P)
+    for side in BLOCKS:
+        meat, n_blocks = _block_products(score, used, side)
+        if n_blocks >= MIN_BLOCKS:
+            sandwich = inverse @ meat @ inverse * n_blocks / (n_blocks - len(matrix))
+            best = sandwich if sandwich[0, 0] > best[0, 0] else best
+    return best
+
+
+def _block_products(score, used, side):
+    """Sum over blocks of the outer product (P, P) of a block's total score; number of blocks with pixels."""
+    ny, nx, n_values = score.shape
+    y, x = np.indices((ny, nx), sparse=True)
+    label = ((y // side) * (-(-nx // side)) + x // side).ravel()
+    count = np.bincount(label, used.ravel())
+    sums = np.stack([np.bincount(label, score[..., i].ravel()) for i in range(n_values)], axis=-1)
+    return sums.T @ sums, int(np.sum(count > 0))
+
+
+def _significance(values, covariance) -> float:
+    """Sigma of a normal deviate as improbable as these coefficients are under no background."""
+    chi2 = float(values @ np.linalg.solve(covariance, values))
+    if len(values) == 1 or chi2 > 1000:
+        return float(np.sqrt(chi2))
+    return float(stats.norm.isf(stats.chi2.sf(chi2, len(values)) / 2))
+
+
+def _share(table, exposures) -> None:
+    areas = np.array([pixel_area(exposure) for exposure in exposures])
+    kinds = np.array([f"{exposure.band}/{exposure.kind}" for exposure in exposures])
+    for kind in np.unique(kinds):
+        members = (kinds == kind) & np.isfinite(table["error"])
+        if not members.any():
+            continue
+        brightness, error = (table[name][members] / areas[members] for name in ("constant", "error"))
+        mean, sigma = _weighted_mean(brightness, error)
+        table["constant"][kinds == kind] = mean * areas[kinds == kind]
+        table["error"][kinds == kind] = sigma * areas[kinds == kind]
+        table["significance"][kinds == kind] = abs(mean) / sigma
+
+
+def _weighted_mean(values, errors):
+    """Mean and its error, widened where the values disagree by more than their errors."""
+    weight = errors**-2.0
+    mean = np.sum(weight * values) / np.sum(weight)
+    chi2 = np.sum(weight * (values - mean) ** 2)
+    return mean, np.sqrt(max(1.0, chi2 / max(1, len(values) - 1)) / np.sum(weight))

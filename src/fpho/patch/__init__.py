@@ -1,0 +1,25 @@
+"""Pixels and source geometry of a region of the sky as plain arrays; patchers; rendering."""
+
+from .backends import require_gpu
+from .building import arrays_of_tiles, build_arrays, source_geometry, source_state, subtract_sources
+from .patchers import CPUPatchMixin, DirectPatch, FITSPatch, GPUPatchMixin, StorePatch
+from .rendering import render
+from .tiles import ExposureTiles, cut_tiles, select_tiles
+
+__all__ = [
+    "CPUPatchMixin",
+    "DirectPatch",
+    "ExposureTiles",
+    "FITSPatch",
+    "GPUPatchMixin",
+    "StorePatch",
+    "arrays_of_tiles",
+    "build_arrays",
+    "cut_tiles",
+    "render",
+    "require_gpu",
+    "select_tiles",
+    "source_geometry",
+    "source_state",
+    "subtract_sources",
+]

@@ -1,0 +1,141 @@
+"""The kernel's arrays from tiles, sources and PSFs: pure functions."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import kernel
+from ..errors import InputError
+from ..geometry import linearize
+from ..kernel.arrays import TILE, PatchArrays, SourceArrays
+from ..parameters import ellipticity, shape_matrix
+from .tiles import select_tiles
+
+
+def build_arrays(
+    exposures,
+    region,
+    rows,
+    psfstore,
+    bands,
+    *,
+    interpolation: str = "nearest",
+    max_snr=None,
+    tweakbg=None,
+) -> PatchArrays:
+    """Pixels and geometry of a patch.
+
+    Parameters
+    ----------
+    exposures : iterable of `Exposure` or `ExposureTiles`
+        Those without a good pixel in the region, or of another band, are dropped.
+    region : circle on the sky (`ra`, `dec` in degrees, `radius` in arcsec), or None for all pixels
+    rows : scene rows (S,); the positions there become the reference positions of the sources
+    psfstore : `PSFStore`
+    bands : names of bands, in the order of the fluxes
+    interpolation : PSF between the detector positions of the store, `nearest` or `linear`
+    max_snr : cap on the S/N per pixel, or None
+    tweakbg : background table that is subtracted, or None
+
+    Raises
+    ------
+    InputError
+        If an exposure has no PSF, or a source has no finite pixel position in it.
+    """
+    tiles = select_tiles(exposures, region, bands, max_snr=max_snr, tweakbg=tweakbg)
+    return arrays_of_tiles(tiles, rows, psfstore, bands, interpolation)
+
+
+def arrays_of_tiles(tiles, rows, psfstore, bands, interpolation: str = "nearest") -> PatchArrays:
+    """As `build_arrays`, with tiles (from `select_tiles`) as they are."""
+    counts = [len(one.data) for one in tiles]
+    pixels = TILE * TILE
+    return PatchArrays(
+        data=_stack([one.data for one in tiles], (0, pixels), "f4"),
+        weight=_stack([one.ierr**2 for one in tiles], (0, pixels), "f4"),
+        tile_x=_stack([one.tile_x for one in tiles], 0, "i4"),
+        tile_y=_stack([one.tile_y for one in tiles], 0, "i4"),
+        exposure_start=np.concatenate([[0], np.cumsum(counts)]).astype("i8"),
+        band=np.array([list(bands).index(one.band) for one in tiles], "i4"),
+        **source_geometry(tiles, rows, psfstore, interpolation),
+    )
+
+
+def source_geometry(tiles, rows, psfstore, interpolation: str = "nearest") -> dict[str, np.ndarray]:
+    """The fields of `PatchArrays` that depend on the sources: where they are, and which PSF they have."""
+    shape = (len(tiles), len(rows))
+    position, scale = np.zeros((*shape, 2)), np.zeros((*shape, 2, 2))
+    psf_index = np.zeros(shape, "i4")
+    known: dict[bytes, int] = {}
+    mixtures: list[np.ndarray] = []
+    for e, one in enumerate(tiles):
+        position[e], scale[e] = _place(one, rows)
+        key = psfstore.resolve(one.id, one.band, one.psf)
+        for s, (x, y) in enumerate(position[e]):
+            mixture = psfstore.mixture(key, x, y, interpolation)
+            name = mixture.tobytes()
+            if name not in known:
+                known[name] = len(mixtures)
+                mixtures.append(mixture)
+            psf_index[e, s] = known[name]
+    psf, psf_count = _pad(mixtures)
+    return {
+        "position": position,
+        "scale": scale,
+        "gain": np.ones(shape),
+        "psf_index": psf_index,
+        "psf": psf,
+        "psf_count": psf_count,
+    }
+
+
+def source_state(rows, bands, table, n_exposures: int = 0) -> SourceArrays:
+    """The kernel's view of scene rows (S,) at their reference positions, without background."""
+    n_bands = len(bands)
+    sources = np.zeros((len(rows), n_bands + 7))
+    for b, band in enumerate(bands):
+        sources[:, b] = rows[band]
+    point = rows["is_point"]
+    q, pa = np.where(point, 1.0, rows["q"]), np.where(point, 0.0, rows["pa"])
+    sources[:, n_bands + 2 : n_bands + 5] = shape_matrix(*ellipticity(q, pa))
+    sources[:, n_bands + 5], sources[:, n_bands + 6] = rows["sersic"], rows["rhalf"]
+    profile, count = table.evaluate(
+        np.ascontiguousarray(rows["sersic"]), np.ascontiguousarray(rows["rhalf"]), point
+    )
+    return SourceArrays(sources, profile, count, np.zeros(n_exposures))
+
+
+def subtract_sources(
+    arrays: PatchArrays, tiles, rows, psfstore, bands, table, interpolation="nearest", backend="cpu"
+) -> PatchArrays:
+    """`arrays` with the model of other sources, scene rows (S,), subtracted from a new data array."""
+    if not len(rows) or not arrays.n_exposures:
+        return arrays
+    others = replace(arrays, **source_geometry(tiles, rows, psfstore, interpolation))
+    model = kernel.backend(backend).model(others, source_state(rows, bands, table, arrays.n_exposures))
+    data = np.where(arrays.weight > 0, arrays.data - model, np.float32(0))
+    return replace(arrays, data=data.astype("f4"))
+
+
+def _place(tiles, rows):
+    position, scale = linearize(tiles.wcs, rows["ra"], rows["dec"])
+    lost = ~(np.isfinite(position).all(axis=-1) & np.isfinite(scale).all(axis=(-1, -2)))
+    if np.any(lost):
+        found = f"source {rows['id'][lost][0]!r} has no pixel position in this exposure's WCS"
+        raise InputError(tiles.id, found, "Check its ra and dec (degrees) and the WCS of the image")
+    return position, scale
+
+
+def _pad(mixtures) -> tuple[np.ndarray, np.ndarray]:
+    """(N, J, 6) float64 and (N,) int32; one empty PSF when there is none, so that indices hold."""
+    mixtures = mixtures or [np.zeros((0, 6))]
+    count = np.array([len(mixture) for mixture in mixtures], "i4")
+    psf = np.zeros((len(mixtures), max(1, count.max()), 6))
+    for row, mixture in zip(psf, mixtures, strict=True):
+        row[: len(mixture)] = mixture
+    return psf, count
+
+
+def _stack(parts, empty_shape, dtype) -> np.ndarray:
+    whole = np.concatenate(parts) if parts else np.zeros(empty_shape)
+    return np.ascontiguousarray(whole, dtype)

@@ -1,0 +1,229 @@
+"""Patchers: where pixels come from (FITS files, stores, memory), and the way to a posterior.
+
+    class Patcher(FITSPatch, CPUPatchMixin):
+        pass
+
+    patcher = Patcher(fitsfiles=names, psfstore="psfs.h5", splinedata="default", sci_ext=1, unc_ext=2)
+    patcher.build_patch(region, None, allbands=bands)
+    model, q = patcher.prepare_model(active=active, fixed=fixed, bounds=bounds, shapes=shape_cols)
+
+`prepare_model` changes nothing in the patcher: fixed sources are subtracted into new arrays.
+"""
+
+import os
+import warnings
+
+import numpy as np
+
+from ..background.table import rows_by_exposure
+from ..errors import InputError
+from ..parameters import SHAPE_COLS, q_names, source_vector
+from ..psf import PSFStore
+from ..sersic import load_table
+from .backends import require_gpu
+from .building import arrays_of_tiles, subtract_sources
+from .tiles import select_tiles
+
+
+class _Patch:
+    """What all patchers share. A subclass has `_exposures(region, bands)`, an iterable of pixels.
+
+    After `build_patch`: `bands`; `patch_reference_coordinates`, (ra, dec) in degrees; `exposures`, ids in
+    order; `band_N` (B,), exposures in each band; `exposure_N` (E,), good pixels in each exposure; `xpix`,
+    `ypix` (sum of exposure_N,), their zero-indexed positions, exposure by exposure.
+    """
+
+    def __init__(
+        self,
+        psfstore,
+        splinedata="default",
+        *,
+        return_residual: bool = False,
+        max_snr: float | None = None,
+        tweakbg=None,
+        interpolation: str = "nearest",
+    ):
+        """
+        Parameters
+        ----------
+        psfstore : `PSFStore`, or the path of one
+        splinedata : Sersic table, or the path of one, or `default`
+        return_residual : kept for callers who ask for residuals; the model always gives them
+        max_snr : cap on the S/N per pixel
+        tweakbg : table of backgrounds to subtract, or the path of one
+        interpolation : PSF between detector positions, `nearest` or `linear`
+        """
+        self.psfstore = psfstore if hasattr(psfstore, "mixture") else PSFStore(psfstore)
+        self.table = splinedata if hasattr(splinedata, "evaluate") else load_table(splinedata)
+        self.return_residual = return_residual
+        self.max_snr = max_snr
+        self.tweakbg = None if tweakbg is None else np.array(list(rows_by_exposure(tweakbg).values()))
+        self.interpolation = interpolation
+
+    def build_patch(self, region, sources=None, allbands=None) -> None:
+        """Collect the pixels of a region, those in the circle, from the exposures of `allbands`.
+
+        `sources` is not used here: sources are given to `prepare_model`. Exposures without a good pixel in
+        the region are left out; a patch without any has no exposures, and its posterior is the prior.
+        """
+        self.bands = tuple(self._all_bands() if allbands is None else allbands)
+        self.region = region
+        self.patch_reference_coordinates = (region.ra, region.dec)
+        self.tiles = select_tiles(
+            self._exposures(region, self.bands),
+            region,
+            self.bands,
+            max_snr=self.max_snr,
+            tweakbg=self.tweakbg,
+        )
+        if not self.tiles:
+            where = f"patch at ra {region.ra:.6f}, dec {region.dec:.6f}"
+            warnings.warn(f"{where}: no good pixel in any exposure of {', '.join(self.bands)}", stacklevel=2)
+        self.exposures = [one.id for one in self.tiles]
+        self.band_N = np.array([sum(one.band == band for one in self.tiles) for band in self.bands])
+        good = [one.ierr > 0 for one in self.tiles]
+        self.exposure_N = np.array([np.count_nonzero(mask) for mask in good], int)
+        self.xpix, self.ypix = (self._flat(good, axis) for axis in (0, 1))
+
+    def _flat(self, good, axis) -> np.ndarray:
+        parts = [one.pixels[axis][mask] for one, mask in zip(self.tiles, good, strict=True)]
+        return np.concatenate(parts) if parts else np.zeros(0, int)
+
+    def _exposures(self, region, bands):
+        return self._pixels
+
+    def _all_bands(self):
+        return list(dict.fromkeys(one.band for one in self._pixels))
+
+
+class DirectPatch(_Patch):
+    """Pixels given in memory: a list of `fpho.images.Exposure` (or of their tiles)."""
+
+    def __init__(self, exposures, psfstore, splinedata="default", **options):
+        super().__init__(psfstore, splinedata, **options)
+        self._pixels = list(exposures)
+
+
+class FITSPatch(_Patch):
+    """Pixels from plain FITS files, each with a science and an uncertainty extension.
+
+    The band is the FILTER keyword. Images are read when the first patch is built, and kept.
+    """
+
+    def __init__(
+        self, fitsfiles, psfstore, splinedata="default", sci_ext="SCI", unc_ext="ERR", reader=None, **options
+    ):
+        """`fitsfiles`: one path or several; `sci_ext`, `unc_ext`: names or indices of extensions; `reader`:
+        keywords for `fpho.images.read_fits`, such as `unc_kind` or `flux_scale`; rest: see `_Patch`."""
+        super().__init__(psfstore, splinedata, **options)
+        single = isinstance(fitsfiles, str | os.PathLike)
+        self.fitsfiles = [fitsfiles] if single else list(fitsfiles)
+        self._reader = {"sci_ext": sci_ext, "unc_ext": unc_ext, **(reader or {})}
+        self._read = None
+
+    @property
+    def _pixels(self):
+        if self._read is None:
+            from ..images import read_fits
+
+            self._read = [read_fits(path, **self._reader) for path in self.fitsfiles]
+        return self._read
+
+
+class StorePatch(_Patch):
+    """Pixels from one or several pixel stores with their meta stores; only the region's tiles are read."""
+
+    def __init__(self, pixelstore, metastore, psfstore, splinedata="default", **options):
+        super().__init__(psfstore, splinedata, **options)
+        from ..images import open_store
+
+        pairs = zip(_several(pixelstore), _several(metastore), strict=True)
+        self._stores = [open_store(pixels, meta) for pixels, meta in pairs]
+
+    def _exposures(self, region, bands):
+        for store in self._stores:
+            for name in store.ids:
+                if store.band(name) in bands:
+                    yield store.tiles(name, region)
+
+    def _all_bands(self):
+        return list(dict.fromkeys(store.band(name) for store in self._stores for name in store.ids))
+
+
+class CPUPatchMixin:
+    """The way from pixels to a posterior on the CPU."""
+
+    backend = "cpu"
+
+    def prepare_model(
+        self,
+        active,
+        fixed=None,
+        bounds=None,
+        shapes=SHAPE_COLS,
+        priors=None,
+        in_fit_background: bool = False,
+        **options,
+    ):
+        """(model, q): the posterior of the active sources, and their vector of parameters.
+
+        Parameters
+        ----------
+        active, fixed : scene rows (S,); fixed ones are subtracted from the data at their present values
+        bounds : structured (S,) of (lower, upper), see `fpho.posterior`
+        shapes : names of the shape parameters, in order; always those of `fpho.parameters`
+        priors : `fpho.config.Priors`
+        in_fit_background : fit one constant (nJy per pixel) of each exposure; they stand at the end of q
+        options : further keywords for `Posterior`
+        """
+        from ..posterior import Posterior
+
+        active = _with_bands(active, self.bands, shapes)
+        arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
+        if fixed is not None and len(fixed):
+            fixed = _with_bands(fixed, self.bands, shapes)
+            fixed = fixed[fixed["is_valid"]]
+            sources = (fixed, self.psfstore, self.bands, self.table, self.interpolation)
+            arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
+        if priors is not None:
+            options["priors"] = priors
+        model = Posterior(
+            arrays,
+            active,
+            self.bands,
+            self.table,
+            bounds,
+            reference=self.patch_reference_coordinates,
+            backend=self.backend,
+            in_fit_background=in_fit_background,
+            **options,
+        )
+        q = source_vector(active, self.bands, self.patch_reference_coordinates)
+        sky = np.zeros(len(self.tiles) if in_fit_background else 0)
+        return model, np.concatenate([q, sky])
+
+
+class GPUPatchMixin(CPUPatchMixin):
+    """The way from pixels to a posterior on a GPU; stops at once where there is none."""
+
+    backend = "gpu"
+
+    def prepare_model(self, *args, **options):
+        """As that of `CPUPatchMixin`."""
+        require_gpu()
+        return super().prepare_model(*args, **options)
+
+
+def _several(paths) -> list:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def _with_bands(rows, bands, shapes):
+    if tuple(shapes) != SHAPE_COLS:
+        found = f"shapes {tuple(shapes)} are not the model's"
+        raise InputError("prepare_model", found, f"Give {SHAPE_COLS}, which is the scene's shape_cols")
+    missing = [name for name in q_names(bands) if name not in rows.dtype.names]
+    if missing:
+        cure = "Give rows of a scene that was made with the bands of build_patch"
+        raise InputError("prepare_model", f"the sources lack {', '.join(missing)}", cure)
+    return rows

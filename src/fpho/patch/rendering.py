@@ -1,0 +1,72 @@
+"""The model image of a catalog on an exposure."""
+
+import numpy as np
+
+from .. import kernel
+from ..geometry import linearize
+from ..kernel.arrays import TILE, PatchArrays
+from .building import source_geometry, source_state
+from .tiles import ExposureTiles, to_image
+
+SOURCES_PER_CALL = 64  # bounds the kernel's list of Gaussians
+MARGIN = 30.0  # arcsec around the image in which sources still count
+WINGS = 10.0  # and that many half-light radii
+
+
+def render(
+    rows, exposure, psfstore, table, bands, interpolation: str = "nearest", backend: str = "cpu"
+) -> np.ndarray:
+    """Model of a catalog, (ny, nx) float64 in nJy per pixel, on all pixels of an exposure.
+
+    Parameters
+    ----------
+    rows : scene rows (S,); those that are not valid, or far outside the image, are left out
+    exposure : `Exposure` of one of `bands`
+    psfstore, table : `PSFStore` and Sersic table
+    bands : names of the flux columns of `rows`
+    """
+    shape = exposure.data.shape
+    rows = rows[rows["is_valid"] & (rows[exposure.band] != 0)]
+    rows = rows[reaches(rows, exposure)]
+    blank = _blank_tiles(exposure)
+    image = np.zeros((len(blank.data), TILE * TILE))
+    for start in range(0, len(rows), SOURCES_PER_CALL):
+        part = rows[start : start + SOURCES_PER_CALL]
+        arrays = _arrays(blank, part, psfstore, interpolation)
+        image += kernel.backend(backend).model(arrays, source_state(part, (exposure.band,), table, 1))
+    return to_image(image, blank.tile_x, blank.tile_y, shape)
+
+
+def reaches(rows, exposure) -> np.ndarray:
+    """Whether sources (S,) lie on the exposure or near enough for their wings to reach it."""
+    ny, nx = exposure.data.shape
+    if not len(rows):
+        return np.zeros(0, bool)
+    position, scale = linearize(exposure.wcs, rows["ra"], rows["dec"])
+    pixels_per_arcsec = np.sqrt(np.abs(np.linalg.det(scale)))
+    margin = (MARGIN + WINGS * rows["rhalf"]) * pixels_per_arcsec
+    outside = np.maximum(np.maximum(-position, position - [nx - 1, ny - 1]), 0).max(axis=1)
+    with np.errstate(invalid="ignore"):
+        return outside < margin  # false where the projection has no such position
+
+
+def _blank_tiles(exposure) -> ExposureTiles:
+    """All tiles of the exposure, with no data: a model has values under masked pixels, too."""
+    ny, nx = exposure.data.shape
+    y, x = np.mgrid[0:ny:TILE, 0:nx:TILE].reshape(2, -1).astype("i4")
+    values = np.zeros((len(x), TILE * TILE), "f4")
+    return ExposureTiles(
+        exposure.id, exposure.band, exposure.wcs, exposure.psf, values, np.ones_like(values), x, y
+    )
+
+
+def _arrays(tiles: ExposureTiles, rows, psfstore, interpolation) -> PatchArrays:
+    return PatchArrays(
+        data=tiles.data,
+        weight=tiles.ierr,
+        tile_x=tiles.tile_x,
+        tile_y=tiles.tile_y,
+        exposure_start=np.array([0, len(tiles.data)], "i8"),
+        band=np.zeros(1, "i4"),
+        **source_geometry([tiles], rows, psfstore, interpolation),
+    )
