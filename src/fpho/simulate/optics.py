@@ -31,13 +31,13 @@ def make_wcs(ra, dec, pixel_scale, shape, rotation=0.0, offset=(0.0, 0.0)):
     return wcs
 
 
-def optical_psf(wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.008, **aberrations):
+def optical_psf(wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.02, obscuration=0.2, **aberrations):
     """Telescope with central obscuration and four struts, GalSim object in detector pixels.
 
     Parameters
     ----------
     wavelength : micron. diameter : m. pixel_scale : arcsec. rotation : degrees, of the struts.
-    jitter : arcsec, sigma of a Gaussian (pointing, charge diffusion).
+    jitter : arcsec, sigma of a Gaussian (pointing, charge diffusion). obscuration : of the diameter.
     aberrations : `defocus`, `coma1`, `astig1` ... in waves, as in `galsim.OpticalPSF`.
     """
     import galsim
@@ -45,7 +45,7 @@ def optical_psf(wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.008, *
     optics = galsim.OpticalPSF(
         lam=wavelength * 1e3,
         diam=diameter,
-        obscuration=0.33,
+        obscuration=obscuration,
         nstruts=4,
         strut_thick=0.02,
         strut_angle=rotation * galsim.degrees,

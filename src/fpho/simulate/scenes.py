@@ -13,7 +13,7 @@ from .optics import make_wcs, moffat_psf, optical_psf
 
 REFERENCE = (53.16, -27.79)  # degrees, the middle of the field
 OVERSAMPLE = {"exposure": 4, "mosaic": 3}  # samples per pixel of the PSF images
-PSF_HALF_WIDTH = 1.4  # arcsec
+PSF_HALF_WIDTH = 2.0  # arcsec
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,17 @@ def build_scene(name: str, seed: int) -> Scene:
 def _cameras(width: float, mosaic_width: float) -> dict:
     """Cameras by (band, kind) for images of a width in arcsec: a 2.4 m telescope, and a Moffat band."""
     optics = {
-        "F814W": lambda scale, **more: optical_psf(0.81, 2.4, scale, coma1=0.03, astig1=0.02, **more),
+        "F814W": lambda scale, **more: optical_psf(0.81, 2.4, scale, coma1=0.02, astig1=0.02, **more),
         "F125W": lambda scale, fwhm=0.125, **more: moffat_psf(fwhm, scale, beta=3.2, e1=0.03, e2=-0.02),
-        "F160W": lambda scale, **more: optical_psf(1.54, 2.4, scale, defocus=0.05, coma1=-0.03, **more),
+        "F160W": lambda scale, jitter=0.03, **more: optical_psf(
+            1.54, 2.4, scale, obscuration=0.12, jitter=jitter, astig2=-0.03, coma1=-0.02, **more
+        ),
     }
     scales = {"F814W": (0.042, 0.040), "F125W": (0.052, 0.050), "F160W": (0.062, 0.060)}
     noise = {"F814W": 0.50, "F125W": 0.75, "F160W": 1.00}  # nJy per pixel of an exposure
     offset = {"F814W": 0.0, "F125W": 60.0, "F160W": 0.0}  # nJy per arcsec^2, forgotten sky
-    broadened = {"F814W": {"jitter": 0.014, "rotation": 30}, "F125W": {"fwhm": 0.132}}
-    broadened["F160W"] = {"jitter": 0.02, "rotation": 30}
+    broadened = {"F814W": {"jitter": 0.024, "rotation": 30}, "F125W": {"fwhm": 0.132}}
+    broadened["F160W"] = {"jitter": 0.038, "rotation": 30}
     cameras = {}
     for band, (scale, mosaic_scale) in scales.items():
         cameras[band, "exposure"] = Camera(
