@@ -1,0 +1,54 @@
+"""Snakemake, called as a user calls it, in a folder of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import TOP
+
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+
+
+def command(*arguments, config: Path = TOP / "config" / "tiny.yaml") -> list[str]:
+    """Arguments of a call with this checkout's workflow and profile."""
+    fixed = ["--snakefile", TOP / "Snakefile", "--profile", TOP / "profiles" / "default"]
+    options = ["--configfile", config] if config else []
+    return [*SNAKEMAKE, *map(str, [*fixed, "--cores", 2, *options, *arguments])]
+
+
+def environment() -> dict:
+    """The process's environment, with one thread for each numerical library."""
+    threads = dict.fromkeys(["NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
+    return {name: value for name, value in os.environ.items() if name != "FPHO_CONFIG"} | threads
+
+
+def snakemake(folder: Path, *arguments, config: Path = TOP / "config" / "tiny.yaml"):
+    """Run to the end; the answer has `returncode` and `text` (both streams)."""
+    call = command(*arguments, config=config)
+    done = subprocess.run(
+        call, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    done.text = done.stdout
+    return done
+
+
+def planned(text: str) -> dict[str, int]:
+    """Jobs of a dry run, from its table: rule and number."""
+    table = text.partition("Job stats:")[2].partition("total")[0]
+    return {rule: int(number) for rule, number in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+def fpho(folder: Path, *arguments):
+    """Run the program `fpho`; the answer has `returncode` and `text`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fpho", *map(str, arguments)],
+        cwd=folder,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    done.text = done.stdout
+    return done
