@@ -13,7 +13,7 @@ from .optics import make_wcs, moffat_psf, optical_psf
 
 REFERENCE = (53.16, -27.79)  # degrees, the middle of the field
 OVERSAMPLE = {"exposure": 4, "mosaic": 3}  # samples per pixel of the PSF images
-PSF_HALF_WIDTH = 2.0  # arcsec
+PSF_HALF_WIDTH = {"F814W": 1.4, "F125W": 1.4, "F160W": 2.0}  # arcsec
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def true_psfs(scene: Scene) -> dict:
     psfs = {}
     for camera in {p.camera.psf_key: p.camera for p in scene.pointings}.values():
         sampling = OVERSAMPLE[camera.kind]
-        size = 2 * int(PSF_HALF_WIDTH / camera.pixel_scale * sampling) + 1
+        size = 2 * int(PSF_HALF_WIDTH[camera.band] / camera.pixel_scale * sampling) + 1
         image = psf_image(camera.psf(camera.pixel_scale), sampling, size, pixel_response=False)
         psf = psf_from_image(image, sampling)
         if camera.kind == "mosaic":
