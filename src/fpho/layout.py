@@ -101,6 +101,26 @@ class Layout:
         return self / "catalogs"
 
     @property
+    def posterior(self) -> Path:
+        """Catalog of percentiles; the same as ECSV beside it."""
+        return self.catalogs / "posterior.fits"
+
+    @property
+    def chains(self) -> Path:
+        """Catalog of draws; the same as ECSV beside it."""
+        return self.catalogs / "chains.fits"
+
+    @property
+    def summary(self) -> Path:
+        """One page of HTML about the run."""
+        return self / "summary.html"
+
+    @property
+    def comparison(self) -> Path:
+        """Results of a simulated run against its truth: folder of tables and plots."""
+        return self / "comparison"
+
+    @property
     def images(self) -> Path:
         return self / "images"
 

@@ -188,7 +188,7 @@ def batches_of(stage):
 
 def product_outputs():
     """Outputs of `postprocess`; folders only where the configuration asks for them."""
-    outputs = {"catalog": layout.catalogs / "catalog.fits", "chains": layout.catalogs / "chains.fits"}
+    outputs = {"catalog": layout.posterior, "chains": layout.chains}
     for name, folder in [("images", layout.images), ("regions", layout.regions), ("plots", layout.plots)]:
         if config["postprocess"][name]:
             outputs[name] = directory(folder)
@@ -197,4 +197,4 @@ def product_outputs():
 
 def comparison_outputs():
     """Outputs of `compare`."""
-    return {"table": layout / "comparison" / "comparison.ecsv"}
+    return {"table": layout.comparison / "comparison.ecsv"}

@@ -37,7 +37,7 @@ if simulated:
         """Compare the results of a simulated run with its truth."""
         input:
             truth=layout.simulation / "truth.fits",
-            catalog=layout.catalogs / "catalog.fits",
+            catalog=layout.posterior,
             background=layout.background,
         output:
             **comparison_outputs(),
