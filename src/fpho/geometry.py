@@ -1,0 +1,99 @@
+"""Places on the sky and in pixels: circles, separations, and the local linear WCS of a source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ARCSEC = 3600.0
+STEP = 0.2  # arcsec; step of the central differences, small against distortion, large against round-off
+
+
+@dataclass(frozen=True)
+class CircularRegion:
+    """A circle on the sky: `ra`, `dec` in degrees (ICRS), `radius` in arcsec."""
+
+    ra: float
+    dec: float
+    radius: float
+
+    def separation(self, ra, dec) -> np.ndarray:
+        """Distance of positions (degrees) from the centre, arcsec."""
+        return separation(self.ra, self.dec, ra, dec)
+
+    def contains(self, ra, dec) -> np.ndarray:
+        """Whether positions (degrees) lie within the circle."""
+        return self.separation(ra, dec) <= self.radius
+
+
+def unit_vectors(ra, dec) -> np.ndarray:
+    """Unit vectors (..., 3) of positions in degrees."""
+    ra, dec = np.radians(ra), np.radians(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec) + 0 * ra], axis=-1)
+
+
+def separation(ra0, dec0, ra, dec) -> np.ndarray:
+    """Angular separation in arcsec of positions in degrees; accurate for small ones (haversine formula)."""
+    half = 0.5 * np.radians(np.asarray(dec) - dec0), 0.5 * np.radians(np.asarray(ra) - ra0)
+    cosines = np.cos(np.radians(dec)) * np.cos(np.radians(dec0))
+    chord = np.sqrt(np.sin(half[0]) ** 2 + cosines * np.sin(half[1]) ** 2)
+    return np.degrees(2 * np.arcsin(np.minimum(chord, 1.0))) * ARCSEC
+
+
+def offset(ra, dec, east, north):
+    """Positions (ra, dec) in degrees, moved by `east` and `north` arcsec (tangent-plane, small offsets)."""
+    dec_new = np.asarray(dec, "f8") + np.asarray(north) / ARCSEC
+    return np.asarray(ra, "f8") + np.asarray(east) / ARCSEC / np.cos(np.radians(dec)), dec_new
+
+
+def linearize(wcs, ra, dec) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel positions and the local linear WCS at positions on the sky, distortion included.
+
+    Parameters
+    ----------
+    wcs : object with `world_to_pixel_values` (degrees to zero-indexed pixels)
+    ra, dec : (S,) degrees
+
+    Returns
+    -------
+    xy : (S, 2) pixels
+    scale : (S, 2, 2), D = d(x, y) / d(east, north) in pixel per arcsec, by central differences
+    """
+    ra, dec = np.atleast_1d(np.asarray(ra, "f8")), np.atleast_1d(np.asarray(dec, "f8"))
+    steps = np.array([[0, 0], [STEP, 0], [-STEP, 0], [0, STEP], [0, -STEP]])
+    shifted = [offset(ra, dec, east, north) for east, north in steps]
+    sky = np.array(shifted).transpose(1, 0, 2).reshape(2, -1)  # (2, 5 S)
+    if not sky.shape[1]:
+        return np.zeros((0, 2)), np.zeros((0, 2, 2))
+    xy = to_pixels(wcs, *sky).reshape(5, -1, 2)
+    east, north = (xy[1] - xy[2]) / (2 * STEP), (xy[3] - xy[4]) / (2 * STEP)
+    return xy[0], np.stack([east, north], axis=-1)
+
+
+def to_pixels(wcs, ra, dec) -> np.ndarray:
+    """Zero-indexed pixels (S, 2); NaN where the projection has no such place or does not converge."""
+    from astropy.wcs import NoConvergence
+
+    try:
+        x, y = wcs.world_to_pixel_values(ra, dec)
+    except NoConvergence as error:
+        best = np.array(error.best_solution)
+        for bad in (error.divergent, error.slow_conv):
+            if bad is not None:
+                best[bad] = np.nan
+        return best
+    return np.stack([np.asarray(x, "f8"), np.asarray(y, "f8")], axis=-1)
+
+
+def pixel_scale(wcs, shape) -> float:
+    """Side of a pixel in arcsec at the centre of an image of `shape` (ny, nx): root of its area."""
+    ra, dec = wcs.pixel_to_world_values(0.5 * (shape[1] - 1), 0.5 * (shape[0] - 1))
+    _, scale = linearize(wcs, ra, dec)
+    return float(1 / np.sqrt(abs(np.linalg.det(scale[0]))))
+
+
+def inside_image(wcs, shape, ra, dec, margin: float = 0.0) -> np.ndarray:
+    """Whether positions (S,) in degrees fall on an image of `shape` (ny, nx), with a margin in pixels."""
+    xy = to_pixels(wcs, np.atleast_1d(ra), np.atleast_1d(dec))
+    size = np.array([shape[1], shape[0]])
+    with np.errstate(invalid="ignore"):
+        return np.all((xy >= -0.5 - margin) & (xy <= size - 0.5 + margin), axis=-1)

@@ -1,0 +1,28 @@
+"""Images: readers by instrument, the table of exposures, pixel store and meta store."""
+
+from .exposure import Exposure, ExposureTiles, tile_image, untile_image
+from .noise import blank_pixels, measure_noise_scale
+from .reading import cap_snr, read_exposure, read_fits, scale_noise
+from .store import Store, open_store, write_store
+from .table import ExposureSpec, read_table
+from .validate import overlaps, validate
+
+__all__ = [
+    "Exposure",
+    "ExposureSpec",
+    "ExposureTiles",
+    "Store",
+    "blank_pixels",
+    "cap_snr",
+    "measure_noise_scale",
+    "open_store",
+    "overlaps",
+    "read_exposure",
+    "read_fits",
+    "read_table",
+    "scale_noise",
+    "tile_image",
+    "untile_image",
+    "validate",
+    "write_store",
+]

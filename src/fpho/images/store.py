@@ -1,0 +1,169 @@
+"""Pixel store and meta store: images in 8 x 8 tiles in HDF5, read region by region.
+
+Pixel store: one group per exposure with `data` and `ierr`, (T, 64) float32, all tiles of the padded
+image row by row. Meta store: one group per exposure with its header (text), the gwcs if it has one
+(bytes of an ASDF file), and as attributes band, kind, psf, shape and noise_scale.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..files import atomic
+from ..geometry import linearize
+from .exposure import Exposure, ExposureTiles, tile_image, untile_image
+from .wcs import exact_wcs, header_wcs
+
+CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
+
+
+def write_store(pixel_path, meta_path, exposures, provenance: dict | None = None) -> list[str]:
+    """Write exposures (an iterable: one at a time is held) to both stores; their ids."""
+    import h5py
+
+    ids = []
+    with atomic(pixel_path) as pixel_temporary, atomic(meta_path) as meta_temporary:
+        with h5py.File(pixel_temporary, "w") as pixels, h5py.File(meta_temporary, "w") as meta:
+            for file in (pixels, meta):
+                file.attrs["fpho_version"] = __version__
+                file.attrs["provenance"] = json.dumps(provenance or {})
+            for exposure in exposures:
+                _write_pixels(pixels.create_group(exposure.id), exposure)
+                _write_meta(meta.create_group(exposure.id), exposure)
+                ids.append(exposure.id)
+            meta.attrs["ids"] = json.dumps(ids)
+    return ids
+
+
+def _write_pixels(group, exposure: Exposure) -> None:
+    for name in ("data", "ierr"):
+        tiles = tile_image(getattr(exposure, name))
+        chunks = (min(CHUNK, len(tiles)), 64)
+        group.create_dataset(name, data=tiles, chunks=chunks, compression="lzf", shuffle=True)
+
+
+def _write_meta(group, exposure: Exposure) -> None:
+    group.attrs.update(
+        band=exposure.band,
+        kind=exposure.kind,
+        psf=exposure.psf,
+        shape=exposure.data.shape,
+        noise_scale=exposure.noise_scale,
+    )
+    text = exposure.header.tostring(sep="\n", endcard=False, padding=False)
+    group["header"] = np.frombuffer(text.encode("ascii", "replace"), "u1")
+    if exposure.gwcs:
+        group["gwcs"] = np.frombuffer(exposure.gwcs, "u1")
+
+
+class Store:
+    """Exposures of one kind; WCS are kept, pixels are read when asked for.
+
+    Files are opened for each reading, so that a store can be handed to worker processes.
+    """
+
+    def __init__(self, pixel_path, meta_path):
+        self.pixel_path, self.meta_path = Path(pixel_path), Path(meta_path)
+        self.ids: list[str] = []
+        self._meta: dict[str, dict] = {}
+        with _open(self.meta_path) as meta:
+            for name in json.loads(meta.attrs["ids"]):
+                self.ids.append(name)
+                self._meta[name] = _read_meta(meta[name], f"{self.meta_path}:{name}")
+
+    def band(self, name: str) -> str:
+        """Band of an exposure."""
+        return self._meta[name]["band"]
+
+    def kind(self, name: str) -> str:
+        """`mosaic` or `exposure`."""
+        return self._meta[name]["kind"]
+
+    def wcs(self, name: str):
+        """WCS of an exposure."""
+        return self._meta[name]["wcs"]
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """(ny, nx) of an exposure."""
+        return self._meta[name]["shape"]
+
+    def overlapping(self, region) -> list[str]:
+        """Ids of the exposures whose pixels may lie in a circle on the sky."""
+        return [name for name in self.ids if self._box(name, region) is not None]
+
+    def tiles(self, name: str, region=None) -> ExposureTiles:
+        """Tiles of an exposure in the box around a circle on the sky (None: all); others are not read."""
+        meta, box = self._meta[name], self._box(name, region)
+        across = -(-meta["shape"][1] // 8)
+        with _open(self.pixel_path) as pixels:
+            if box is None:
+                index, data, ierr = np.zeros(0, int), np.zeros((0, 64), "f4"), np.zeros((0, 64), "f4")
+            else:
+                (x_low, x_high), (y_low, y_high) = box
+                rows = [slice(row * across + x_low, row * across + x_high) for row in range(y_low, y_high)]
+                index = np.concatenate([np.arange(row.start, row.stop) for row in rows])
+                data, ierr = (
+                    np.concatenate([pixels[name][kind][row] for row in rows]) for kind in ("data", "ierr")
+                )
+        return ExposureTiles(
+            id=name,
+            band=meta["band"],
+            wcs=meta["wcs"],
+            psf=meta["psf"],
+            data=data,
+            ierr=ierr,
+            tile_x=(8 * (index % across)).astype("i4"),
+            tile_y=(8 * (index // across)).astype("i4"),
+        )
+
+    def exposure(self, name: str) -> Exposure:
+        """A whole image."""
+        meta = self._meta[name]
+        with _open(self.pixel_path) as pixels:
+            planes = {kind: untile_image(pixels[name][kind][:], meta["shape"]) for kind in ("data", "ierr")}
+        names = ("band", "kind", "wcs", "header", "psf", "noise_scale", "gwcs")
+        return Exposure(id=name, **planes, **{key: meta[key] for key in names})
+
+    def _box(self, name, region):
+        """Ranges of tiles ((x), (y)) that hold a region; None where it misses the image."""
+        shape = self._meta[name]["shape"]
+        size = np.array([-(-shape[1] // 8), -(-shape[0] // 8)])
+        if region is None:
+            return (0, size[0]), (0, size[1])
+        xy, scale = linearize(self._meta[name]["wcs"], region.ra, region.dec)
+        if not (np.all(np.isfinite(xy)) and np.all(np.isfinite(scale))):
+            return None
+        reach = region.radius * np.sqrt(np.sum(scale[0] ** 2, axis=1)) + 1
+        low = np.clip(np.floor((xy[0] - reach) / 8), 0, size).astype(int)
+        high = np.clip(np.floor((xy[0] + reach) / 8) + 1, 0, size).astype(int)
+        return None if np.any(low >= high) else tuple(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def open_store(pixel_path, meta_path) -> Store:
+    """A store by the paths of its two files."""
+    return Store(pixel_path, meta_path)
+
+
+def _open(path):
+    import h5py
+
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(path, f"cannot be opened ({error})", "Run `fpho preprocess` first") from None
+
+
+def _read_meta(group, where) -> dict:
+    from astropy.io.fits import Header
+
+    header = Header.fromstring(bytes(group["header"][:]).decode(), sep="\n")
+    content = bytes(group["gwcs"][:]) if "gwcs" in group else b""
+    wcs = header_wcs(header, where)
+    if content:
+        wcs = exact_wcs(content, wcs, where) or wcs
+    meta = {key: group.attrs[key] for key in ("band", "kind", "psf", "noise_scale")}
+    shape = tuple(int(n) for n in group.attrs["shape"])
+    return {**meta, "shape": shape, "header": header, "wcs": wcs, "gwcs": content}
