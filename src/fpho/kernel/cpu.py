@@ -1,315 +1,139 @@
 """The CPU backend (numba): chi-square with its gradient, model image, Fisher matrix.
 
-The derivation stands in `fpho.kernel.formulas`. Per exposure the Gaussians are set up in
-float64; per tile of 8 x 8 pixels the ones that reach it are listed, pass one adds up the model
-and keeps each exponential, pass two takes the six sums of each Gaussian; the chain rule follows
-once per Gaussian and exposure.
+The derivation stands in `fpho.kernel.formulas`, that of the loops over grid points in
+`fpho.kernel.loops`, the quadtree of the tiles in `fpho.kernel.plan`.
+
+A piece of work (part of one exposure, `Plan.pieces`) is done by one thread from beginning to end and
+writes its own partial sums; these are added up in the order of the pieces. Results therefore do
+not depend on the number of threads, to the last bit. Threads are ordinary Python threads in
+compiled code that has released the interpreter; nothing is shared between processes.
 """
 
-import math
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from . import formulas
-from .arrays import N_SHAPE
+from .arrays import PatchArrays, SourceArrays
+from .fisher import fisher_matrix
+from .loops import LANES
+from .plan import LEVELS, plan_of
+from .walk import add_up, run
 
-CUT = 6.0  # Gaussians further than this many sigma from every pixel of a tile are left out
-PIXELS = 64
-
-_jit = njit(cache=True, nogil=True, error_model="numpy")
-_fast = njit(cache=True, nogil=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
-congruence = njit(formulas.congruence, cache=True)
-invert = njit(formulas.invert, cache=True)
-contract = njit(formulas.contract, cache=True)
+SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
 
 
-@_jit
-def _setup(
-    e, b, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, gauss, owner
-):
-    """Gaussians of exposure e into `gauss` (G, 8): x, y, fxx, fyy, fxy, A, dA/dflux, reach; `owner` (G, 3)."""
-    n, nb = 0, sources.shape[1] - N_SHAPE
-    for s in range(position.shape[1]):
-        d = scale[e, s]
-        east, north = sources[s, nb], sources[s, nb + 1]
-        x0 = position[e, s, 0] + d[0, 0] * east + d[0, 1] * north
-        y0 = position[e, s, 1] + d[1, 0] * east + d[1, 1] * north
-        nxx, nyy, nxy = congruence(
-            d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
+@dataclass(frozen=True)
+class Shortcuts:
+    """The approximations of the kernel and where each is used; every one can be switched off.
+
+    cut: Gaussians are left out where they are further than this many sigma from all of a tile:
+        loses exp(-cut^2 / 2) of a Gaussian's flux (5.5: 2.7e-7). Off: a large number.
+    step_limit: largest Fxx + Fyy + 2 |Fxy| (pixel^-2) for which the 64 values of a tile come from
+        recurrences (error 1e-6 of the peak); narrower ones take an exponential per pixel. Off: 0.
+    wide: sigma along x and y, in grid pitches, from which a Gaussian is evaluated on a
+        coarser grid and interpolated (error 1.6 wide^-8 of its own peak per axis). Off: a large number.
+    crowd: Gaussians needed on a node before a coarser grid is begun there (0: always).
+    """
+
+    cut: float = 5.5
+    step_limit: float = 1.5
+    wide: float = 5.5
+    crowd: int = 8
+
+    def vector(self) -> np.ndarray:
+        return np.array([self.cut, self.step_limit, 1.0 / self.wide**2, self.crowd], np.float64)
+
+
+EXACT = Shortcuts(cut=1e3, step_limit=0.0, wide=1e3)
+_default = Shortcuts().vector()
+_local = threading.local()
+_threads = max(1, int(os.environ.get("NUMBA_NUM_THREADS", os.cpu_count() or 1)))
+_pool: dict = {}
+
+
+def set_threads(n: int) -> None:
+    """Threads used by one call, from now on in this process (default: NUMBA_NUM_THREADS, or all cores)."""
+    global _threads
+    _threads = max(1, int(n))
+
+
+def _executor(n: int) -> ThreadPoolExecutor:
+    """Helper threads of this process; a forked child makes its own."""
+    key = (os.getpid(), n)
+    if key not in _pool:
+        _pool.clear()
+        _pool[key] = ThreadPoolExecutor(n, thread_name_prefix="fpho-kernel")
+    return _pool[key]
+
+
+def _scratch(size: int) -> tuple:
+    """Work arrays of the calling thread for `size` Gaussians per exposure."""
+    if getattr(_local, "size", -1) < size:
+        slabs, depth = size // LANES + 2, LEVELS + 1
+        _local.arrays = (
+            np.zeros((size, 8)),  # Gaussians of the exposure
+            np.zeros((size, 6)),  # their six sums
+            np.zeros((depth, size), np.float32),  # their reach at each level
+            np.zeros((size + 1, 4), np.int32),  # source, component, coarsest level, narrow
+            np.zeros((depth + 1, size), np.int32),  # candidates handed down to a level
+            np.zeros((depth, 2, size), np.int32),  # evaluated at a level: smooth, narrow
+            np.zeros((depth, slabs, 6 * LANES), np.float32),
+            np.zeros((depth, slabs, 64 * LANES), np.float32),
+            np.zeros(18 * LANES, np.float32),
+            np.zeros(6 * LANES, np.float32),
+            np.zeros((depth, 2, 64), np.float32),  # model and residuals of a level
         )
-        p = psf_index[e, s]
-        for j in range(psf_count[p]):
-            for k in range(profile_count[s]):
-                v = profile[s, k, 1]
-                sxx, syy, sxy = v * nxx + psf[p, j, 3], v * nyy + psf[p, j, 4], v * nxy + psf[p, j, 5]
-                fxx, fyy, fxy, norm = invert(sxx, syy, sxy)
-                unit = gain[e, s] * norm * psf[p, j, 0]
-                gauss[n, 0], gauss[n, 1] = x0 + psf[p, j, 1], y0 + psf[p, j, 2]
-                gauss[n, 2], gauss[n, 3], gauss[n, 4] = fxx, fyy, fxy
-                gauss[n, 5], gauss[n, 6] = sources[s, b] * unit * profile[s, k, 0], unit
-                gauss[n, 7] = CUT * math.sqrt(max(sxx, syy) + 0.0)
-                owner[n, 0], owner[n, 1], owner[n, 2] = s, k, j
-                n += 1
-    return n
+        _local.size = size
+    return _local.arrays
 
 
-@_fast
-def _tile_model(gauss, listed, n_listed, tx, ty, expo, model):
-    """Adds the listed Gaussians to `model` (64,), keeps exp(-d^t F d / 2) in `expo` (n, 64)."""
-    for i in range(n_listed):
-        g = listed[i]
-        ox, oy = np.float32(tx - gauss[g, 0]), np.float32(ty - gauss[g, 1])
-        fxx, fyy, fxy = (
-            np.float32(-0.5 * gauss[g, 2]),
-            np.float32(-0.5 * gauss[g, 3]),
-            np.float32(-gauss[g, 4]),
-        )
-        amp = np.float32(gauss[g, 5])
-        for p in range(PIXELS):
-            dx, dy = ox + np.float32(p & 7), oy + np.float32(p >> 3)
-            value = np.exp(max(np.float32(-80.0), dx * (fxx * dx + fxy * dy) + fyy * dy * dy))
-            expo[i, p] = value
-            model[p] += amp * value
+def _work(size, arguments):
+    run(*arguments, *_scratch(size))
 
 
-@_fast
-def _tile_sums(gauss, listed, n_listed, tx, ty, expo, resid, sums):
-    """The six sums of each listed Gaussian over the tile, added to `sums` (G, 6) float64."""
-    for i in range(n_listed):
-        g = listed[i]
-        ox, oy = np.float32(tx - gauss[g, 0]), np.float32(ty - gauss[g, 1])
-        m0 = mx = my = mxx = myy = mxy = np.float32(0.0)
-        for p in range(PIXELS):
-            dx, dy = ox + np.float32(p & 7), oy + np.float32(p >> 3)
-            t = expo[i, p] * resid[p]
-            m0 += t
-            mx += t * dx
-            my += t * dy
-            mxx += t * dx * dx
-            myy += t * dy * dy
-            mxy += t * dx * dy
-        sums[g, 0] += m0
-        sums[g, 1] += mx
-        sums[g, 2] += my
-        sums[g, 3] += mxx
-        sums[g, 4] += myy
-        sums[g, 5] += mxy
-
-
-@_jit
-def _list_tile(gauss, n_gauss, tx, ty, listed):
-    """Gaussians whose box reaches the tile at (tx, ty), into `listed`; returns how many."""
-    n = 0
-    for g in range(n_gauss):
-        if (
-            abs(tx + 3.5 - gauss[g, 0]) <= gauss[g, 7] + 3.5
-            and abs(ty + 3.5 - gauss[g, 1]) <= gauss[g, 7] + 3.5
-        ):
-            listed[n] = g
-            n += 1
-    return n
-
-
-@_jit
-def _chain(e, b, scale, gain, psf_index, psf, sources, profile, gauss, owner, n_gauss, sums, gradient):
-    """The sums of exposure e, brought to the parameters and added to `gradient` (S, B + 7)."""
-    nb = sources.shape[1] - N_SHAPE
-    for g in range(n_gauss):
-        s, k = owner[g, 0], owner[g, 1]
-        d = scale[e, s]
-        fxx, fyy, fxy, amp = gauss[g, 2], gauss[g, 3], gauss[g, 4], gauss[g, 5]
-        m0, mx, my = sums[g, 0], sums[g, 1], sums[g, 2]
-        hxx, hyy, hxy = congruence(fxx, fxy, fxy, fyy, sums[g, 3], sums[g, 4], sums[g, 5])
-        hxx, hyy, hxy = hxx - m0 * fxx, hyy - m0 * fyy, hxy - m0 * fxy
-        nxx, nyy, nxy = congruence(
-            d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
-        )
-        cx, cy = -2.0 * amp * (fxx * mx + fxy * my), -2.0 * amp * (fxy * mx + fyy * my)
-        by_unit = -2.0 * m0 * gauss[g, 6]
-        by_a, by_v = by_unit * sources[s, b], -amp * contract(hxx, hyy, hxy, nxx, nyy, nxy)
-        v = -amp * profile[s, k, 1]
-        ee, nn, en = congruence(d[0, 0], d[1, 0], d[0, 1], d[1, 1], v * hxx, v * hyy, v * hxy)
-        gradient[s, b] += by_unit * profile[s, k, 0]
-        gradient[s, nb] += d[0, 0] * cx + d[1, 0] * cy
-        gradient[s, nb + 1] += d[0, 1] * cx + d[1, 1] * cy
-        gradient[s, nb + 2] += ee
-        gradient[s, nb + 3] += nn
-        gradient[s, nb + 4] += 2.0 * en
-        gradient[s, nb + 5] += by_a * profile[s, k, 2] + by_v * profile[s, k, 3]
-        gradient[s, nb + 6] += by_a * profile[s, k, 4] + by_v * profile[s, k, 5]
-
-
-@_jit
-def _run(
-    data, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count, background, image, want_gradient,
-):  # fmt: skip
-    n_exp, n_src = position.shape[0], position.shape[1]
-    size = max(1, n_src * psf.shape[1] * profile.shape[1])
-    gauss, owner = np.empty((size, 8)), np.empty((size, 3), np.int64)
-    listed, expo = np.empty(size, np.int64), np.empty((size, PIXELS), np.float32)
-    sums, model, resid = np.zeros((size, 6)), np.empty(PIXELS, np.float32), np.empty(PIXELS, np.float32)
-    chi2, gradient, by_background = np.zeros(n_exp), np.zeros(sources.shape), np.zeros(n_exp)
-    for e in range(n_exp):
-        n_gauss = _setup(
-            e,
-            band[e],
-            position,
-            scale,
-            gain,
-            psf_index,
-            psf,
-            psf_count,
-            sources,
-            profile,
-            profile_count,
-            gauss,
-            owner,
-        )
-        sums[:] = 0.0
-        for t in range(start[e], start[e + 1]):
-            n = _list_tile(gauss, n_gauss, tile_x[t], tile_y[t], listed)
-            model[:] = np.float32(background[e])
-            _tile_model(gauss, listed, n, tile_x[t], tile_y[t], expo, model)
-            if not want_gradient:
-                image[t] = model
-                continue
-            c, r0 = 0.0, 0.0
-            for p in range(PIXELS):
-                diff = data[t, p] - model[p]
-                resid[p] = weight[t, p] * diff if weight[t, p] > 0 else np.float32(0.0)
-                c += resid[p] * diff if weight[t, p] > 0 else 0.0
-                r0 += resid[p]
-            chi2[e] += c
-            by_background[e] -= 2.0 * r0
-            _tile_sums(gauss, listed, n, tile_x[t], tile_y[t], expo, resid, sums)
-        if want_gradient:
-            _chain(
-                e,
-                band[e],
-                scale,
-                gain,
-                psf_index,
-                psf,
-                sources,
-                profile,
-                gauss,
-                owner,
-                n_gauss,
-                sums,
-                gradient,
-            )
-    return chi2, gradient, by_background
-
-
-def _arguments(patch, state):
-    return (
-        patch.data, patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position,
-        patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
+def _spread(patch, state, image, options):
+    """Runs all pieces on the threads; returns the partial sums by piece."""
+    plan = plan_of(patch)
+    n_pieces, n_sources = len(plan.pieces), patch.n_sources
+    partial = np.zeros((n_pieces, 2 + 8 * n_sources))
+    arguments = (
+        np.zeros(1, np.int64), partial, image, _default if options is None else options.vector(),
+        plan.steps, plan.pieces, plan.interpolation, patch.data, patch.weight,
+        patch.band, patch.position, patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
         state.sources, state.profile, state.profile_count, state.background,
     )  # fmt: skip
+    size = max(1, n_sources * patch.psf.shape[1] * state.profile.shape[1])
+    helpers = min(_threads, n_pieces) - 1 if len(patch.data) >= SERIAL_TILES else 0
+    if helpers > 0:
+        pool = _executor(_threads)
+        futures = [pool.submit(_work, size, arguments) for _ in range(helpers)]
+        _work(size, arguments)
+        for future in futures:
+            future.result()
+    else:
+        _work(size, arguments)
+    return plan, partial
 
 
-def evaluate(patch, state):
-    """chi2 (E,), gradient (S, B + 7), background gradient (E,); see `fpho.kernel`."""
-    return _run(*_arguments(patch, state), np.empty((0, PIXELS), np.float32), True)
+def evaluate(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None):
+    """chi2 (E,), gradient (S, B + 7), background gradient (E,), all float64; see `fpho.kernel`."""
+    plan, partial = _spread(patch, state, np.empty((0, 64), np.float32), options)
+    return add_up(plan.pieces, patch.band, partial, state.sources)
 
 
-def model(patch, state):
+def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:
     """Model image on the tiles, background included, (T, 64) float32."""
-    image = np.empty(patch.data.shape, np.float32)
-    _run(*_arguments(patch, state), image, False)
+    image = np.zeros(patch.data.shape, np.float32)
+    _spread(patch, state, image, options)
     return image
 
 
-@_jit
-def _derivatives(
-    e, b, tx, ty, scale, sources, profile, gauss, owner, listed, n_listed, image
-):  # image (S, 8, 64): flux, east, north, m_ee, m_nn, m_en, sersic, rhalf
-    nb = sources.shape[1] - N_SHAPE
-    for i in range(n_listed):
-        g = listed[i]
-        s, k = owner[g, 0], owner[g, 1]
-        d = scale[e, s]
-        fxx, fyy, fxy, amp = gauss[g, 2], gauss[g, 3], gauss[g, 4], gauss[g, 5]
-        nxx, nyy, nxy = congruence(
-            d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
-        )
-        for p in range(PIXELS):
-            dx, dy = tx + (p & 7) - gauss[g, 0], ty + (p >> 3) - gauss[g, 1]
-            ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
-            value = math.exp(-0.5 * (ux * dx + uy * dy))
-            m = amp * value
-            hxx, hyy, hxy = 0.5 * m * (ux * ux - fxx), 0.5 * m * (uy * uy - fyy), 0.5 * m * (ux * uy - fxy)
-            by_a, by_v = gauss[g, 6] * sources[s, b] * value, contract(hxx, hyy, hxy, nxx, nyy, nxy)
-            v = profile[s, k, 1]
-            ee, nn, en = congruence(d[0, 0], d[1, 0], d[0, 1], d[1, 1], v * hxx, v * hyy, v * hxy)
-            image[s, 0, p] += gauss[g, 6] * profile[s, k, 0] * value
-            image[s, 1, p] += m * (d[0, 0] * ux + d[1, 0] * uy)
-            image[s, 2, p] += m * (d[0, 1] * ux + d[1, 1] * uy)
-            image[s, 3, p] += ee
-            image[s, 4, p] += nn
-            image[s, 5, p] += 2.0 * en
-            image[s, 6, p] += by_a * profile[s, k, 2] + by_v * profile[s, k, 3]
-            image[s, 7, p] += by_a * profile[s, k, 4] + by_v * profile[s, k, 5]
-
-
-@_jit
-def _fisher(
-    weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count,
-):  # fmt: skip
-    n_exp, n_src = position.shape[0], position.shape[1]
-    nb = sources.shape[1] - N_SHAPE
-    width = nb + N_SHAPE
-    size = max(1, n_src * psf.shape[1] * profile.shape[1])
-    gauss, owner, listed = np.empty((size, 8)), np.empty((size, 3), np.int64), np.empty(size, np.int64)
-    out = np.zeros((n_src * width + n_exp, n_src * width + n_exp))
-    image, column = np.empty((n_src, 8, PIXELS)), np.empty((n_src * 8 + 1), np.int64)
-    stack = np.empty((n_src * 8 + 1, PIXELS))
-    for e in range(n_exp):
-        n_gauss = _setup(
-            e,
-            band[e],
-            position,
-            scale,
-            gain,
-            psf_index,
-            psf,
-            psf_count,
-            sources,
-            profile,
-            profile_count,
-            gauss,
-            owner,
-        )
-        for s in range(n_src):
-            column[8 * s] = s * width + band[e]
-            for i in range(N_SHAPE):
-                column[8 * s + 1 + i] = s * width + nb + i
-        column[8 * n_src] = n_src * width + e
-        total = np.zeros((n_src * 8 + 1, n_src * 8 + 1))
-        for t in range(start[e], start[e + 1]):
-            image[:] = 0.0
-            n = _list_tile(gauss, n_gauss, tile_x[t], tile_y[t], listed)
-            _derivatives(
-                e, band[e], tile_x[t], tile_y[t], scale, sources, profile, gauss, owner, listed, n, image
-            )
-            for p in range(PIXELS):
-                w = math.sqrt(weight[t, p]) if weight[t, p] > 0 else 0.0
-                for s in range(n_src):
-                    for i in range(8):
-                        stack[8 * s + i, p] = image[s, i, p] * w
-                stack[8 * n_src, p] = w
-            total += np.dot(stack, stack.T)
-        for i in range(8 * n_src + 1):
-            for j in range(8 * n_src + 1):
-                out[column[i], column[j]] += total[i, j]
-    return out
-
-
-def fisher(patch, state):
+def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
-    arguments = _arguments(patch, state)
-    return _fisher(*arguments[1:15])
+    return fisher_matrix(
+        patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position, patch.scale,
+        patch.gain, patch.psf_index, patch.psf, patch.psf_count, state.sources, state.profile, state.profile_count,
+    )  # fmt: skip
