@@ -24,23 +24,22 @@ def header_wcs(header, where):
 
 
 class ExactWCS:
-    """A gwcs with the two calls that fpho makes; its inverse is iterated where it has none."""
+    """A gwcs with the two calls that fpho makes, on pixels that start at `origin` (x, y) of its frame."""
 
-    def __init__(self, gwcs, approximate):
-        self._gwcs, self._approximate = gwcs, approximate
+    def __init__(self, gwcs, approximate, origin=(0, 0)):
+        self._gwcs, self._approximate, self.origin = gwcs, approximate, origin
 
     def pixel_to_world_values(self, x, y):
-        return self._gwcs(x, y, with_bounding_box=False)
+        return self._gwcs(x + self.origin[0], y + self.origin[1], with_bounding_box=False)
 
     def world_to_pixel_values(self, ra, dec):
-        """Newton's steps from the header's WCS: its derivative is right to parts in a thousand."""
-        x, y = self._approximate.world_to_pixel_values(ra, dec)
-        for _ in range(5):
-            ra_now, dec_now = self.pixel_to_world_values(x, y)
-            x_now, y_now = self._approximate.world_to_pixel_values(ra_now, dec_now)
-            x0, y0 = self._approximate.world_to_pixel_values(ra, dec)
-            x, y = x + (x0 - x_now), y + (y0 - y_now)
-        return x, y
+        """Fixed-point iteration by the header's WCS, whose derivative is right to parts in a thousand."""
+        goal = np.array(self._approximate.world_to_pixel_values(ra, dec))
+        xy = goal
+        for _ in range(6):
+            now = self._approximate.world_to_pixel_values(*self.pixel_to_world_values(*xy))
+            xy = xy + goal - now
+        return tuple(xy)
 
 
 def asdf_bytes(hdus) -> bytes:
@@ -68,7 +67,23 @@ def exact_wcs(content: bytes, approximate, where):
             f"{where}: the gwcs in its ASDF extension cannot be read, header WCS used", stacklevel=2
         )
         return None
-    return ExactWCS(gwcs, approximate)
+    return _aligned(ExactWCS(gwcs, approximate), gwcs, approximate, where)
+
+
+def _aligned(exact, gwcs, approximate, where):
+    """The gwcs on the pixels of a cut-out: who cuts an image moves CRPIX but leaves the gwcs as it was.
+
+    The origin is the whole number of pixels by which the header's WCS, which follows the cut, is away.
+    """
+    x, y = approximate.wcs.crpix - 1
+    shift = np.array(exact.world_to_pixel_values(*approximate.pixel_to_world_values(x, y))) - (x, y)
+    origin = np.round(shift)
+    if not origin.any() or np.any(np.abs(shift - origin) > 0.25):
+        return exact
+    warnings.warn(
+        f"{where}: a cut-out whose gwcs is that of the whole frame; shifted by {origin} pixel", stacklevel=2
+    )
+    return ExactWCS(gwcs, approximate, tuple(origin))
 
 
 def difference(exact, approximate, shape) -> float:
