@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, stats
 
+from ..geometry import pixel_scale
 from .table import DTYPE
 
 MODEL_LEVELS = (0.1, 0.2, 0.4, 0.8)  # sigma per pixel: sky is where the model is fainter than that
@@ -20,7 +21,7 @@ MIN_SKY_PIXELS = 100
 CLIP = 3.5  # sigma, of pixels and of the smoothed residual
 SMOOTHING = 2.0  # pixels, sigma
 BLOCKS = (8, 16, 32)  # pixels on a side
-MIN_BLOCKS = 16
+MIN_BLOCKS = 9
 ROUNDS = 6
 
 
@@ -58,7 +59,7 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
         warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)
         return Sky(0.0, np.nan, 0.0, x_ref, y_ref)
     values, used = _clipped_fit(residual, ierr, basis, sky)
-    covariance = _covariance(residual - basis @ values, ierr, basis, used, exposure.noise_scale)
+    covariance = _covariance(residual - basis @ values, ierr, basis, used)
     slopes = tuple(float(value) for value in values[1:])
     return Sky(
         float(values[0]),
@@ -99,16 +100,6 @@ def sky_table(exposures, skies, nsigma: float, per: str = "exposure") -> np.ndar
     return table
 
 
-def pixel_area(exposure) -> float:
-    """Area of a pixel at the image's centre, arcsec^2."""
-    ny, nx = exposure.data.shape
-    x, y = (nx - 1) / 2, (ny - 1) / 2
-    ra, dec = exposure.wcs.pixel_to_world_values(np.array([x, x + 1, x]), np.array([y, y, y + 1]))
-    east = ((ra[1:] - ra[0] + 180) % 360 - 180) * np.cos(np.radians(dec[0])) * 3600
-    north = (dec[1:] - dec[0]) * 3600
-    return float(abs(east[0] * north[1] - east[1] * north[0]))
-
-
 def _clipped_fit(residual, ierr, basis, sky):
     """Coefficients (P,) and the pixels (ny, nx) bool that were used."""
     used = sky
@@ -139,12 +130,12 @@ def _smooth(values, sky):
     return total / np.sqrt(np.maximum(weight, 1e-3))
 
 
-def _covariance(left, ierr, basis, used, noise_scale):
+def _covariance(left, ierr, basis, used):
     """Covariance (P, P) of the coefficients, from what is `left` (ny, nx) after the fit."""
     matrix, _ = _normal(left, ierr, basis, used)
     inverse = np.linalg.inv(matrix)
     scatter = np.std(left[used] * ierr[used])
-    best = inverse * max(1.0, noise_scale, scatter) ** 2
+    best = inverse * max(1.0, scatter) ** 2
     score = np.where(used, left * ierr**2, 0.0)[..., None] * basis  # (ny, nx, P)
     for side in BLOCKS:
         meat, n_blocks = _block_products(score, used, side)
@@ -173,7 +164,7 @@ def _significance(values, covariance) -> float:
 
 
 def _share(table, exposures) -> None:
-    areas = np.array([pixel_area(exposure) for exposure in exposures])
+    areas = np.array([pixel_scale(one.wcs, one.data.shape) ** 2 for one in exposures])  # arcsec^2
     kinds = np.array([f"{exposure.band}/{exposure.kind}" for exposure in exposures])
     for kind in np.unique(kinds):
         members = (kinds == kind) & np.isfinite(table["error"])

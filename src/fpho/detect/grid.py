@@ -7,6 +7,7 @@ from astropy.wcs import WCS
 from scipy import ndimage
 
 from ..errors import InputError
+from ..geometry import pixel_scale, to_pixels
 
 STEP = 16  # grid pixels between positions that go through the full WCS; linear in between
 MAX_PIXELS = 4e8
@@ -25,7 +26,7 @@ class SkyGrid:
         ny, nx = self.shape
         y, x = np.meshgrid(np.arange(0, ny + STEP, STEP), np.arange(0, nx + STEP, STEP), indexing="ij")
         ra, dec = self.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
-        coarse = exposure.wcs.world_to_pixel_values(ra, dec)
+        coarse = to_pixels(exposure.wcs, ra, dec).T
         where = np.mgrid[0:ny, 0:nx] / STEP
         return [ndimage.map_coordinates(np.reshape(values, x.shape), where, order=1) for values in coarse]
 
@@ -46,9 +47,7 @@ def common_grid(exposures) -> SkyGrid:
     shape = int(np.ceil(np.ptp(y))) + 2, int(np.ceil(np.ptp(x))) + 2
     if np.prod(shape, dtype=float) > MAX_PIXELS:
         found = f"the exposures span {shape[1]} x {shape[0]} pixels of {pixel:.3g} arcsec"
-        raise InputError(
-            "detection", found, "Detect on fewer or smaller images, such as mosaics of one field"
-        )
+        raise InputError("detection", found, "Detect on fewer images, such as mosaics of one field")
     return SkyGrid(wcs, shape, pixel)
 
 
@@ -64,8 +63,4 @@ def _corners(exposure):
     x = np.concatenate([t, t, 0 * t, 0 * t + 1]) * (nx - 1)
     y = np.concatenate([0 * t, 0 * t + 1, t, t]) * (ny - 1)
     ra, dec = exposure.wcs.pixel_to_world_values(x, y)
-    xc, yc = (nx - 1) / 2, (ny - 1) / 2
-    r, d = exposure.wcs.pixel_to_world_values(np.array([xc, xc + 1, xc]), np.array([yc, yc, yc + 1]))
-    east = ((r[1:] - r[0] + 180) % 360 - 180) * np.cos(np.radians(d[0])) * 3600
-    north = (d[1:] - d[0]) * 3600
-    return np.asarray(ra), np.asarray(dec), float(np.sqrt(abs(east[0] * north[1] - east[1] * north[0])))
+    return np.asarray(ra), np.asarray(dec), pixel_scale(exposure.wcs, exposure.data.shape)

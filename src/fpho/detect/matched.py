@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-MAX_HALF = 30  # pixels
+from ..psf.mixture import evaluate
+
+MAX_HALF = 60  # pixels
 MIN_HALF = 3
 
 
@@ -37,17 +39,11 @@ def filter_exposure(exposure, model: np.ndarray, psfstore, interpolation: str = 
     )
 
 
-def psf_stamp(mixture: np.ndarray, dx: float = 0.0, dy: float = 0.0, half: int | None = None) -> np.ndarray:
-    """PSF (2 half + 1, 2 half + 1) of a source (dx, dy) pixels off the central pixel."""
-    half = half_size(mixture) if half is None else half
+def psf_stamp(mixture: np.ndarray) -> np.ndarray:
+    """PSF (2 h + 1, 2 h + 1) of a source on the central pixel, with h its `half_size`."""
+    half = half_size(mixture)
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype("f8")
-    stamp = np.zeros(x.shape)
-    for amplitude, x0, y0, cxx, cyy, cxy in mixture:
-        det = cxx * cyy - cxy**2
-        u, v = x - x0 - dx, y - y0 - dy
-        form = (cyy * u**2 - 2 * cxy * u * v + cxx * v**2) / det
-        stamp += amplitude / (2 * np.pi * np.sqrt(det)) * np.exp(-form / 2)
-    return stamp
+    return evaluate(mixture, x, y)
 
 
 def core_variance(mixture: np.ndarray) -> float:
@@ -56,13 +52,12 @@ def core_variance(mixture: np.ndarray) -> float:
     sum P^2 = 1 / (4 pi variance); exact for a mixture, whose products are Gaussians again.
     """
     total = 0.0
-    for a in mixture:
-        cov = a[3:] + mixture[:, 3:]
-        det = cov[:, 0] * cov[:, 1] - cov[:, 2] ** 2
-        u, v = (a[1:3] - mixture[:, 1:3]).T
-        form = (cov[:, 1] * u**2 - 2 * cov[:, 2] * u * v + cov[:, 0] * v**2) / det
-        total += np.sum(a[0] * mixture[:, 0] / (2 * np.pi * np.sqrt(det)) * np.exp(-form / 2))
-    return float(1 / (4 * np.pi * total))
+    for one in mixture:
+        pair = mixture.copy()
+        pair[:, 0] *= one[0]
+        pair[:, 3:] += one[3:]
+        total += float(evaluate(pair, one[1], one[2]))
+    return 1 / (4 * np.pi * total)
 
 
 def half_size(mixture: np.ndarray) -> int:

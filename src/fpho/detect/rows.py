@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..flags import Flag
+from ..geometry import separation
 from ..parameters import error_col, scene_dtype
 from .peaks import Detection, find_peaks
 
@@ -56,8 +57,7 @@ def nearest(rows, peak) -> float:
     """Distance (arcsec) of a peak to the nearest of the rows; infinite without any."""
     if not len(rows):
         return np.inf
-    east = ((rows["ra"] - peak["ra"] + 180) % 360 - 180) * np.cos(np.radians(peak["dec"]))
-    return float(3600 * np.min(np.hypot(east, rows["dec"] - peak["dec"])))
+    return float(np.min(separation(peak["ra"], peak["dec"], rows["ra"], rows["dec"])))
 
 
 def _as_rows(peaks, dtype, bands, limits) -> np.ndarray:

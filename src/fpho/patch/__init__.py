@@ -4,12 +4,11 @@ from .backends import require_gpu
 from .building import arrays_of_tiles, build_arrays, source_geometry, source_state, subtract_sources
 from .patchers import CPUPatchMixin, DirectPatch, FITSPatch, GPUPatchMixin, StorePatch
 from .rendering import render
-from .tiles import ExposureTiles, cut_tiles, select_tiles
+from .tiles import cut_tiles, select_tiles
 
 __all__ = [
     "CPUPatchMixin",
     "DirectPatch",
-    "ExposureTiles",
     "FITSPatch",
     "GPUPatchMixin",
     "StorePatch",

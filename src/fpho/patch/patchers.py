@@ -17,6 +17,7 @@ import numpy as np
 
 from ..background.table import rows_by_exposure
 from ..errors import InputError
+from ..images import open_store, read_fits
 from ..parameters import SHAPE_COLS, q_names, source_vector
 from ..psf import PSFStore
 from ..sersic import load_table
@@ -124,8 +125,6 @@ class FITSPatch(_Patch):
     @property
     def _pixels(self):
         if self._read is None:
-            from ..images import read_fits
-
             self._read = [read_fits(path, **self._reader) for path in self.fitsfiles]
         return self._read
 
@@ -135,8 +134,6 @@ class StorePatch(_Patch):
 
     def __init__(self, pixelstore, metastore, psfstore, splinedata="default", **options):
         super().__init__(psfstore, splinedata, **options)
-        from ..images import open_store
-
         pairs = zip(_several(pixelstore), _several(metastore), strict=True)
         self._stores = [open_store(pixels, meta) for pixels, meta in pairs]
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from .. import kernel
 from ..geometry import linearize
+from ..images import ExposureTiles
 from ..kernel.arrays import TILE, PatchArrays
 from .building import source_geometry, source_state
-from .tiles import ExposureTiles, to_image
+from .tiles import to_image
 
 SOURCES_PER_CALL = 64  # bounds the kernel's list of Gaussians
 MARGIN = 30.0  # arcsec around the image in which sources still count

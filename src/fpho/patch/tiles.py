@@ -1,40 +1,21 @@
 """Pixels of an exposure in tiles of 8 x 8, cut to a region of the sky."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..background.table import background_value, rows_by_exposure
 from ..geometry import linearize
+from ..images import ExposureTiles, tile_image
 from ..kernel.arrays import TILE
-
-
-@dataclass(frozen=True)
-class ExposureTiles:
-    """Tiles of one exposure; pixel p of a tile stands at x = tile_x + p % 8, y = tile_y + p // 8."""
-
-    id: str
-    band: str
-    wcs: object  # world_to_pixel_values, pixel_to_world_values (degrees, zero-indexed pixels)
-    psf: str  # key in the PSF store, may be empty
-    data: np.ndarray  # (T, 64) float32, nJy per pixel
-    ierr: np.ndarray  # (T, 64) float32, 1 / sigma (nJy^-1); 0 where masked or outside the region
-    tile_x: np.ndarray  # (T,) int32
-    tile_y: np.ndarray  # (T,) int32
-
-    @property
-    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """(x, y), each (T, 64) int: positions of all pixels, padding included."""
-        offset = np.arange(TILE * TILE)
-        return self.tile_x[:, None] + offset % TILE, self.tile_y[:, None] + offset // TILE
 
 
 def cut_tiles(exposure, region=None) -> ExposureTiles:
     """Tiles of an `Exposure` that have a good pixel inside the circle `region` (None: everywhere)."""
     (x_low, x_high), (y_low, y_high) = _window(exposure, region)
     data, ierr = (
-        _to_tiles(image[y_low:y_high, x_low:x_high].astype("f4")) for image in (exposure.data, exposure.ierr)
+        tile_image(image[y_low:y_high, x_low:x_high].astype("f4")) for image in (exposure.data, exposure.ierr)
     )
     n_across = -(-(x_high - x_low) // TILE)
     index = np.arange(len(data))
@@ -128,11 +109,3 @@ def _window(exposure, region):
     low = np.clip(np.floor((centre - reach) / TILE) * TILE, 0, [nx, ny]).astype(int)
     high = np.clip(np.floor((centre + reach) / TILE + 1) * TILE, 0, [nx, ny]).astype(int)
     return (low[0], max(high[0], low[0])), (low[1], max(high[1], low[1]))
-
-
-def _to_tiles(image: np.ndarray) -> np.ndarray:
-    """(ny, nx) to (T, 64), padded with zeros, tiles row by row."""
-    ny, nx = image.shape
-    padded = np.pad(image, ((0, -ny % TILE), (0, -nx % TILE)))
-    blocks = padded.reshape(padded.shape[0] // TILE, TILE, padded.shape[1] // TILE, TILE)
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3)).reshape(-1, TILE * TILE)
