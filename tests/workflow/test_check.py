@@ -1,0 +1,125 @@
+"""Bad inputs stop a run before any fit, with one message that names the file and the cure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from astropy.io import fits
+from astropy.table import Table
+
+from tests.conftest import TOP
+from tests.workflow.running import fpho, snakemake
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """Inputs of the tiny scene: tables, images, PSFs, catalog."""
+    folder = tmp_path_factory.mktemp("drawn")
+    done = fpho(folder, "simulate", "--config", TOP / "config" / "tiny.yaml")
+    assert done.returncode == 0, done.text
+    return folder / "results" / "tiny" / "simulation"
+
+
+@pytest.fixture
+def folder(drawn, tmp_path) -> Path:
+    """A user's folder: those inputs as the user's own, and a configuration `my.yaml`."""
+    shutil.copytree(drawn, tmp_path / "in")
+    paths = {"images": "in/exposures.tsv", "psfs": "in/psfs.tsv", "catalog": {"path": "in/catalog.fits"}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({"outdir": "out", **paths}))
+    return tmp_path
+
+
+def edit_table(path, change):
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join(change(rows)) + "\n")
+
+
+def no_image(folder):
+    (folder / "in/images/F125W_1.fits").unlink()
+
+
+def no_table(folder):
+    (folder / "in/exposures.tsv").unlink()
+
+
+def band_without_psf(folder):
+    edit_table(folder / "in/psfs.tsv", lambda rows: [row for row in rows if not row.startswith("F125W\t")])
+
+
+def no_overlap(folder):
+    with fits.open(folder / "in/images/F814W_1.fits", mode="update") as file:
+        for hdu in file:
+            if "CRVAL1" in hdu.header:
+                hdu.header["CRVAL1"] += 1.0
+
+
+def catalog_without_column(folder):
+    path = folder / "in/catalog.fits"
+    table = Table.read(path, hdu=1)
+    table.remove_column("rhalf")
+    table.write(path, overwrite=True)
+
+
+def unknown_option(folder):
+    (folder / "my.yaml").write_text((folder / "my.yaml").read_text() + "sampel: {warmup: 3}\n")
+
+
+def unsaid_convention(folder):
+    path = folder / "in/catalog.fits"
+    table = Table.read(path, hdu=1)
+    del table.meta["CONVENT"]
+    for name in ("axis_ratio", "position_angle"):
+        if name in table.colnames:
+            table.remove_column(name)
+    table.write(path, overwrite=True)
+
+
+BREAKAGES = {
+    no_image: ["F125W_1.fits"],
+    no_table: ["exposures.tsv", "no such"],
+    band_without_psf: ["psfs.tsv", "F125W"],
+    no_overlap: ["F814W_1", "overlap"],
+    catalog_without_column: ["catalog.fits", "rhalf"],
+    unknown_option: ["sampel", "Did you mean 'sample'?"],
+    unsaid_convention: ["catalog.fits", "catalog.convention", "documented", "internal"],
+}
+
+
+def test_good_inputs_pass(folder):
+    done = fpho(folder, "check", "--config", "my.yaml")
+    assert done.returncode == 0, done.text
+    assert (folder / "out/inputs.json").is_file()
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda function: function.__name__)
+def test_bad_inputs_are_named(folder, breakage):
+    breakage(folder)
+    done = fpho(folder, "check", "--config", "my.yaml")
+    assert done.returncode == 2
+    messages = [line for line in done.text.splitlines() if line.startswith("fpho: ")]
+    assert len(messages) == 1, done.text
+    assert "Traceback" not in done.text
+    for word in BREAKAGES[breakage]:
+        assert word in messages[0]
+    assert not (folder / "out").exists(), "nothing may be written"
+
+
+@pytest.mark.parametrize("breakage", [no_image, no_table, unknown_option], ids=lambda f: f.__name__)
+def test_snakemake_stops_before_any_fit(folder, breakage):
+    breakage(folder)
+    done = snakemake(folder, config=folder / "my.yaml")
+    assert done.returncode != 0
+    for word in BREAKAGES[breakage]:
+        assert word in done.text
+    made = {path.name for path in (folder / "out").rglob("*") if path.is_file()}
+    assert made <= {"check.log", "check.tsv"}
+
+
+def test_a_failing_check_keeps_what_was_there(folder):
+    assert snakemake(folder, "settings", config=folder / "my.yaml").returncode == 0
+    kept = {path: path.read_bytes() for path in (folder / "out").glob("*.*")}
+    assert {path.name for path in kept} == {"inputs.json", "config.yaml", "config.json"}
+    no_image(folder)
+    assert snakemake(folder, config=folder / "my.yaml").returncode != 0
+    assert {path: path.read_bytes() for path in kept} == kept

@@ -1,0 +1,45 @@
+"""The workflow's form: Snakemake's own linter, the formatter, and what each rule must have."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import TOP
+from tests.workflow.running import snakemake
+
+RULES = sorted((TOP / "workflow" / "rules").glob("*.smk"))
+
+
+def test_lint_is_clean(tmp_path):
+    done = snakemake(tmp_path, "--lint")
+    assert done.returncode == 0, done.text
+    assert "Congratulations" in done.text
+
+
+def test_batches_lint_is_clean(tmp_path):
+    done = snakemake(tmp_path, "--lint", "--config", "workflow={batches: 2}")
+    assert "Congratulations" in done.text
+
+
+def test_format_is_clean():
+    files = [TOP / "Snakefile", TOP / "workflow"]
+    done = subprocess.run([sys.executable, "-m", "snakefmt", "--check", *files], cwd=TOP, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_rules_are_whole(path):
+    """Each rule has docstring, log, benchmark and environment; one that inherits has log and benchmark."""
+    for block in re.split(r"^(?= *(?:use )?rule )", path.read_text(), flags=re.MULTILINE)[1:]:
+        own = set() if block.lstrip().startswith("use") else {'"""', "conda:", "shell:"}
+        wanted = {"log:", "benchmark:"} | own
+        missing = {word for word in wanted if word not in block}
+        assert not missing, f"{block.splitlines()[0]} lacks {missing}"
+
+
+def test_module_entry_point(tmp_path):
+    """`workflow/Snakefile`, where the workflow catalog and `module` look, is the same workflow."""
+    done = snakemake(tmp_path, "-n", "--snakefile", TOP / "workflow" / "Snakefile")
+    assert done.returncode == 0, done.text

@@ -1,0 +1,162 @@
+"""The whole workflow on the tiny scene: run, run again, change an option, kill, divide, report."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from tests.workflow.running import command, environment, fpho, planned, snakemake
+
+AFTER_SAMPLING = {"sample", "postprocess", "compare"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder in which the tiny scene has been run."""
+    folder = tmp_path_factory.mktemp("tiny")
+    done = snakemake(folder)
+    assert done.returncode == 0, done.text
+    return folder
+
+
+def results(folder) -> Path:
+    return folder / "results" / "tiny"
+
+
+def same_catalog(one: Path, other: Path) -> bool:
+    """Whether two catalogs hold the same rows, bit for bit."""
+    first, second = (Table.read(path, hdu=1).as_array() for path in (one, other))
+    return first.dtype == second.dtype and first.tobytes() == second.tobytes()
+
+
+def test_everything_is_made(folder):
+    made = results(folder)
+    for name in (
+        "config.yaml",
+        "config.json",
+        "inputs.json",
+        "psf/psfs.h5",
+        "background/tweakbg.tsv",
+        "scene/sample.fits",
+        "catalogs/postop_catalog.fits",
+        "catalogs/posterior.fits",
+        "catalogs/chains.fits",
+        "comparison/comparison.ecsv",
+    ):
+        assert (made / name).is_file(), name
+    for name in ("images", "regions", "plots", "patches", "logs", "benchmarks"):
+        assert any((made / name).iterdir()), name
+    temporary = [path for path in made.rglob(".*") if path.suffix in (".fits", ".h5", ".tsv")]
+    assert temporary == []
+
+
+def test_results_match_the_truth(folder):
+    """Fluxes of catalogued sources within 5 sigma: a coarse net, calibration is tested elsewhere."""
+    found = Table.read(results(folder) / "catalogs" / "posterior.fits", hdu=1)
+    truth = Table.read(results(folder) / "simulation" / "truth.fits", hdu=1)
+    truth = truth[truth["in_catalog"]]
+    for row in truth:
+        match = found[found["id"] == row["id"]]
+        assert len(match) == 1, row["id"]
+        for band in ("F814W", "F125W"):
+            pull = (match[band][0] - row[band]) / match[f"{band}_err"][0]
+            assert abs(pull) < 5, (row["id"], band, pull)
+
+
+def test_a_second_run_does_nothing(folder):
+    done = snakemake(folder)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.text
+
+
+def test_a_sampling_option_reruns_sampling_and_what_follows(folder):
+    jobs = planned(snakemake(folder, "-n", "--config", "sample__warmup=70").text)
+    assert AFTER_SAMPLING <= set(jobs)
+    assert set(jobs) <= AFTER_SAMPLING | {"settings", "all"}
+
+
+def test_a_product_option_reruns_products_only(folder):
+    jobs = planned(snakemake(folder, "-n", "--config", "postprocess={max_plots: 1}").text)
+    assert set(jobs) == {"postprocess", "compare", "settings", "all"}
+
+
+def test_stages_are_targets(folder):
+    jobs = planned(snakemake(folder, "-n", "--config", "psf__max_components=3", "--", "optimize").text)
+    assert {"psf", "optimize"} <= set(jobs)
+    assert not {"background", "sample", "postprocess"} & set(jobs)
+
+
+def test_killed_in_sampling_it_goes_on(folder, tmp_path):
+    """After SIGKILL the next run takes finished patches as they are, and ends with the same catalog."""
+    shutil.copytree(results(folder), tmp_path / "results" / "tiny", symlinks=True)
+    shutil.copytree(folder / ".snakemake", tmp_path / ".snakemake")
+    kept = results(tmp_path)
+    for path in (kept / "scene" / "sample.fits", *(kept / "work" / "sample").glob("*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    work = kept / "work" / "sample"
+
+    # one core, so that patches finish one after the other
+    run = subprocess.Popen(
+        command("--cores", 1, "sample"),
+        cwd=tmp_path,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    finished = wait_for_patch(work, run)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (kept / "scene" / "sample.fits").exists()
+    times = {path: path.stat().st_mtime_ns for path in finished}
+
+    assert snakemake(tmp_path, "--unlock").returncode == 0
+    done = snakemake(tmp_path, "sample")
+    assert done.returncode == 0, done.text
+    assert {path: path.stat().st_mtime_ns for path in finished} == times
+    assert same_catalog(kept / "scene" / "sample.fits", results(folder) / "scene" / "sample.fits")
+
+
+def wait_for_patch(work: Path, run, seconds=300) -> list[Path]:
+    """Finished patches in a work folder, as soon as there is one."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert run.poll() is None, "the run ended before it could be killed"
+        if found := [path for path in work.rglob("*.h5") if not path.name.startswith(".")]:
+            return found
+        time.sleep(0.05)
+    pytest.fail("no patch was finished in time")
+
+
+def test_results_do_not_depend_on_batches(folder, tmp_path):
+    """Two batches and colours as jobs of their own give the same states, bit for bit."""
+    shutil.copytree(results(folder) / "simulation", results(tmp_path) / "simulation")
+    done = snakemake(tmp_path, "--config", "workflow={batches: 2, max_colours: 3}", "--", "sample")
+    assert done.returncode == 0, done.text
+    assert planned(done.text)["sample_batch"] == 6
+    for stage in ("optimize", "reoptimize", "sample"):
+        name = Path("scene") / f"{stage}.fits"
+        assert same_catalog(results(tmp_path) / name, results(folder) / name)
+
+
+def test_report_shows_the_results(folder):
+    done = snakemake(folder, "--report", "report.html")
+    assert done.returncode == 0, done.text
+    text = (folder / "report.html").read_text()
+    assert "posterior" in text
+
+
+def test_postop_from_the_command_line(folder):
+    done = fpho(
+        folder, "postprocess", "--root", "results/tiny", "--mode", "postop", "--catname", "again.fits"
+    )
+    assert done.returncode == 0, done.text
+    again = Table.read(results(folder) / "again.fits", hdu=1)
+    first = Table.read(results(folder) / "catalogs" / "postop_catalog.fits", hdu=1)
+    assert np.array_equal(again["F814W"], first["F814W"])
