@@ -27,8 +27,12 @@ ROUNDS = 6
 
 @dataclass(frozen=True)
 class Sky:
-    """Background of one exposure: constant + x_slope (x - x_ref) + y_slope (y - y_ref), nJy per pixel."""
+    """Background of an exposure: constant + x_slope (x - x_ref) + y_slope (y - y_ref), nJy per pixel."""
 
+    exposure: str
+    band: str
+    kind: str
+    pixel_area: float  # arcsec^2
     constant: float
     error: float  # of the constant; NaN where nothing could be fitted
     significance: float  # of the constant, or of the whole plane, in sigma
@@ -46,6 +50,8 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
     """
     ny, nx = exposure.data.shape
     x_ref, y_ref = (nx - 1) / 2, (ny - 1) / 2
+    area = pixel_scale(exposure.wcs, exposure.data.shape) ** 2
+    name = exposure.id, exposure.band, exposure.kind, area
     residual = exposure.data.astype("f8") - model
     ierr = exposure.ierr.astype("f8")
     y, x = np.indices(residual.shape, sparse=True)
@@ -57,11 +63,12 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
     if sky.sum() < MIN_SKY_PIXELS:
         cure = "set background.mode: in_fit to fit it together with the sources"
         warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)
-        return Sky(0.0, np.nan, 0.0, x_ref, y_ref)
+        return Sky(*name, 0.0, np.nan, 0.0, x_ref, y_ref)
     values, used = _clipped_fit(residual, ierr, basis, sky)
     covariance = _covariance(residual - basis @ values, ierr, basis, used)
     slopes = tuple(float(value) for value in values[1:])
     return Sky(
+        *name,
         float(values[0]),
         float(np.sqrt(covariance[0, 0])),
         _significance(values, covariance),
@@ -83,19 +90,18 @@ def sky_pixels(model: np.ndarray, ierr: np.ndarray) -> np.ndarray:
     return sky
 
 
-def sky_table(exposures, skies, nsigma: float, per: str = "exposure") -> np.ndarray:
+def sky_table(skies, nsigma: float, per: str = "exposure") -> np.ndarray:
     """Table of backgrounds (E,), structured as `DTYPE`, from the `Sky` of each exposure.
 
     With `per` = band, the exposures of one band and kind share one surface brightness (their weighted mean).
     Used is what is significant by `nsigma`.
     """
     table = np.zeros(len(skies), DTYPE)
-    for row, exposure, sky in zip(table, exposures, skies, strict=True):
-        row["exposure"], row["band"] = exposure.id, exposure.band
-        for name in ("constant", "x_slope", "y_slope", "x_ref", "y_ref", "error", "significance"):
+    for row, sky in zip(table, skies, strict=True):
+        for name in DTYPE.names[:-1]:
             row[name] = getattr(sky, name)
     if per == "band":
-        _share(table, exposures)
+        _share(table, skies)
     table["used"] = np.isfinite(table["error"]) & (table["significance"] >= nsigma)
     return table
 
@@ -163,18 +169,18 @@ def _significance(values, covariance) -> float:
     return float(stats.norm.isf(stats.chi2.sf(chi2, len(values)) / 2))
 
 
-def _share(table, exposures) -> None:
-    areas = np.array([pixel_scale(one.wcs, one.data.shape) ** 2 for one in exposures])  # arcsec^2
-    kinds = np.array([f"{exposure.band}/{exposure.kind}" for exposure in exposures])
-    for kind in np.unique(kinds):
-        members = (kinds == kind) & np.isfinite(table["error"])
-        if not members.any():
+def _share(table, skies) -> None:
+    areas = np.array([sky.pixel_area for sky in skies])
+    groups = np.array([f"{sky.band}/{sky.kind}" for sky in skies])
+    for group in np.unique(groups):
+        inside = groups == group
+        known = inside & np.isfinite(table["error"])
+        if not known.any():
             continue
-        brightness, error = (table[name][members] / areas[members] for name in ("constant", "error"))
-        mean, sigma = _weighted_mean(brightness, error)
-        table["constant"][kinds == kind] = mean * areas[kinds == kind]
-        table["error"][kinds == kind] = sigma * areas[kinds == kind]
-        table["significance"][kinds == kind] = abs(mean) / sigma
+        brightness, error = (table[name][known] / areas[known] for name in ("constant", "error"))
+        mean, sigma = _weighted_mean(brightness, error)  # nJy per arcsec^2
+        table["constant"][inside], table["error"][inside] = mean * areas[inside], sigma * areas[inside]
+        table["significance"][inside] = abs(mean) / sigma
 
 
 def _weighted_mean(values, errors):

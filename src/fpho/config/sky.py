@@ -25,4 +25,7 @@ class Detect(Section):
     nsigma: float = option(5.0, "threshold in the PSF-matched residual", "sigma", gt=0)
     bands: list[str] | None = option(None, "bands that are added up; all when absent")
     min_separation: float = option(0.15, "distance to the next source", "arcsec", ge=0)
+    model_error: float = option(
+        0.05, "part of the known sources' light, at any place, that their models may be wrong by", ge=0
+    )
     rhalf: float = option(0.1, "starting size of a new source", "arcsec", gt=0)

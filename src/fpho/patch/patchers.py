@@ -173,8 +173,6 @@ class CPUPatchMixin:
         in_fit_background : fit one constant (nJy per pixel) of each exposure; they stand at the end of q
         options : further keywords for `Posterior`
         """
-        from ..posterior import Posterior
-
         active = _with_bands(active, self.bands, shapes)
         arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
         if fixed is not None and len(fixed):
@@ -184,6 +182,8 @@ class CPUPatchMixin:
             arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
         if priors is not None:
             options["priors"] = priors
+        from ..posterior import Posterior  # compiles the likelihood; rendering does without
+
         model = Posterior(
             arrays,
             active,

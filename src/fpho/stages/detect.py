@@ -1,0 +1,88 @@
+"""Stage `detect`: objects that the catalog lacks; and a catalog made from the images alone."""
+
+import logging
+
+import numpy as np
+
+from ..background import read_tweakbg
+from ..config import Config
+from ..detect import add_new, detect_catalog, find_new
+from ..errors import InputError
+from ..layout import Layout
+from ..psf import PSFStore
+from ..scene import read_scene, write_scene
+from .sky_inputs import images_with_models, stores_of
+
+log = logging.getLogger("fpho")
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write `layout.scene("detect")`: the optimized scene, with new sources where there are any."""
+    rows, bands = read_scene(layout.scene("optimize"))
+    if config.detect.enabled:
+        peaks = new_peaks(config, layout, rows, bands)
+        for peak in peaks:
+            log.info("new source at ra %.6f, dec %.6f, S/N %.1f", peak["ra"], peak["dec"], peak["snr"])
+        log.info("%d new sources in the residual images", len(peaks))
+        rows = add_new(rows, peaks, bands, roi=config.patches.default_roi, limits=limits(config))
+    write_scene(layout.scene("detect"), rows, bands)
+
+
+def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
+    """Peaks in the residuals of the images that optimization works on."""
+    options = config.detect
+    unknown = sorted(set(options.bands or ()) - set(bands))
+    if unknown:
+        cure = f"Bands of this run: {', '.join(bands)}"
+        raise InputError("configuration", f"detect.bands names {', '.join(unknown)}", cure)
+    table = read_tweakbg(layout.background)
+    on = (config.optimize.on,)
+    pairs = list(images_with_models(config, layout, rows, bands, on, table))
+    exposures, models = [pair[0] for pair in pairs], [pair[1].astype("f4") for pair in pairs]
+    return find_new(
+        rows,
+        exposures,
+        models,
+        PSFStore(layout.psf_store),
+        bands,
+        nsigma=options.nsigma,
+        sum_bands=options.bands,
+        model_error=options.model_error,
+        min_separation=options.min_separation,
+        rhalf=options.rhalf,
+        interpolation=config.psf.interpolation,
+    )
+
+
+def initial_catalog(config: Config, layout: Layout, bands) -> np.ndarray:
+    """Scene rows of all sources found in the images that optimization works on (`catalog.detect`)."""
+    exposures = [
+        store.exposure(name)
+        for store in stores_of(layout, config.optimize.on)
+        for name in store.ids
+        if store.band(name) in bands
+    ]
+    rows = detect_catalog(
+        exposures,
+        PSFStore(layout.psf_store),
+        bands,
+        nsigma=config.catalog.detect_nsigma,
+        roi=config.patches.default_roi,
+        limits=limits(config),
+        interpolation=config.psf.interpolation,
+    )
+    if not len(rows):
+        cure = "Lower catalog.detect_nsigma, or give a catalog"
+        raise InputError("detection", "no source found in the images", cure)
+    log.info("%d sources found in the images", len(rows))
+    return rows
+
+
+def limits(config: Config) -> dict[str, tuple[float, float]]:
+    """Allowed ranges of the shapes, a little inside the bounds, where the optimizer can start."""
+    bounds = config.bounds
+    ranges = {"rhalf": (1.1 * bounds.rhalf_range[0], 0.9 * bounds.rhalf_range[1])}
+    for name, (low, high) in {"q": bounds.sqrtq_range, "sersic": bounds.sersic_range}.items():
+        margin = 0.02 * (high - low)
+        ranges[name] = (low + margin, high - margin)
+    return ranges
