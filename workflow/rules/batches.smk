@@ -1,6 +1,6 @@
 """Passes over all patches as many jobs: plan, then for each colour in order its batches and a gathering.
 
-in:  a scene state, stores/, psf/, background/ (after the first pass)
+in:  a scene state, stores/, psf/, sersic/, background/ (after the first pass)
 out: plans/, batches/, the next scene state, patches/ (sampling)
 
 Used with `workflow.batches` above 1. Patches are seeded and ordered by the plan, so results do not depend

@@ -157,7 +157,7 @@ def pass_inputs(stage):
         "stores": stores(passes[stage]["on"]),
         "files": passes[stage]["files"],
         "psf": layout.psf_store,
-        "sersic": given(table_of_profiles),
+        "sersic": layout.sersic_table,
         "checked": ancient(layout.checked),
     }
 

@@ -55,7 +55,7 @@ rule background:
         stores("all"),
         scene=layout.scene("optimize"),
         psf=layout.psf_store,
-        sersic=given(table_of_profiles),
+        sersic=layout.sersic_table,
         checked=ancient(layout.checked),
     output:
         layout.background,
@@ -80,7 +80,7 @@ rule detect:
         scene=layout.scene("optimize"),
         background=layout.background,
         psf=layout.psf_store,
-        sersic=given(table_of_profiles),
+        sersic=layout.sersic_table,
         checked=ancient(layout.checked),
     output:
         layout.scene("detect"),

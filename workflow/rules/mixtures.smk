@@ -1,7 +1,7 @@
 """PSFs and galaxy profiles as sums of Gaussians.
 
-in:  PSF images or a PSF store
-out: psf/; sersic/ only when asked for, since the table is shipped ready
+in:  PSF images or a PSF store; a table of Sersic mixtures, or the shipped one
+out: psf/, sersic/
 """
 
 
@@ -28,7 +28,10 @@ rule psf:
 
 
 rule sersic:
-    """Make the shipped table of Sersic mixtures again; for use, give its path as `sersic.table`."""
+    """Take the table of Sersic mixtures, shipped or given, or make it again (`sersic.remake`)."""
+    input:
+        given(table_of_profiles),
+        checked=ancient(layout.checked),
     output:
         layout.sersic_table,
     log:
@@ -38,7 +41,7 @@ rule sersic:
     conda:
         environment
     params:
-        options=options("sersic.n_components"),
+        options=options("sersic", "bounds.sersic_range", "bounds.rhalf_range"),
         code=code("sersic"),
     shell:
         "python -m fpho sersic --config $FPHO_CONFIG > {log} 2>&1"

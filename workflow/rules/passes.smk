@@ -1,6 +1,6 @@
 """Passes over all patches, each one job: plan, patches of all colours in order, new scene state.
 
-in:  a scene state, stores/, psf/, background/ (after the first pass)
+in:  a scene state, stores/, psf/, sersic/, background/ (after the first pass)
 out: plans/, the next scene state, patches/ (sampling)
 
 Used with `workflow.batches: 1`. Finished patches lie in work/, so that a killed job takes up where it was.

@@ -1,6 +1,6 @@
 """What a user looks at.
 
-in:  scene/sample.fits, patches/, stores/, psf/, background/
+in:  scene/sample.fits, patches/, stores/, psf/, sersic/, background/
 out: catalogs/, images/, regions/, plots/, and for a simulated run the comparison with its truth
 """
 
@@ -14,7 +14,7 @@ rule postprocess:
         scene=layout.scene("sample"),
         background=layout.background,
         psf=layout.psf_store,
-        sersic=given(table_of_profiles),
+        sersic=layout.sersic_table,
     output:
         **product_outputs(),
     log:

@@ -14,7 +14,7 @@ STAGES = {
     "check": "Check all inputs and options before anything is fitted.",
     "settings": "Write the configuration as used, beside the results.",
     "psf": "Turn PSF images into mixtures of Gaussians.",
-    "sersic": "Make the shipped table of Sersic mixtures again.",
+    "sersic": "Take the table of Sersic mixtures, or make it again.",
     "preprocess": "Turn images into stores of pixels and metadata.",
     "scene": "Turn the peak catalog into the first scene state.",
     "background": "Fit a residual background to the residual images.",

@@ -35,6 +35,7 @@ class Psf(Section):
 
 class Sersic(Section):
     table: str = option("default", "`default`, or path of a Sersic table (HDF5)")
+    remake: bool = option(False, "fit the default table again (about a minute); else it is the shipped one")
     n_components: int = option(8, "Gaussians of a table that is made again", ge=5, le=12)
 
 

@@ -1,13 +1,22 @@
-"""Stage `sersic`: make the table of Sersic mixtures again."""
+"""Stage `sersic`: the run's table of Sersic mixtures, shipped, given, or made again."""
+
+import shutil
 
 from .. import __version__
 from ..config import Config
+from ..files import atomic
 from ..layout import Layout
-from ..sersic import write_table
-from ..sersic.fit import fit_table
+from ..sersic import DEFAULT_PATH, check_bounds, load_table, write_table
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Fit the scale-free table and write it to `layout.sersic_table`; about a minute."""
-    table = fit_table(config.sersic.n_components)
-    write_table(layout.sersic_table, table, fpho_version=__version__)
+    """Write `layout.sersic_table`, which spans the bounds of the configuration."""
+    options = config.sersic
+    if options.remake and options.table == "default":
+        from ..sersic.fit import fit_table
+
+        write_table(layout.sersic_table, fit_table(options.n_components), fpho_version=__version__)
+    else:
+        with atomic(layout.sersic_table) as temporary:
+            shutil.copyfile(DEFAULT_PATH if options.table == "default" else options.table, temporary)
+    check_bounds(load_table(layout.sersic_table), config.bounds.sersic_range, config.bounds.rhalf_range)
