@@ -50,7 +50,7 @@ def fit_mixture(image, n_components=None, max_components=8, **preparation) -> PS
 
 def _badness(quality):
     """Largest figure of merit over its limit."""
-    limits = LIMITS | {"pixel": 2 * WANTED_PIXEL}
+    limits = LIMITS | {"pixel": WANTED_PIXEL}
     return max(abs(quality[name]) / limit for name, limit in limits.items())
 
 

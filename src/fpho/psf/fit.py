@@ -15,8 +15,10 @@ import numpy as np
 from .mixture import gaussians
 from .samples import Samples
 
-PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0015, 0.0007  # sizes that count as 1 in the cost
-RIDGE = 1e-3  # keeps pairs of large opposite amplitudes out, which float32 would not add up
+PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0008, 0.0005  # sizes that count as 1 in the cost
+SWAPS = 3
+GROWTH_GOAL = 0.002  # worst error of the encircled energy, beyond which it is evened out
+RIDGE = 2e-3  # keeps pairs of large opposite amplitudes out, which float32 would not add up
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,28 @@ class _Rows:
     def __init__(self, samples: Samples):
         self.s = samples
         self.pixel = np.sqrt(samples.area) / (PIXEL_ERROR * np.sqrt(np.sum(samples.area * samples.value**2)))
+        self.importance = np.ones(len(samples.ends))  # of the apertures
         self.growth = 1 / (GROWTH_ERROR * samples.total * np.sqrt(len(samples.ends)))
         self.flux = 1 / (FLUX_ERROR * np.sqrt(len(samples.sources)))
-        self.target = self(samples.value[None])[:, 0]
+        self.rings = np.append(0, self.s.ends)[np.append(0, self.s.ends) < len(self.s.x)]
+        self.aim()
         self.floor = floor_variance(samples)
         self.largest = (samples.half_width / 2.2) ** 2
 
+    def aim(self):
+        """Take the target rows with the present weights."""
+        self.target = self(self.s.value[None])[:, 0]
+
+    def growth_errors(self, theta, amp):
+        """Encircled energy of the mixture minus the samples' (A,), over the total."""
+        values, _ = gaussians(self.shapes(theta), self.s.x, self.s.y)
+        rings = np.add.reduceat((amp @ values - self.s.value) * self.s.area, self.rings)[: len(self.s.ends)]
+        return np.cumsum(rings) / self.s.total
+
     def __call__(self, images):
         """Rows (R, C) of images (C, P)."""
-        inside = np.cumsum(images * self.s.area, axis=1)[:, self.s.ends - 1]
+        rings = np.add.reduceat(images * self.s.area, self.rings, axis=1)[:, : len(self.s.ends)]
+        inside = np.cumsum(rings, axis=1) * self.importance
         through = images @ self.s.sources.T
         return np.concatenate([images * self.pixel, inside * self.growth, through * self.flux], axis=1).T
 
@@ -114,7 +129,8 @@ def refine(rows: _Rows, theta, steps, tolerance=1e-4):
     for _ in range(steps):
         jacobian = rows.derivatives(theta, amp, *extra)
         constrained = basis[:, :-1] - basis[:, -1:]
-        jacobian -= constrained @ np.linalg.lstsq(constrained, jacobian, rcond=1e-10)[0]
+        q, _ = np.linalg.qr(constrained)
+        jacobian -= q @ (q.T @ jacobian)
         curvature, gradient = jacobian.T @ jacobian, jacobian.T @ residual
         scale = np.diag(curvature) + 1e-9 * np.trace(curvature) / len(gradient) + 1e-12
         improved = False
@@ -136,13 +152,27 @@ def refine(rows: _Rows, theta, steps, tolerance=1e-4):
     return theta, amp, cost
 
 
-def _spread(rows, n, jitter, rng):
-    """Round Gaussians in steps of log width, displaced by `jitter` of their width."""
+def _widths(rows, n, tight):
+    """Sigmas (n,) in even steps of log; `tight`: more than half in the core, whose differences make rings."""
+    core, widest = _core(rows), min(rows.s.half_width / 3, 14 * _core(rows))
+    if not tight:
+        return np.geomspace(0.75 * core, widest, n)
+    n_core = n // 2 + 1
+    return np.append(
+        np.geomspace(0.85 * core, 2.2 * core, n_core), np.geomspace(4 * core, widest, n - n_core)
+    )
+
+
+def _core(rows):
+    return max(rows.s.fwhm / 2.355, 0.35)
+
+
+def _spread(rows, sigma, jitter, rng):
+    """Round Gaussians of `sigma` (n,), displaced by `jitter` of their width."""
+    n = len(sigma)
     s = rows.s
-    core = max(s.fwhm / 2.355, 0.35)
     weight = s.value * s.area * (np.hypot(s.x, s.y) < 2 * s.fwhm)
     cx, cy = (weight @ s.x) / weight.sum(), (weight @ s.y) / weight.sum()
-    sigma = np.geomspace(0.75 * core, min(s.half_width / 3, 14 * core), n)
     offset = jitter * rng.standard_normal((n, 2)) * sigma[:, None]
     mixture = np.zeros((n, 6))
     mixture[:, 0] = 1
@@ -156,7 +186,7 @@ def _grown(rows, theta, amp):
     s = rows.s
     values, _ = gaussians(rows.shapes(theta), s.x, s.y)
     left = (s.value - amp @ values) * s.area
-    core = max(s.fwhm / 2.355, 0.35)
+    core = _core(rows)
     near = np.flatnonzero(np.hypot(s.x, s.y) < 8 * s.fwhm)
     probe = near[:: max(1, len(near) // 400)]
     best = []
@@ -168,10 +198,44 @@ def _grown(rows, theta, amp):
     return [np.vstack([theta, rows.theta(np.array([shape]))]) for shape in best]
 
 
+def swap(rows, best):
+    """The best fit after leaving out each component in turn and adding one elsewhere."""
+    theta, _, cost = best
+    trials = []
+    for k in range(len(theta)):
+        fewer = np.delete(theta, k, axis=0)
+        amplitudes, *_ = rows.solve(fewer)
+        trials += [refine(rows, start, 10, 3e-2) for start in _grown(rows, fewer, amplitudes)]
+    trials.sort(key=lambda result: result[2])
+    found = [refine(rows, trial[0], 40) for trial in trials[:2] if trial[2] < 1.3 * cost]
+    return min([best, *found], key=lambda result: result[2])
+
+
+def even_out(rows, best, rounds=4):
+    """Weigh the apertures by their errors until the worst is small; the result with the smallest."""
+    theta, amp, _ = found = best
+    worst = np.abs(rows.growth_errors(theta, amp)).max()
+    for _ in range(rounds):
+        if worst < GROWTH_GOAL:
+            break
+        errors = np.abs(rows.growth_errors(theta, amp))
+        rows.importance *= 0.5 + errors / np.sqrt(np.mean(errors**2))
+        rows.importance /= np.sqrt(np.mean(rows.importance**2))
+        rows.aim()
+        theta, amp, _ = refine(rows, theta, 12)
+        now = np.abs(rows.growth_errors(theta, amp)).max()
+        if now < worst:
+            worst, found = now, (theta, amp, best[2])
+    rows.importance[:] = 1
+    rows.aim()
+    return found
+
+
 def starts(rows, n, previous):
     """Starting shapes for `n` components: spreads, and the previous fit with one more."""
     rng = np.random.default_rng(n)
-    found = [_spread(rows, n, 0.05, rng), _spread(rows, n, 0.4, rng)]
+    plans = ((False, 0.05), (False, 0.4), (True, 0.05), (True, 0.3))
+    found = [_spread(rows, _widths(rows, n, tight), jitter, rng) for tight, jitter in plans]
     if previous is not None:
         found += _grown(rows, *previous)
     return found
@@ -188,14 +252,19 @@ def _as_fit(rows, theta, amp, cost, keep_order=False) -> Fit:
 
 def fits(samples: Samples, numbers):
     """Yield the best Fit for each number of components in the increasing sequence `numbers`."""
-    rows, previous = _Rows(samples), None
+    rows, previous, numbers = _Rows(samples), None, list(numbers)
     for n in numbers:
         rough = [refine(rows, theta, 12) for theta in starts(rows, n, previous)]
         rough.sort(key=lambda result: result[2])
         final = [refine(rows, theta, 60) for theta, _, _ in rough[:2]]
-        theta, amp, cost = min(final, key=lambda result: result[2])
-        previous = theta, amp
-        yield _as_fit(rows, theta, amp, cost)
+        best = min(final, key=lambda result: result[2])
+        for _ in range(SWAPS if n == numbers[-1] else 1):
+            better = swap(rows, best)
+            if better[2] > 0.97 * best[2]:
+                break
+            best = better
+        previous = best[:2]
+        yield _as_fit(rows, *even_out(rows, best))
 
 
 def refit(samples: Samples, start, keep_order=False) -> Fit:

@@ -7,7 +7,8 @@ import numpy as np
 from .image import PSFImage, centroid, fwhm
 
 GALAXY_SIGMAS = (0.0, 0.5, 1.0, 2.0, 4.0)  # widths of Gaussian sources over the PSF's FWHM
-N_APERTURES = 30
+N_APERTURES = 40
+UNDERSAMPLED = 2.5  # FWHM in native pixels below which each sub-pixel phase is looked at
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Samples:
 def take(image: PSFImage) -> Samples:
     """Samples of an image: all of them in the core, means of square blocks far out."""
     width = fwhm(image)
-    maps = [image.data, *_source_maps(image, width)]
+    maps = [image.data, *_source_maps(image, width), *_phase_maps(image, width)]
     x, y = image.coordinates()
     cx, cy = ((c - m) * image.step for c, m in zip(centroid(image), image.center, strict=True))
     levels = _levels(np.maximum(abs(x - cx), abs(y - cy)), width, image.step)
@@ -57,7 +58,7 @@ def take(image: PSFImage) -> Samples:
 
 def _levels(distance, width, step):
     """Block size of each sample, as a power of 2 of the step: small against radius and FWHM."""
-    size = np.where(distance < 4 * width, step, distance / 12)
+    size = np.where(distance < 3.5 * width, step, distance / 7)
     return np.clip(np.log2(size / step).astype(int), 0, 6)
 
 
@@ -85,6 +86,21 @@ def _reduce(a, b, how):
     if a.shape[0] % b or a.shape[1] % b:
         a = np.pad(a, ((0, -a.shape[0] % b), (0, -a.shape[1] % b)), mode="edge")
     return how(a.reshape(a.shape[0] // b, b, a.shape[1] // b, b), axis=(1, 3))
+
+
+def _phase_maps(image: PSFImage, width):
+    """For each sub-pixel phase the weights whose sum with (image - mixture) is a point source's flux bias.
+
+    Only where phases differ: for images that are finer than the pixel, of a PSF that is not wide.
+    """
+    per = round(1 / image.step)
+    if per < 2 or width > UNDERSAMPLED:
+        return
+    for j in range(per):
+        for i in range(per):
+            phase = np.zeros_like(image.data)
+            phase[j::per, i::per] = image.data[j::per, i::per]
+            yield phase / (np.sum(phase**2) * image.step**2)
 
 
 def _source_maps(image: PSFImage, width):
