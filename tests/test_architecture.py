@@ -17,6 +17,7 @@ FLOORS = [
     {"errors", "files", "flags", "layout", "parameters", "codehash"},
     {"config"},
     {"geometry", "kernel"},
+    {"bounds"},
     {"sersic"},
     {"psf"},
     {"images", "background"},
