@@ -14,7 +14,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..files import atomic
-from .interpolate import interpolate_linear, nearest
+from .interpolate import Locations
 from .mixture import FIELDS, PIXEL_VARIANCE
 
 DTYPE = np.dtype([*((name, "f8") for name in FIELDS), ("sersic_bin", "i4")])
@@ -99,8 +99,7 @@ class PSFStore:
             return mixtures[0].copy()
         if x is None or y is None:
             raise ValueError(f"PSF {key!r} varies over the detector: give x and y")
-        pick = {"nearest": nearest, "linear": interpolate_linear}[interpolation]
-        return pick(locations, mixtures, float(x), float(y))
+        return locations.mix(mixtures, float(x), float(y), interpolation)
 
     def quality(self, key, x=None, y=None) -> dict:
         """Figures of merit (see `fpho.psf.quality`) of the nearest location, or the worst of all.
@@ -111,7 +110,7 @@ class PSFStore:
         if quality is None:
             return {"poor": False, "known": False}
         if x is not None and locations is not None:
-            row = quality[np.argmin(np.hypot(locations[:, 0] - x, locations[:, 1] - y))]
+            row = quality[locations.weights(x, y)[0][0]]
             worst = {name: row[name].item() for name in quality.dtype.names}
         else:
             worst = {
@@ -132,7 +131,7 @@ def _names(item):
 
 
 def _read_group(group, path):
-    """(mixtures (L, J, 6), locations (L, 2) or None, quality or None) with the pixel in them."""
+    """(mixtures (L, J, 6) with the pixel in them, Locations or None, quality (L,) or None)."""
     rows = np.atleast_2d(group["parameters"][...])
     missing = set(FIELDS) - set(rows.dtype.names or ())
     if missing:
@@ -150,7 +149,8 @@ def _read_group(group, path):
         n_found = 0 if locations is None else len(locations)
         found = f"{group.name}: {len(mixtures)} mixtures, {n_found} detector_locations"
         raise InputError(path, found, "Give detector_locations (2, locations)")
-    return mixtures, locations, group["quality"][...] if "quality" in group else None
+    places = None if locations is None else Locations(locations)
+    return mixtures, places, group["quality"][...] if "quality" in group else None
 
 
 def _drop_repeats(mixtures, rows, where):

@@ -1,6 +1,7 @@
 """Stage `psf`: PSF images to the store of mixtures, with figures of merit and pictures."""
 
 import logging
+import re
 import shutil
 import warnings
 
@@ -25,41 +26,50 @@ def run(config: Config, layout: Layout) -> None:
     if source.is_file() and h5py.is_hdf5(source):
         _copy(source, layout)
         return
-    options = config.psf
-    groups = {}
-    for key, images in images_by_key(read_psf_table(source), options.center).items():
+    options, groups = config.psf, {}
+    for key, images in images_by_key(read_psf_table(source, options.center)).items():
         fits = fit_locations(images, options.n_components, options.max_components)
         locations = [image.location for image in images] if len(images) > 1 else None
         groups[key] = np.stack([fit.mixture for fit in fits]), locations, [fit.quality for fit in fits]
-        _report(key, fits)
+        _report(key, fits, layout)
     write_store(layout.psf_store, groups)
-    _write_quality(layout.psf_quality, groups)
+    rows = [
+        {"key": key, "location": i} | q for key, (_, _, all_q) in groups.items() for i, q in enumerate(all_q)
+    ]
+    _write_quality(layout, rows)
 
 
 def _copy(source, layout):
     """A store given by the user: validated by reading it, and copied as it is."""
-    PSFStore(source)
+    store = PSFStore(source)
+    _write_quality(layout, [{"key": key, "location": 0} | store.quality(key) for key in store.keys()])
     with atomic(layout.psf_store) as temporary:
         shutil.copyfile(source, temporary)
-    _write_quality(layout.psf_quality, {})
 
 
-def _report(key, fits):
-    for fit in fits:
+def _report(key, fits, layout):
+    """Say how well each location does, and draw it."""
+    from ..psf.plots import plot_psf
+
+    for i, fit in enumerate(fits):
+        name = (
+            key
+            if len(fits) == 1
+            else f"{key} at ({fits[i].image.location[0]:g}, {fits[i].image.location[1]:g})"
+        )
         q = fit.quality
         text = ", ".join(
-            f"{name} {q[name]:+.4f}" for name in ("encircled_energy", "point_flux", "galaxy_flux")
+            f"{part} {q[part]:+.4f}" for part in ("encircled_energy", "point_flux", "galaxy_flux")
         )
-        LOG.info("PSF %s: %d components, %s", key, len(fit.mixture), text)
+        LOG.info("PSF %s: %d components, %s", name, len(fit.mixture), text)
         if q["poor"]:
-            warnings.warn(f"PSF {key}: the mixture misses its limits ({text})", stacklevel=2)
+            warnings.warn(f"PSF {name}: the mixture misses its limits ({text})", stacklevel=2)
+        plot_psf(layout.psf_plots / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', key)}_{i}.png", name, fit)
 
 
-def _write_quality(path, groups):
-    rows = [
-        {"key": key, "location": i} | quality
-        for key, (_, _, all_q) in groups.items()
-        for i, quality in enumerate(all_q)
-    ]
-    with atomic(path) as temporary:
-        Table(rows).write(temporary, format="ascii.ecsv", overwrite=True)
+def _write_quality(layout, rows):
+    """Figures of merit as ECSV, a row per PSF and location."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table({name: [row.get(name, np.nan) for row in rows] for name in names})
+    with atomic(layout.psf_quality) as temporary:
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
