@@ -186,15 +186,22 @@ def batches_of(stage):
     return expand(str(layout.batch(stage, "{{colour}}", "{batch}")), batch=range(batches))
 
 
+def shown(path, caption, category, *patterns):
+    """An output that stands in Snakemake's report; a folder shows its files of the given patterns."""
+    words = {"caption": f"../report/{caption}.rst", "category": category}
+    return report(directory(path), patterns=list(patterns), **words) if patterns else report(path, **words)
+
+
 def product_outputs():
     """Outputs of `postprocess`; folders only where the configuration asks for them."""
-    outputs = {"catalog": layout.posterior, "chains": layout.chains}
-    for name, folder in [("images", layout.images), ("regions", layout.regions), ("plots", layout.plots)]:
-        if config["postprocess"][name]:
-            outputs[name] = directory(folder)
-    return outputs
-
-
-def comparison_outputs():
-    """Outputs of `compare`."""
-    return {"table": layout.comparison / "comparison.ecsv"}
+    wanted = config["postprocess"]
+    folders = {
+        "images": directory(layout.images),
+        "regions": directory(layout.regions),
+        "plots": shown(layout.plots, "plots", "Sources", "{name}.png"),
+    }
+    return {
+        "catalog": shown(layout.posterior, "catalog", "Catalogs"),
+        "chains": layout.chains,
+        "summary": shown(layout.summary, "summary", "Summary"),
+    } | {name: folder for name, folder in folders.items() if wanted[name]}

@@ -58,7 +58,7 @@ rule background:
         sersic=layout.sersic_table,
         checked=ancient(layout.checked),
     output:
-        layout.background,
+        shown(layout.background, "background", "Background"),
     log:
         layout.log("background"),
     benchmark:

@@ -12,7 +12,8 @@ rule psf:
         checked=ancient(layout.checked),
     output:
         store=layout.psf_store,
-        quality=layout.psf_quality,
+        quality=shown(layout.psf_quality, "psf_quality", "PSF"),
+        plots=shown(layout.psf_plots, "psf", "PSF", "{name}.png"),
     log:
         layout.log("psf"),
     benchmark:

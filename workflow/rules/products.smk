@@ -40,7 +40,7 @@ if simulated:
             catalog=layout.posterior,
             background=layout.background,
         output:
-            **comparison_outputs(),
+            shown(layout.comparison, "comparison", "Comparison with the truth", "{name}.png"),
         log:
             layout.log("compare"),
         benchmark:
