@@ -87,8 +87,12 @@ shell.prefix(prefix())
 
 
 def options(*names):
-    """Options that a rule depends on, as JSON (`section` or `section.option`); a change reruns the rule."""
-    return json.dumps({name: lookup(dpath=name.replace(".", "/"), within=config) for name in names})
+    """Options that a rule depends on, as JSON (`section` or `section.option`); a change reruns the rule.
+
+    A function, since in a plain text Snakemake would take braces for wildcards.
+    """
+    text = json.dumps({name: lookup(dpath=name.replace(".", "/"), within=config) for name in names})
+    return lambda wildcards: text
 
 
 def code(*stages, without=()):
