@@ -10,19 +10,30 @@ On = Literal["mosaic", "exposure", "all"]
 
 
 class Prior(Section):
-    name: Literal["uniform", "loguniform", "normal", "lognormal", "beta", "student_t"] = option(
-        "uniform", "family, within the parameter's bounds"
+    name: Literal["uniform", "loguniform", "normal", "lognormal", "beta", "student_t", "rayleigh"] = option(
+        "uniform", "family, within the parameter's bounds; rayleigh (q only): normal ellipticity components"
     )
-    loc: float | None = option(None, "centre (of the parameter, or of its log for lognormal)")
-    scale: float | None = option(None, "width (of the parameter, or of its log for lognormal)", gt=0)
+    loc: float | None = option(
+        None, "centre (of the parameter, or of its log for lognormal); a published one when absent"
+    )
+    scale: float | None = option(
+        None,
+        "width (of the parameter, of its log for lognormal, of an ellipticity component for rayleigh)",
+        gt=0,
+    )
     a: float | None = option(None, "first shape parameter of beta; degrees of freedom of student_t", gt=0)
     b: float | None = option(None, "second shape parameter of beta", gt=0)
 
 
 class Priors(Section):
-    flux: Prior = Field(default=Prior(name="uniform"), description="flux in each band (nJy)")
-    position: Prior = Field(default=Prior(name="normal"), description="offset from the initial position")
-    q: Prior = Field(default=Prior(name="uniform"), description="sqrt(b/a), isotropic in angle")
+    flux: Prior = Field(
+        default=Prior(name="uniform"), description="flux in each band (nJy): uniform, normal or student_t"
+    )
+    position: Prior = Field(
+        default=Prior(name="normal"),
+        description="offset from the initial position (arcsec); normal: half the box's half-width",
+    )
+    q: Prior = Field(default=Prior(name="rayleigh"), description="sqrt(b/a), isotropic in angle")
     sersic: Prior = Field(default=Prior(name="lognormal"), description="Sersic index")
     rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
 

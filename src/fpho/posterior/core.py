@@ -1,0 +1,177 @@
+"""ln p of a patch: -chi2 / 2 plus ln prior, its exact gradient, its Fisher matrix."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from .. import kernel
+from ..config import Priors
+from ..kernel.arrays import PatchArrays, SourceArrays
+from . import compiled
+from .plan import default_bounds, make_plan
+from .transform import Transform
+
+
+class Posterior:
+    """The posterior of the sources of a patch in unconstrained coordinates z (ndim,).
+
+    ln p is the density of z: -chi2 / 2 + ln prior, the Jacobians of all transforms in it, up to a
+    constant.
+    In z the prior of positions and shapes is standard normal; fluxes and backgrounds are linear.
+    Only free parameters have coordinates: shapes of point sources, and parameters whose bounds are
+    equal, are held.
+    """
+
+    def __init__(
+        self,
+        arrays: PatchArrays,
+        rows,
+        bands,
+        table,
+        bounds=None,
+        priors: Priors | None = None,
+        reference=(0.0, 0.0),
+        backend: str = "cpu",
+        in_fit_background: bool = False,
+    ):
+        """
+        Parameters
+        ----------
+        arrays : pixels, and geometry at the positions of `rows`
+        rows : scene rows (S,)
+        table : Sersic table
+        bounds : structured (S,) with (lower, upper) of each parameter, absolute; wide ones when None
+        priors : of the parameters within their bounds
+        reference : (ra, dec) in degrees that the positions in q are offsets from
+        backend : `cpu` or `gpu`
+        in_fit_background : fit one constant (nJy/pixel) of each exposure, at the end of q; its prior is
+            normal about 0 with ten times the noise of a pixel
+        """
+        self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
+        self.reference, self.backend = tuple(map(float, reference)), backend
+        self.bounds = default_bounds(rows, self.bands) if bounds is None else bounds
+        self.priors = priors or Priors()
+        self.in_fit_background = in_fit_background
+        sky = pixel_noise(arrays) if in_fit_background else None
+        self.plan = make_plan(rows, self.bands, self.bounds, self.priors, self.reference, sky)
+        self.transform = Transform(self.plan)
+        self.ndim = self.plan.ndim
+        self.ncall = 0  # likelihood evaluations so far
+        self.nfisher = 0
+        self._curvature = self.plan.curvature()
+        self._blank = np.zeros(arrays.n_exposures)
+
+    def state(self, z) -> tuple[SourceArrays, np.ndarray, np.ndarray]:
+        """The kernel's sources at z, and derivatives: slopes (S, B + 6), of the shape matrix (S, 2, 3)."""
+        plan = self.plan
+        n_sources = len(plan.index)
+        sources = np.empty((n_sources, plan.n_bands + 7))
+        slope, turn = np.empty((n_sources, plan.n_bands + 6)), np.empty((n_sources, 2, 3))
+        compiled.expand(
+            z, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.mode, plan.tables,
+            sources, slope, turn,
+        )  # fmt: skip
+        profile, count = self.table.evaluate(
+            sources[:, plan.n_bands + 5], sources[:, plan.n_bands + 6], plan.is_point
+        )
+        sky = z[plan.sky_index :] * plan.sky_unit if len(plan.sky_unit) else self._blank
+        return SourceArrays(sources, profile, count, sky), slope, turn
+
+    def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
+        """ln p at z, and its gradient (ndim,), a fresh array; -inf where z is not finite."""
+        plan = self.plan
+        self.ncall += 1
+        z = np.ascontiguousarray(z, "f8")
+        gradient = np.zeros(self.ndim)
+        if not np.isfinite(z).all():
+            return -np.inf, gradient
+        state, slope, turn = self.state(z)
+        chi2, by_source, by_sky = self._kernel.evaluate(self.arrays, state)
+        lnprior = compiled.collect(
+            z, plan.n_bands, plan.index, slope, turn, plan.flux_prior, plan.sky_index, plan.sky_unit,
+            plan.sky_curvature, by_source, by_sky, gradient,
+        )  # fmt: skip
+        return -0.5 * float(chi2.sum()) + lnprior, gradient
+
+    def lnprob(self, z) -> float:
+        """ln p at z."""
+        return self.lnprob_and_grad(z)[0]
+
+    def fisher(self, z, prior: bool = True) -> np.ndarray:
+        """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""
+        plan = self.plan
+        self.nfisher += 1
+        state, slope, turn = self.state(np.ascontiguousarray(z, "f8"))
+        information = self._kernel.fisher(self.arrays, state)
+        jacobian = _jacobian(plan, slope, turn, self.arrays.n_exposures)
+        matrix = jacobian.T @ information @ jacobian
+        return matrix + np.diag(self._curvature) if prior else matrix
+
+    def lnlike(self, q) -> float:
+        """-chi2 / 2 of a vector q."""
+        return -0.5 * float(self.chi2(q).sum())
+
+    def chi2(self, q) -> np.ndarray:
+        """chi-square of each exposure (E,) at a vector q."""
+        state, _, _ = self.state(self.transform.inverse_transform(q))
+        return np.asarray(self._kernel.evaluate(self.arrays, state)[0])
+
+    def residuals(self, q) -> list[np.ndarray]:
+        """data - model (nJy/pixel) at the good pixels of each exposure, in the order of the tiles."""
+        state, _, _ = self.state(self.transform.inverse_transform(q))
+        difference = self.arrays.data - self._kernel.model(self.arrays, state)
+        good = self.arrays.weight > 0
+        start = self.arrays.exposure_start
+        return [difference[a:b][good[a:b]] for a, b in pairwise(start)]
+
+    @property
+    def n_pix(self) -> np.ndarray:
+        """Good pixels of each exposure (E,)."""
+        good = (self.arrays.weight > 0).sum(axis=1)
+        start = self.arrays.exposure_start
+        return np.array([good[a:b].sum() for a, b in pairwise(start)], int)
+
+    def with_data(self, data) -> "Posterior":
+        """The same posterior for other pixel values (T, 64)."""
+        return Posterior(
+            replace(self.arrays, data=np.ascontiguousarray(data, "f4")),
+            self.rows,
+            self.bands,
+            self.table,
+            self.bounds,
+            self.priors,
+            self.reference,
+            self.backend,
+            self.in_fit_background,
+        )
+
+    @property
+    def _kernel(self):
+        return kernel.backend(self.backend)
+
+
+def pixel_noise(arrays: PatchArrays) -> np.ndarray:
+    """Median noise of a good pixel in each exposure (E,), nJy."""
+    start = arrays.exposure_start
+    weights = [arrays.weight[a:b] for a, b in pairwise(start)]
+    return np.array([1 / np.sqrt(np.median(w[w > 0])) if np.any(w > 0) else 1.0 for w in weights])
+
+
+def _jacobian(plan, slope, turn, n_exposures) -> np.ndarray:
+    """d(kernel's parameters) / dz, (S (B + 7) + E, ndim)."""
+    n_sources, n_bands = len(plan.index), plan.n_bands
+    matrix = np.zeros((n_sources * (n_bands + 7) + n_exposures, plan.ndim))
+    for s, index in enumerate(plan.index):
+        start = s * (n_bands + 7)
+        for c, i in enumerate(index):
+            k = c - n_bands
+            if i < 0:
+                continue
+            if k in (2, 3):
+                matrix[start + n_bands + 2 : start + n_bands + 5, i] = turn[s, k - 2]
+            else:
+                matrix[start + c + (k > 3), i] = slope[s, c]
+    for e, unit in enumerate(plan.sky_unit):
+        matrix[n_sources * (n_bands + 7) + e, plan.sky_index + e] = unit
+    return matrix
