@@ -10,11 +10,15 @@ from ..parameters import error_col
 from ..psf.mixture import evaluate
 from .grid import common_grid, resample
 from .matched import core_variance, filter_exposure, half_size
+from .summits import summits
 
 log = logging.getLogger("fpho")
 RHALF_OF_SIGMA = 1.1774  # half-light radius of a round Gaussian in units of its sigma
 SIZES = np.array([0.3, 0.6, 1.0, 1.6, 2.5, 4.0, 6.5, 10.0])  # sigmas that are tried, in units of the PSF's
-CONTRAST = 0.02  # a peak in another's flank is its own from this fraction of the flux on
+MIN_PROMINENCE = 3.0  # sigma that a peak must stand above the saddle towards a higher one
+PROMINENCE = 0.1  # and part of the saddle's height
+CONTRAST = 0.02  # a fainter peak beside a bright one is taken for a feature of its PSF
+WINGS = 12.0  # sigmas of the PSF's core: how far "beside" is
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def find_peaks(
         known += np.maximum(resample(maps.known, x, y, 1), 0)
         core.append(_core_arcsec(exposure, psfstore, interpolation))
     snr = significance(total, norm, model_error * known)
-    found = _peaks(snr, nsigma)
+    found = _peaks(snr, nsigma, np.sqrt(np.median(core)) / grid.pixel)
     peaks = np.zeros(len(found), peak_dtype(bands))
     if len(found):
         sizes = [rhalf] if rhalf is not None else SIZES * np.sqrt(np.median(core)) * RHALF_OF_SIGMA
@@ -157,22 +161,18 @@ def _next_peak(peaks) -> np.ndarray:
     return apart.min(axis=1)
 
 
-def _peaks(snr, nsigma) -> np.ndarray:
-    """Peaks (N, 3): x, y on the grid, S/N; brightest first."""
-    from photutils.segmentation import deblend_sources, detect_sources
-
-    if not np.any(snr > nsigma):
-        return np.zeros((0, 3))
-    segments = detect_sources(snr, nsigma, 1)
-    if segments is None:
-        return np.zeros((0, 3))
-    segments = deblend_sources(snr, segments, 4, contrast=CONTRAST, progress_bar=False)
-    found = []
-    for label, window in zip(segments.labels, segments.slices, strict=True):
-        inside = np.where(segments.data[window] == label, snr[window], -np.inf)
-        y, x = np.unravel_index(np.argmax(inside), inside.shape)
-        found.append(_refine(snr, x + window[1].start, y + window[0].start))
-    return np.array(sorted(found, key=lambda peak: -peak[2]))
+def _peaks(snr, nsigma, reach) -> np.ndarray:
+    """Peaks (N, 3): x, y on the grid, S/N; brightest first. `reach` is the core's sigma in grid pixels."""
+    x, y, prominence = summits(snr, nsigma)
+    height = snr[y, x]
+    own = prominence >= np.maximum(MIN_PROMINENCE, PROMINENCE * (height - prominence))
+    x, y, height = x[own], y[own], height[own]
+    kept: list[int] = []
+    for i in range(len(x)):  # highest first
+        near = [j for j in kept if np.hypot(x[i] - x[j], y[i] - y[j]) < WINGS * reach]
+        if not any(height[i] < CONTRAST * height[j] for j in near):
+            kept.append(i)
+    return np.array([_refine(snr, x[i], y[i]) for i in kept]).reshape(-1, 3)
 
 
 def _refine(image, x, y):
