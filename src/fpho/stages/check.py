@@ -1,0 +1,151 @@
+"""Stage `check`: all inputs and options, before anything is fitted."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+
+from .. import __version__
+from ..background import check_exposures, read_tweakbg
+from ..config import Config
+from ..errors import InputError
+from ..files import checksum, write_text
+from ..images import ExposureSpec, overlaps, read_table, validate
+from ..layout import Layout
+from ..psf import PSFStore
+from ..psf.inputs import images_by_key, read_psf_table
+from ..scene.catalog import read_catalog
+from ..sersic import check_bounds, load_table
+from . import settings
+from .inputs import Inputs, local_files, resolve
+
+log = logging.getLogger("fpho")
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write `layout.checked` and the configuration as used, if nothing is wrong.
+
+    Raises
+    ------
+    InputError
+        One problem, or all of them, each with file and cure; then nothing is written.
+    """
+    inputs = resolve(config, layout)
+    problems = list(find_problems(config, inputs))
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise InputError("inputs", f"{len(problems)} problems", f"Mend each of them:{listed}")
+    settings.run(config, layout)
+    write_text(layout.checked, json.dumps(record(inputs, layout), indent=2) + "\n")
+    log.info("inputs and options are good")
+
+
+def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
+    """All that is wrong with inputs and options; what depends on a missing table is left out."""
+    specs, problem = _try(read_table, inputs.images)
+    yield from problem
+    if specs:
+        bands = config.bands or list(dict.fromkeys(spec.band for spec in specs))
+        used = [spec for spec in specs if spec.band in bands]
+        yield from validate(used, config.preprocess)
+        yield from images_missing(config, inputs, bands, used)
+        yield from psf_problems(config, inputs, used)
+        yield from catalog_problems(config, inputs, bands, used)
+        if config.background.tweakbg:
+            yield from background_problems(config.background.tweakbg, specs)
+    yield from sersic_problems(config)
+    yield from kernel_problems(config)
+
+
+def images_missing(config: Config, inputs: Inputs, bands, specs: list[ExposureSpec]) -> Iterator[InputError]:
+    """A band without an image of the kind that a stage works on."""
+    for stage, on in (("optimize", config.optimize.on), ("sample", config.sample.on)):
+        for band in bands:
+            kinds = {spec.kind for spec in specs if spec.band == band}
+            if not kinds or (on != "all" and on not in kinds):
+                found = f"no image of kind {on!r} in band {band!r}, which {stage}.on asks for"
+                cure = f"Add one to the table, leave the band out of `bands`, or set {stage}.on: all"
+                yield InputError(inputs.images, found, cure)
+
+
+def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
+    """A PSF that is missing or cannot be read; an exposure that has none."""
+    if inputs.psfs.is_file() and h5py.is_hdf5(inputs.psfs):
+        store, problem = _try(PSFStore, inputs.psfs)
+        yield from problem
+        keys = set(store.keys()) if store else None
+    else:
+        rows, problem = _try(read_psf_table, inputs.psfs, config.psf.center)
+        yield from problem
+        for row in rows or ():
+            yield from _try(images_by_key, [row])[1]
+        keys = {source.key for source, _ in rows} if rows else None
+    for spec in specs if keys else ():
+        wanted = [spec.psf] if spec.psf else [spec.id, spec.band]
+        if not keys & set(wanted):
+            names = " or ".join(map(repr, wanted))
+            found = f"exposure {spec.id!r} of band {spec.band!r} has no PSF, no key {names}"
+            yield InputError(inputs.psfs, found, f"Add one of that key; there are {', '.join(sorted(keys))}")
+
+
+def catalog_problems(config: Config, inputs: Inputs, bands, specs) -> Iterator[InputError]:
+    """A catalog that cannot be read; an image on which none of its sources lies."""
+    if inputs.catalog is None:
+        return
+    rows, problem = _try(read_catalog, inputs.catalog, bands, config.catalog, config.patches.default_roi)
+    yield from problem
+    for spec in specs if rows is not None else ():
+        inside, unreadable = _try(overlaps, spec, rows["ra"], rows["dec"])
+        if not inside and not unreadable:  # what cannot be read has been reported
+            found = f"image {spec.id!r} does not overlap the catalog {inputs.catalog}"
+            cure = f"Mend its WCS or the catalog's positions, or take it out of {inputs.images}"
+            yield InputError(spec.path, found, cure)
+
+
+def background_problems(path, specs: list[ExposureSpec]) -> Iterator[InputError]:
+    """A background table that cannot be read or names unknown exposures."""
+    table, problem = _try(read_tweakbg, path)
+    yield from problem
+    if table is not None:
+        yield from _try(check_exposures, table, [spec.id for spec in specs], path)[1]
+
+
+def sersic_problems(config: Config) -> Iterator[InputError]:
+    """A table of mixtures that cannot be read or does not span the bounds."""
+    table, problem = _try(load_table, config.sersic.table)
+    yield from problem
+    if table is not None:
+        yield from _try(check_bounds, table, config.bounds.sersic_range, config.bounds.rhalf_range)[1]
+
+
+def kernel_problems(config: Config) -> Iterator[InputError]:
+    """A graphics card that was asked for and is not there."""
+    if config.kernel == "gpu":
+        from ..patch import require_gpu
+
+        yield from _try(require_gpu)[1]
+
+
+def record(inputs: Inputs, layout: Layout) -> dict:
+    """Checksums of all input files; those of unchanged size and time are taken from the last record."""
+    last = json.loads(layout.checked.read_text())["files"] if layout.checked.is_file() else {}
+    files = {}
+    for table in (inputs.images, inputs.psfs, inputs.catalog):
+        for path in local_files(Path(table)) if table else ():
+            state = {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns}
+            known = last.get(str(path), {})
+            same = {name: known.get(name) for name in state} == state
+            files[str(path)] = state | {"sha256": known["sha256"] if same else checksum(path)}
+    return {"fpho_version": __version__, "files": files}
+
+
+def _try(function: Callable, *arguments):
+    """Result and no problem, or None and the problem in a list."""
+    try:
+        return function(*arguments), []
+    except InputError as error:
+        return None, [error]
