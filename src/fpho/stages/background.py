@@ -65,7 +65,7 @@ def fitted(config: Config, layout: Layout, on) -> np.ndarray:
     if options.mode == "plane" and options.per == "band":
         cure = "Set background.per: exposure, or background.mode: constant"
         raise InputError("configuration", "a plane belongs to one exposure, not to a band", cure)
-    rows, bands = read_scene(layout.scene("optimize"))
+    rows, bands, _ = read_scene(layout.scene("optimize"))
     pairs = images_with_models(config, layout, rows, bands, on)
     skies = [fit_background(exposure, model, options.mode) for exposure, model in pairs]
     return sky_table(skies, options.nsigma, options.per)

@@ -18,7 +18,7 @@ log = logging.getLogger("fpho")
 
 def run(config: Config, layout: Layout) -> None:
     """Write `layout.scene("detect")`: the optimized scene, with new sources where there are any."""
-    rows, bands = read_scene(layout.scene("optimize"))
+    rows, bands, _ = read_scene(layout.scene("optimize"))
     if config.detect.enabled:
         peaks = new_peaks(config, layout, rows, bands)
         for peak in peaks:
@@ -54,7 +54,7 @@ def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
     )
 
 
-def initial_catalog(config: Config, layout: Layout, bands) -> np.ndarray:
+def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
     """Scene rows of all sources found in the images that optimization works on (`catalog.detect`)."""
     exposures = [
         store.exposure(name)
