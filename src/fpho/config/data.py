@@ -13,6 +13,10 @@ class Catalog(Section):
         "rad north of east); needed for a catalog that has them and does not say",
     )
     flux_unit: Literal["nJy", "uJy", "mJy", "Jy", "AB"] = option("nJy", "unit of the flux columns")
+    columns: dict[str, str] = option(
+        {}, "our column names to the catalog's, where they differ: {rhalf_major: RE, sersic: N}"
+    )
+    flux_columns: str = option("{band}", "name of the flux column of a band")
     detect: bool = option(False, "make the catalog from the images")
     detect_nsigma: float = option(3.0, "threshold of that detection per pixel", "sigma", gt=0)
 

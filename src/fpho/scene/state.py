@@ -1,0 +1,50 @@
+"""The state of a scene as a file: FITS, whole or absent."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..files import atomic
+from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
+from .catalog import CONVENTION
+
+
+def write_scene(path, rows, bands, meta: dict | None = None) -> None:
+    """Write scene rows (S,) with units and descriptions; also a catalog that `read_catalog` takes."""
+    from astropy.io import fits
+    from astropy.table import Table
+
+    table = Table(rows, copy=False)
+    table.meta = {**(meta or {}), "FILTERS": ",".join(bands), CONVENTION: "internal", "FPHOVER": __version__}
+    for name in table.colnames:
+        table[name].unit = UNITS.get(name) or None
+        table[name].description = DESCRIPTIONS.get(name)
+    for band in bands:
+        table[band].unit = table[error_col(band)].unit = FLUX_UNIT
+        table[band].description = f"flux in {band}"
+        table[error_col(band)].description = f"1-sigma uncertainty of the flux in {band}"
+    with atomic(path) as temporary:
+        fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)]).writeto(temporary, overwrite=True)
+
+
+def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
+    """Rows (S,), bands and header of a scene state."""
+    from astropy.io import fits
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such scene state", "Run the stage before this one")
+    with fits.open(path, memmap=False) as hdus:
+        header, data = dict(hdus[1].header), hdus[1].data
+        bands = [name for name in str(header.get("FILTERS", "")).split(",") if name]
+        dtype = scene_dtype(bands)
+        missing = [name for name in dtype.names if name not in data.names]
+        if not bands or missing:
+            found = f"not a scene state: it lacks {', '.join(missing) or 'FILTERS'}"
+            raise InputError(path, found, "Give a file that fpho wrote, or read it as a catalog")
+        rows = np.zeros(len(data), dtype)
+        for name in dtype.names:
+            rows[name] = data[name]
+    return rows, bands, header

@@ -1,0 +1,32 @@
+"""Stage `scene`: the catalog of peaks becomes the first state of the scene."""
+
+import logging
+
+from ..config import Config
+from ..images import read_table
+from ..layout import Layout
+from ..scene import group, read_catalog, write_scene
+from .inputs import resolve
+
+log = logging.getLogger("fpho")
+
+
+def bands_of(config: Config, images) -> list[str]:
+    """Bands of a run, in order: the configuration's, or those of the table of exposures."""
+    return list(config.bands) or list(dict.fromkeys(spec.band for spec in read_table(images)))
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write the initial scene, from the catalog or by detection in the images."""
+    inputs = resolve(config, layout)
+    bands = bands_of(config, inputs.images)
+    if inputs.catalog is None:
+        from .detect import detect_initial
+
+        rows = detect_initial(config, layout, bands)
+    else:
+        rows = read_catalog(inputs.catalog, bands, config.catalog, config.patches.default_roi)
+    labels = group(rows["ra"], rows["dec"], rows["roi"])
+    largest = int(max((labels == label).sum() for label in set(labels.tolist())))
+    log.info("%d sources in %d groups, the largest of %d", len(rows), labels.max() + 1, largest)
+    write_scene(layout.scene("initial"), rows, bands)

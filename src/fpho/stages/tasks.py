@@ -1,0 +1,34 @@
+"""What a pass hands to a worker for one patch, and what it gets back."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..config import Config
+from ..layout import Layout
+from ..scene.planning import PatchPlan
+
+
+@dataclass(frozen=True)
+class PatchTask:
+    """One patch of a pass, complete: a worker needs nothing else but the run's stores."""
+
+    config: Config
+    layout: Layout
+    stage: str  # optimize, reoptimize or sample
+    patch: PatchPlan
+    bands: tuple[str, ...]
+    active: np.ndarray  # scene rows (S,)
+    fixed: np.ndarray  # scene rows
+    seed: np.random.SeedSequence
+    checkpoint: str = ""  # path of a file for check-points, in the work folder
+    cores: int = 1  # processes that the patch may use; results do not depend on it
+
+
+@dataclass(frozen=True)
+class PatchOutcome:
+    """Result of a patch."""
+
+    final: np.ndarray  # scene rows (S,) of the active sources, with errors and flags
+    log: dict = field(default_factory=dict)  # JSON-able; `files`: paths written, `n_draws`: draws kept
+    covs: np.ndarray | None = None  # (n, n) covariance in z, for the next pass
