@@ -1,8 +1,12 @@
 """Simulation of the built-in example, and the products."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from .base import Section, option
+
+Percentile = Annotated[float, Field(gt=0, lt=100)]
 
 
 class Simulate(Section):
@@ -15,8 +19,9 @@ class Postprocess(Section):
     images: bool = option(True, "write model and residual images")
     regions: bool = option(True, "write DS9 regions")
     plots: bool = option(True, "write chain, corner and data-model-residual plots")
-    max_plots: int = option(30, "most sources that get plots of their own", ge=0)
-    percentiles: list[float] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog")
+    max_plots: int = option(30, "most sources, and most patches, that get plots of their own", ge=0)
+    percentiles: list[Percentile] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog", "%")
+    chain_draws: int = option(400, "most draws of each source in the catalog of chains", ge=1)
 
 
 class Workflow(Section):

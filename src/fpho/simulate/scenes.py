@@ -198,8 +198,9 @@ def _rows(bands, spots, n, rhalf, rng) -> np.ndarray:
     rows["sersic"], rows["rhalf"] = n, rhalf
     rows["q"] = np.sqrt(rng.uniform(0.35, 0.95, len(rows)))
     rows["pa"] = rng.uniform(-np.pi / 2, np.pi / 2, len(rows))
+    slope = rng.normal(0.09, 0.07, len(rows))  # dex of flux from band to band: blue and red galaxies
     for i, band in enumerate(bands):
-        rows[band] = 10 ** (i * rng.normal(0.10, 0.08, len(rows)))
+        rows[band] = 10 ** (i * slope)
         rows[f"{band}_err"] = np.nan
     return rows
 

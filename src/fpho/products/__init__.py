@@ -1,0 +1,19 @@
+"""What a user looks at, made from results only: catalogs, images, regions, plots, comparison with truth."""
+
+from .catalogs import chain_catalog, postsample_catalog
+from .collecting import collect
+from .comparison import compare
+from .images import write_images
+from .postop import postop_catalog
+from .regions import write_patchreg, write_sourcereg
+
+__all__ = [
+    "chain_catalog",
+    "collect",
+    "compare",
+    "postop_catalog",
+    "postsample_catalog",
+    "write_images",
+    "write_patchreg",
+    "write_sourcereg",
+]

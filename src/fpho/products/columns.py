@@ -1,0 +1,102 @@
+"""Quantities of the output tables: names, units, descriptions, and how they follow from draws.
+
+Draws are structured arrays in the internal convention (`fpho.parameters`): q = sqrt(b/a), pa in rad from
+east to north, rhalf circularised. Tables show axis ratio, position angle east of north, and both radii.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..parameters import FLUX_UNIT, axis_ratio, position_angle
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One output quantity: `values(draws)` gives its draws, (..., N), from structured draws (..., N)."""
+
+    name: str
+    unit: str
+    text: str
+    values: Callable
+    shape: bool = False  # has no meaning for a point source
+    angle: bool = False  # degrees modulo 180
+
+
+SHAPES = (
+    Quantity("axis_ratio", "", "axis ratio b/a", lambda d: axis_ratio(d["q"]), shape=True),
+    Quantity(
+        "position_angle",
+        "deg",
+        "position angle of the major axis, east of north, in [0, 180)",
+        lambda d: position_angle(d["pa"]),
+        shape=True,
+        angle=True,
+    ),
+    Quantity("rhalf", "arcsec", "circularised half-light radius sqrt(a b)", lambda d: d["rhalf"], shape=True),
+    Quantity(
+        "rhalf_major",
+        "arcsec",
+        "half-light radius along the major axis",
+        lambda d: d["rhalf"] / d["q"],
+        shape=True,
+    ),
+    Quantity("sersic", "", "Sersic index n", lambda d: d["sersic"], shape=True),
+)
+POSITIONS = (
+    Quantity("ra", "deg", "right ascension, ICRS", lambda d: d["ra"]),
+    Quantity("dec", "deg", "declination, ICRS", lambda d: d["dec"]),
+)
+
+
+def quantities(bands) -> tuple[Quantity, ...]:
+    """All output quantities in the order of the columns: positions, fluxes, shapes."""
+    fluxes = (Quantity(b, FLUX_UNIT, f"total flux in {b}", lambda d, b=b: d[b]) for b in bands)
+    return (*POSITIONS, *fluxes, *SHAPES)
+
+
+def unwrapped(angle: np.ndarray) -> np.ndarray:
+    """Angles modulo 180 degrees (..., N), brought within 90 degrees of their mean direction.
+
+    The mean direction is that of the doubled angles' unit vectors (axial data; Mardia & Jupp 2000,
+    section 9.1), in [0, 180); single values may then lie outside that range.
+    """
+    doubled = np.radians(2 * np.asarray(angle, "f8"))
+    mean = 0.5 * np.degrees(np.arctan2(np.sin(doubled).mean(-1), np.cos(doubled).mean(-1)))
+    mean = np.mod(mean, 180.0)[..., None]
+    return mean + np.mod(angle - mean + 90.0, 180.0) - 90.0
+
+
+def summarise(quantity: Quantity, draws, percentiles) -> dict[str, tuple[float, str, str]]:
+    """Columns of one quantity of one source: name to (value, unit, description).
+
+    draws : structured (N,). The value is the median; `_err` the standard deviation of the draws (for ra
+    in arcsec on the sky, times cos(dec)).
+    """
+    values = np.asarray(quantity.values(draws), "f8")
+    values = unwrapped(values) if quantity.angle else values
+    median = np.median(values)
+    error, unit = np.std(values), quantity.unit
+    if quantity.name in ("ra", "dec"):
+        error *= 3600 * (np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1)
+        unit = "arcsec"
+    median = np.mod(median, 180.0) if quantity.angle else median
+    columns = {
+        quantity.name: (median, quantity.unit, f"{quantity.text}: median of the draws"),
+        f"{quantity.name}_err": (error, unit, f"standard deviation of {quantity.name}{_on_sky(quantity)}"),
+    }
+    note = ", unwrapped about the median" if quantity.angle else ""
+    for percent, value in zip(percentiles, np.percentile(values, percentiles), strict=True):
+        text = f"{percent:g}% of the draws of {quantity.name} are below{note}"
+        columns[percentile_name(quantity.name, percent)] = (value, quantity.unit, text)
+    return columns
+
+
+def percentile_name(name: str, percent: float) -> str:
+    """Column of a percentile, such as `rhalf_p16` or `rhalf_p2_5`."""
+    return f"{name}_p{percent:g}".replace(".", "_")
+
+
+def _on_sky(quantity: Quantity) -> str:
+    return " on the sky (times cos dec)" if quantity.name == "ra" else ""

@@ -1,0 +1,155 @@
+"""Data, model and residual of each input image, on its own pixels and with its own WCS."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..background import apply_background
+from ..config import load_config
+from ..errors import InputError
+from ..files import atomic
+from ..images import open_store
+from ..layout import Layout
+from ..patch import render
+from ..psf import PSFStore
+from ..sersic import load_table
+from .collecting import Results, collect
+from .picture import Picture
+
+KINDS = ("exposure", "mosaic")
+LAYERS = {
+    "DATA": "calibrated data, background subtracted",
+    "MODEL": "posterior median model",
+    "RESIDUAL": "data - model, 0 where masked",
+    "ERR": "1 sigma uncertainty, 0 where masked",
+}
+
+
+def write_images(root, outdir=None, rows=None) -> list[Path]:
+    """Write `<image id>.fits` with extensions DATA, MODEL, RESIDUAL and ERR for every image of a run.
+
+    Parameters
+    ----------
+    root : folder of a run.
+    outdir : folder of the images; `images` in the run's folder when absent.
+    rows : scene rows to draw; the medians of the posterior draws when absent.
+    """
+    folder = Path(outdir) if outdir is not None else Layout(Path(root)).images
+    return [write_picture(folder / f"{one.id}.fits", one) for one in pictures(root, rows)]
+
+
+def pictures(root, rows=None, results: Results | None = None, config=None):
+    """Yield a `Picture` of every image of a run: data less background, and the model of `rows`.
+
+    Constants that were fitted with the sources (`background.mode: in_fit`) count as background.
+    """
+    layout = Layout(Path(root))
+    config = config or load_config(layout.config)
+    results = results or (collect(root) if rows is None else None)
+    rows = results.rows if rows is None else rows
+    psfs, table = PSFStore(layout.psf_store), load_table(_table_path(config, layout))
+    fitted = fitted_backgrounds(results) if results else {}
+    for exposure in exposures(layout):
+        model = render(rows, exposure, psfs, table, bands_of(rows), config.psf.interpolation)
+        data = exposure.data - fitted.get(exposure.id, 0.0)
+        yield Picture(
+            exposure.id,
+            exposure.band,
+            exposure.kind,
+            data,
+            model,
+            exposure.ierr,
+            exposure.wcs,
+            exposure.header,
+        )
+
+
+def exposures(layout: Layout):
+    """Yield the exposures of a run's stores, with the used backgrounds subtracted."""
+    for kind in KINDS:
+        if layout.pixels(kind).is_file():
+            store = open_store(layout.pixels(kind), layout.meta(kind))
+            for name in store.ids:
+                exposure = store.exposure(name)
+                known = layout.background.is_file()
+                yield apply_background(exposure, layout.background) if known else exposure
+
+
+def bands_of(rows) -> list[str]:
+    """Names of the flux columns of scene rows: those that have an error column."""
+    names = rows.dtype.names
+    return [name for name in names if f"{name}_err" in names]
+
+
+def fitted_backgrounds(results: Results) -> dict[str, float]:
+    """Median constant (nJy per pixel) of each exposure that was fitted together with the sources.
+
+    Over several patches: the median of theirs.
+    """
+    found: dict[str, list[float]] = {}
+    for patch in results.patches:
+        for name, value in patch.backgrounds.items():
+            found.setdefault(name, []).append(value)
+    return {name: float(np.median(values)) for name, values in found.items()}
+
+
+def write_picture(path, picture: Picture) -> Path:
+    """One FITS file; every extension has the input's WCS."""
+    from astropy.io import fits
+
+    good = picture.good
+    sigma = np.divide(1.0, picture.ierr, out=np.zeros(picture.data.shape), where=good)
+    layers = {"DATA": picture.data, "MODEL": picture.model}
+    layers |= {"RESIDUAL": np.where(good, picture.data - picture.model, 0.0), "ERR": sigma}
+    primary = fits.PrimaryHDU()
+    primary.header.update({"FPHOVER": __version__, "FILTER": picture.band, "EXPOSURE": picture.id})
+    hdus = [primary]
+    for name, data in layers.items():
+        header = wcs_cards(picture.header)
+        header["BUNIT"], header["CONTENT"] = "nJy", LAYERS[name]
+        hdus.append(fits.ImageHDU(data.astype("f4"), header, name=name))
+    with atomic(path) as temporary:
+        fits.HDUList(hdus).writeto(temporary, overwrite=True)
+    return Path(path)
+
+
+def read_picture(path) -> Picture:
+    """A picture from the file that `write_picture` made."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    if not Path(path).is_file():
+        raise InputError(path, "no such image", "Run `fpho postprocess` with postprocess.images: true")
+    with fits.open(path, memmap=False) as hdus:
+        sigma = hdus["ERR"].data.astype("f8")
+        ierr = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+        head = hdus[0].header
+        header = hdus["DATA"].header
+        data, model = hdus["DATA"].data.astype("f8"), hdus["MODEL"].data.astype("f8")
+        return Picture(head["EXPOSURE"], head["FILTER"], "", data, model, ierr, WCS(header), header)
+
+
+def wcs_cards(header):
+    """The header without what describes the layout and scale of the input's own file."""
+    cards = header.copy()
+    for key in (
+        "XTENSION",
+        "SIMPLE",
+        "EXTEND",
+        "BITPIX",
+        "PCOUNT",
+        "GCOUNT",
+        "EXTNAME",
+        "EXTVER",
+        "BSCALE",
+        "BZERO",
+    ):
+        cards.remove(key, ignore_missing=True, remove_all=True)
+    for key in ("BLANK", "CHECKSUM", "DATASUM", "NAXIS", "NAXIS1", "NAXIS2", "INHERIT"):
+        cards.remove(key, ignore_missing=True, remove_all=True)
+    return cards
+
+
+def _table_path(config, layout: Layout):
+    return layout.sersic_table if layout.sersic_table.is_file() else config.sersic.table

@@ -1,0 +1,79 @@
+"""An exposure with its model: what the image files and the plots are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Data and model of one exposure, (ny, nx), nJy per pixel, background subtracted.
+
+    `ierr` is 1 / sigma, 0 where masked.
+    """
+
+    id: str
+    band: str
+    kind: str
+    data: np.ndarray
+    model: np.ndarray
+    ierr: np.ndarray
+    wcs: object
+    header: object = None
+
+    @property
+    def good(self) -> np.ndarray:
+        """Pixels that are not masked, (ny, nx) bool."""
+        return self.ierr > 0
+
+    @property
+    def noise(self) -> float:
+        """Typical sigma of a pixel, nJy."""
+        return float(1 / np.median(self.ierr[self.good])) if self.good.any() else 1.0
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Data with NaN where masked."""
+        return np.where(self.good, self.data, np.nan)
+
+    @property
+    def residual(self) -> np.ndarray:
+        """Data - model, nJy per pixel, NaN where masked."""
+        return np.where(self.good, self.data - self.model, np.nan)
+
+    @property
+    def pull(self) -> np.ndarray:
+        """(data - model) / sigma, NaN where masked."""
+        return np.where(self.good, (self.data - self.model) * self.ierr, np.nan)
+
+    def cut(self, centre, half_width: float) -> "Picture":
+        """The part within `half_width` pixels of `centre` = (x, y), with its WCS moved along."""
+        ny, nx = self.data.shape
+        x0, y0 = (max(int(np.floor(c - half_width)), 0) for c in centre)
+        x1, y1 = (min(int(np.ceil(c + half_width)) + 1, n) for c, n in zip(centre, (nx, ny), strict=True))
+        part = np.s_[y0 : max(y1, y0), x0 : max(x1, x0)]
+        return Picture(
+            self.id,
+            self.band,
+            self.kind,
+            self.data[part].copy(),
+            self.model[part].copy(),
+            self.ierr[part].copy(),
+            ShiftedWCS(self.wcs, x0, y0),
+        )
+
+
+@dataclass(frozen=True)
+class ShiftedWCS:
+    """The WCS of a cut-out that starts at pixel (x0, y0)."""
+
+    wcs: object
+    x0: int
+    y0: int
+
+    def world_to_pixel_values(self, ra, dec):
+        x, y = self.wcs.world_to_pixel_values(ra, dec)
+        return x - self.x0, y - self.y0
+
+    def pixel_to_world_values(self, x, y):
+        return self.wcs.pixel_to_world_values(np.asarray(x) + self.x0, np.asarray(y) + self.y0)

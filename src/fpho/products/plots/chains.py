@@ -1,0 +1,118 @@
+"""Chain plots (trace and histogram of every parameter) and corner plots of single sources."""
+
+import numpy as np
+
+from ..columns import quantities, unwrapped
+from .style import COLOURS, TRUTH, figure
+
+
+def parameters_of(draws, bands, is_point: bool) -> dict[str, tuple[str, np.ndarray]]:
+    """Draws of one source as shown in plots: name to (label with unit, (N,)).
+
+    Positions are offsets from their median in mas, angles are unwrapped, shapes are left out for point
+    sources, rhalf_major since it follows from the others.
+    """
+    shown = {}
+    for quantity in quantities(bands):
+        if quantity.name == "rhalf_major" or (quantity.shape and is_point):
+            continue
+        values = np.asarray(quantity.values(draws), "f8")
+        label, unit = quantity.name.replace("_", " "), quantity.unit
+        if quantity.angle:
+            values = unwrapped(values)
+        if quantity.name in ("ra", "dec"):
+            cosine = np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1.0
+            values, unit = (values - np.median(values)) * 3.6e6 * cosine, "mas"
+            label = f"$\\Delta$ {label}"
+        shown[quantity.name] = f"{label} ({unit})" if unit else label, values
+    return shown
+
+
+def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, truth=None) -> None:
+    """Trace of each parameter by chain, with its histogram at the right.
+
+    draws : structured (N,), chain after chain. truth : structured row like `draws`, or None.
+    """
+    shown = parameters_of(draws, bands, is_point)
+    true = _truth_values(truth, draws, bands, is_point)
+    with figure(path, 8.2, 0.95 * len(shown) + 0.6) as fig:
+        grid = fig.subplots(len(shown), 2, squeeze=False, width_ratios=[4, 1], sharey="row")
+        for (name, (label, values)), (trace, marginal) in zip(shown.items(), grid, strict=True):
+            for number, chain in enumerate(np.array_split(values, n_chains)):
+                colour = COLOURS[number % len(COLOURS)]
+                trace.plot(chain, lw=0.5, color=colour, alpha=0.8)
+                marginal.hist(chain, 30, orientation="horizontal", histtype="step", color=colour, lw=0.9)
+            for axis in (trace, marginal):
+                if name in true:
+                    axis.axhline(true[name], color="black", lw=1.0, ls="--")
+                axis.tick_params(labelbottom=axis is trace and axis is grid[-1, 0])
+            trace.set_ylabel(label, rotation=0, ha="right", va="center")
+            trace.margins(x=0)
+            marginal.set(xticks=[])
+        grid[-1, 0].set_xlabel("draw")
+        fig.align_ylabels(grid[:, 0])
+        fig.suptitle(title + (", dashed: truth" if true else ""), fontsize=10)
+
+
+def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> None:
+    """Corner plot of one source: marginals with 16, 50, 84% and joint 39 and 86% contours."""
+    import corner
+
+    shown = parameters_of(draws, bands, is_point)
+    true = _truth_values(truth, draws, bands, is_point)
+    values = np.stack([v for _, v in shown.values()], axis=-1)
+    labels = [label.replace(" (", "\n(") for label, _ in shown.values()]
+    size = 1.15 * len(shown) + 1.0
+    with figure(path, size, size, layout=None) as fig:
+        corner.corner(
+            values,
+            fig=fig,
+            labels=labels,
+            range=[_span(values[:, i], true.get(name)) for i, name in enumerate(shown)],
+            quantiles=(0.16, 0.5, 0.84),
+            levels=(0.393, 0.865),  # 1 and 2 sigma of a two-dimensional Gaussian
+            color=COLOURS[0],
+            truths=[true.get(name) for name in shown] if true else None,
+            truth_color=TRUTH,
+            plot_datapoints=False,
+            fill_contours=True,
+            smooth=1.0,
+            bins=24,
+            max_n_ticks=3,
+            label_kwargs={"fontsize": 8},
+            labelpad=0.05,
+        )
+        for axis in fig.axes:
+            axis.tick_params(labelsize=6.5)
+        margin = 0.95 / size
+        fig.subplots_adjust(left=margin, bottom=margin, right=0.99, top=0.985, wspace=0.06, hspace=0.06)
+        lines = [_result(label, v) for label, v in shown.values()]
+        fig.text(
+            0.98, 0.97, "\n".join([title, "", *lines]), ha="right", va="top", fontsize=9, linespacing=1.5
+        )
+
+
+def _result(label: str, values) -> str:
+    low, middle, high = np.percentile(values, (16, 50, 84))
+    digits = max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12) / 2))))
+    return f"{label} = ${middle:.{digits}f}^{{+{high - middle:.{digits}f}}}_{{-{middle - low:.{digits}f}}}$"
+
+
+def _span(values, true=None) -> tuple[float, float]:
+    """Range of an axis: the inner 99.6% of the draws with a margin, and the truth."""
+    low, high = np.percentile(values, (0.2, 99.8))
+    if true is not None:
+        low, high = min(low, true), max(high, true)
+    margin = 0.05 * (high - low) or 1e-6
+    return low - margin, high + margin
+
+
+def _truth_values(truth, draws, bands, is_point: bool) -> dict[str, float]:
+    """True values in the units of `parameters_of`; none without truth."""
+    if truth is None:
+        return {}
+    both = np.concatenate([draws, np.atleast_1d(truth).astype(draws.dtype)])
+    shown = parameters_of(both, bands, is_point)
+    reference = parameters_of(draws, bands, is_point)
+    shift = {n: np.median(shown[n][1][:-1]) - np.median(reference[n][1]) for n in shown}
+    return {name: float(values[-1] - shift[name]) for name, (_, values) in shown.items()}

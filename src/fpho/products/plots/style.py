@@ -1,0 +1,90 @@
+"""Look of all plots: colours that the colour-blind can tell apart, one font size, whole files or none.
+
+Figures are made without pyplot's global state; matplotlib is imported in the functions only.
+"""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from ...files import atomic
+
+# Okabe & Ito (2008), "Color Universal Design", without yellow, which is too faint for lines
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+TRUTH = "#D55E00"
+MARK = "#D55E00"
+MUTED = "0.45"
+DATA_MAP = "gray_r"
+RESIDUAL_MAP = "RdBu_r"
+STRETCH = 3.0  # sigma per pixel at which the asinh stretch turns from linear to logarithmic
+RESIDUAL_RANGE = 5.0  # sigma
+SETTINGS = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "image.origin": "lower",
+    "image.interpolation": "nearest",
+    "savefig.dpi": 130,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "mathtext.default": "regular",
+}
+
+
+@contextmanager
+def figure(path, width: float, height: float, **options):
+    """Yield a new Figure (sizes in inches) with our settings; it is saved whole at the end, as PNG."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(SETTINGS):
+        fig = Figure(figsize=(width, height), **{"layout": "constrained", **options})
+        FigureCanvasAgg(fig)
+        yield fig
+        with atomic(path) as temporary:
+            fig.savefig(temporary, format="png")
+
+
+def band_colours(bands) -> dict[str, str]:
+    """A colour for each band."""
+    return {band: COLOURS[i % len(COLOURS)] for i, band in enumerate(bands)}
+
+
+def stretched(image, noise: float) -> np.ndarray:
+    """asinh of an image in units of its noise: linear in the sky, logarithmic in the bright parts."""
+    return np.arcsinh(np.asarray(image) / (STRETCH * noise))
+
+
+def data_limits(image, noise: float) -> dict:
+    """vmin and vmax of a stretched image: from below the sky to nearly its brightest pixel."""
+    values = np.asarray(image)[np.isfinite(image)]
+    top = np.percentile(values, 99.9) if values.size else noise
+    return {"vmin": np.arcsinh(-2 / STRETCH), "vmax": stretched(max(top, 10 * noise), noise)}
+
+
+def hide_axes(axes) -> None:
+    """No ticks; a thin frame."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.5, color=MUTED)
+
+
+def log_axis(axes, *names: str) -> None:
+    """Make axes ("x", "y") logarithmic, with plain numbers at 1, 2, 5 times powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for name in names:
+        axes.set(**{f"{name}scale": "log"})
+        axis = getattr(axes, f"{name}axis")
+        low, high = getattr(axes, f"get_{name}lim")()
+        steps = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=steps))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())

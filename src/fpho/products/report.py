@@ -1,0 +1,120 @@
+"""One page of HTML about a run, its plots inside."""
+
+import base64
+import html
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..files import write_text
+from ..flags import DESCRIPTIONS, describe
+from .collecting import Results
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em; color: #222 }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
+table { border-collapse: collapse; font-size: 0.87em } img { max-width: 100% }
+th, td { padding: 0.15em 0.7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
+th:first-child, td:first-child, td.text { text-align: left }
+.scroll { overflow-x: auto } .note { color: #666 }
+"""
+PATCH_COLUMNS = {
+    "max_rhat": "largest R-hat",
+    "min_ess_bulk": "smallest bulk ESS",
+    "min_ess_tail": "smallest tail ESS",
+    "divergences": "divergences",
+    "bfmi": "BFMI",
+    "width_ratio": "sd / Fisher sd",
+    "wall_time": "wall time (s)",
+}
+
+
+def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(), seed=None) -> None:
+    """Write the page: what was measured, how well the chains mixed, what is flagged, plots.
+
+    table : as `postsample_catalog` makes it. chi2 : by image. plots : PNG files that the page holds.
+    """
+    parts = [
+        f"<h1>fpho: {len(results.sources)} sources, {len(results.patches)} patches</h1>",
+        f"<p>Bands {', '.join(results.bands)}. fpho {__version__}"
+        + (f", seed {seed}" if seed is not None else "")
+        + ".</p>",
+        *(_image(plot) for plot in plots if Path(plot).is_file()),
+        "<h2>Sources</h2>",
+        _table(*_source_table(table, results.bands)),
+        "<p class=note>Median and standard deviation of the posterior draws; fluxes in nJy, angles in "
+        "degrees east of north, sizes in arcsec.</p>",
+        _flag_list(table),
+        "<h2>Images</h2>",
+        _table(["image", "chi2 per pixel"], [[name, f"{value:.3f}"] for name, value in chi2.items()]),
+        "<h2>Patches</h2>",
+        _table(*_patch_table(results)),
+    ]
+    body = "\n".join(parts)
+    write_text(
+        path,
+        f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>fpho summary</title>\n"
+        f"<style>{STYLE}</style>\n<body>\n{body}\n</body></html>\n",
+    )
+
+
+def _image(path) -> str:
+    data = base64.b64encode(Path(path).read_bytes()).decode()
+    return f'<p><img alt="{html.escape(Path(path).stem)}" src="data:image/png;base64,{data}"></p>'
+
+
+def _table(head, rows) -> str:
+    cells = ["<tr>" + "".join(f"<th>{html.escape(str(name))}</th>" for name in head) + "</tr>"]
+    cells += [
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    ]
+    return "<div class=scroll><table>" + "\n".join(cells) + "</table></div>"
+
+
+def _source_table(table, bands):
+    names = [*bands, "rhalf_major", "sersic", "axis_ratio", "position_angle"]
+    head = ["source", "ra", "dec", *names, "R-hat", "ESS", "chi2", "flags"]
+    rows = []
+    for row in table:
+        values = [value_text(row[name], row[f"{name}_err"]) for name in names]
+        place = [f"{row['ra']:.6f}", f"{row['dec']:.6f}"]
+        quality = [f"{row['rhat']:.3f}", f"{row['ess']:.0f}", f"{row['chi2']:.2f}"]
+        flags = " ".join(describe(int(row["flags"])))
+        rows.append([f"{row['source_index']} {row['id']}", *place, *values, *quality, flags])
+    return head, rows
+
+
+def value_text(value: float, error: float) -> str:
+    """A value with its uncertainty, to two digits of the latter; a dash where there is none."""
+    if not (np.isfinite(value) and np.isfinite(error)):
+        return "–"
+    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 3
+    return f"{value:.{min(digits, 6)}f} ± {error:.{min(digits, 6)}f}"
+
+
+def _flag_list(table) -> str:
+    used = int(np.bitwise_or.reduce(np.asarray(table["flags"], "i8"))) if len(table) else 0
+    items = [
+        f"<li>{flag.name}: {html.escape(text)}</li>" for flag, text in DESCRIPTIONS.items() if used & flag
+    ]
+    return f"<p>Flags that occur:</p><ul>{''.join(items)}</ul>" if items else "<p>No source is flagged.</p>"
+
+
+def _patch_table(results: Results):
+    known = {key for patch in results.patches for key in patch.summary}
+    keys = [key for key in PATCH_COLUMNS if key in known]
+    keys += sorted(key for key in known - set(PATCH_COLUMNS) if _is_number(results, key))[:8]
+    head = ["patch", "sources", "images", *(PATCH_COLUMNS.get(key, key.replace("_", " ")) for key in keys)]
+    rows = []
+    for patch in results.patches:
+        values = [patch.summary.get(key, np.nan) for key in keys]
+        rows.append(
+            [patch.number, len(patch.active), len(patch.exposures), *(f"{float(v):.4g}" for v in values)]
+        )
+    return head, rows
+
+
+def _is_number(results: Results, key) -> bool:
+    values = [patch.summary[key] for patch in results.patches if key in patch.summary]
+    return all(isinstance(value, int | float | np.number) for value in values)
