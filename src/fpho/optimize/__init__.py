@@ -1,0 +1,134 @@
+"""The maximum of the posterior, with its Fisher matrix."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..parameters import SHAPE_COLS
+from . import bfgs, newton
+from .newton import Counter
+
+__all__ = ["Optimum", "run_opt"]
+
+MATRICES = 25
+METHODS = ("newton", "bfgs")
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best point found; `matrix` is J^t W J + curvature of the prior, in z."""
+
+    z: np.ndarray  # (ndim,)
+    q: np.ndarray  # (P,)
+    lnp: float
+    gradient: np.ndarray  # (ndim,)
+    matrix: np.ndarray  # (ndim, ndim)
+    converged: bool
+    ncall: int
+    wall_time: float  # seconds
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Inverse of `matrix` (ndim, ndim)."""
+        covariance = newton.solve(self.matrix, np.eye(len(self.z)))
+        return 0.5 * (covariance + covariance.T)
+
+
+def run_opt(
+    model,
+    q,
+    gtol: float = 0.01,
+    method: str = "newton",
+    max_iterations: int = 60,
+    use_gradients: bool = True,
+    linear_optimize: bool = True,
+    add_barriers: bool = False,
+    restart: bool = True,
+) -> tuple[Optimum, dict]:
+    """Maximum of the posterior from a vector q.
+
+    Parameters
+    ----------
+    model : `Posterior`
+    gtol : converged when an undamped step is predicted to raise ln p by less
+    method : `newton` (Levenberg-Marquardt on the Fisher matrix) or `bfgs`
+    max_iterations : most evaluations of one start
+    use_gradients, add_barriers : bfgs only: exact gradients; walls at the bounds
+    linear_optimize : fluxes solved exactly at the end (newton does that at every step)
+    restart : if the search does not converge, search again from round sources with median shapes
+
+    Returns
+    -------
+    optimum, info (dict: converged, message, ncall, n_fisher, restarted, decrement, wall_time)
+    """
+    if method not in METHODS:
+        raise InputError("optimize.method", f"{method!r} is not known", f"Use one of {', '.join(METHODS)}")
+    began = time.perf_counter()
+    options = {
+        "use_gradients": use_gradients,
+        "add_barriers": add_barriers,
+        "linear_optimize": linear_optimize,
+    }
+    z = model.transform.inverse_transform(np.asarray(q, "f8"))
+    search = _Search(model, gtol, method, max_iterations, options)
+    best, converged = search(z)
+    restarted = False
+    if restart and not converged:
+        other, success = search(rough_start(model, z))
+        restarted = True
+        if other.lnp > best.lnp:
+            best, converged = other, success
+    optimum = Optimum(
+        z=best.z,
+        q=model.transform.transform(best.z),
+        lnp=best.lnp,
+        gradient=best.gradient,
+        matrix=best.matrix,
+        converged=converged,
+        ncall=search.evaluations,
+        wall_time=time.perf_counter() - began,
+    )
+    return optimum, search.info(optimum, restarted)
+
+
+class _Search:
+    """One or two searches with their counts."""
+
+    def __init__(self, model, gtol, method, max_iterations, options):
+        self.model, self.gtol, self.method = model, gtol, method
+        self.max_iterations, self.options = max_iterations, options
+        self.evaluations = self.matrices = 0
+
+    def __call__(self, z):
+        budget = Counter(self.model, self.max_iterations, MATRICES)
+        if self.method == "newton":
+            best, converged = newton.maximise(self.model, z, self.gtol, budget)
+        else:
+            best, converged = bfgs.maximise(self.model, z, self.gtol, budget, **self.options)
+        self.evaluations += self.max_iterations - budget.evaluations
+        self.matrices += MATRICES - budget.matrices
+        return best, converged
+
+    def info(self, optimum: Optimum, restarted: bool) -> dict:
+        rise = newton.decrement(newton.Point(optimum.z, optimum.lnp, optimum.gradient, optimum.matrix))
+        message = "converged" if optimum.converged else "stopped: evaluations or step control exhausted"
+        return {
+            "converged": optimum.converged,
+            "message": message,
+            "ncall": self.evaluations,
+            "n_fisher": self.matrices,
+            "restarted": restarted,
+            "decrement": rise,
+            "wall_time": optimum.wall_time,
+        }
+
+
+def rough_start(model, z) -> np.ndarray:
+    """Round sources of median size and index at the given positions."""
+    start = np.array(z)
+    for i, (_, name) in enumerate(model.plan.names()):
+        if name in SHAPE_COLS:
+            start[i] = 0.0
+    return start

@@ -1,0 +1,81 @@
+"""The optimum from far away, its errors, and the linear solution."""
+
+import numpy as np
+import pytest
+
+from fpho.errors import InputError
+from fpho.linear import optimize_fluxes
+from fpho.optimize import run_opt
+from fpho.parameters import q_names, source_vector
+from fpho.posterior import Posterior
+
+from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
+
+BANDS = ("g", "r")
+SOURCES = (
+    {"g": 150.0, "r": 300.0, "pa": 1.2},
+    {"g": 60.0, "r": 0.0, "is_point": True, "rhalf": 0.0, "offset": (0.5, 0.4)},
+    {"g": 190.0, "r": 80.0, "q": 0.95, "sersic": 3.0, "offset": (-0.4, 0.6)},
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    rows = make_rows(BANDS, *SOURCES)
+    arrays = make_arrays(rows, BANDS, size=40, n_exposures=3, sigma=0.3)
+    return Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC))
+
+
+@pytest.fixture(scope="module")
+def optimum(model):
+    return run_opt(model, source_vector(model.rows, BANDS, (RA, DEC)))[0]
+
+
+def box_start(model, rng):
+    """A vector q anywhere in the bounds."""
+    block = np.stack([rng.uniform(*model.bounds[name].T) for name in q_names(BANDS)], axis=-1)
+    block[:, 2:4] -= (RA, DEC)
+    return block.ravel()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_arrives_from_anywhere_in_the_box(model, optimum, seed):
+    q = box_start(model, np.random.default_rng(seed))
+    found, info = run_opt(model, q)
+    assert info["converged"] and info["ncall"] <= 60 and info["n_fisher"] <= 25
+    assert abs(found.lnp - optimum.lnp) < 0.1
+
+
+def test_errors_cover_the_truth(model, optimum):
+    """The truth lies within 4 sigma of the optimum in every coordinate, and in chi-square over all."""
+    truth = model.transform.inverse_transform(source_vector(model.rows, BANDS, (RA, DEC)))
+    pull = (optimum.z - truth) / np.sqrt(np.diag(optimum.covariance))
+    assert np.abs(pull).max() < 4
+    assert np.isclose(optimum.covariance @ optimum.matrix, np.eye(model.ndim), atol=1e-6).all()
+
+
+def test_bfgs_finds_the_same(model, optimum):
+    start = model.transform.transform(optimum.z + 0.1 * np.random.default_rng(1).standard_normal(model.ndim))
+    found, info = run_opt(model, start, method="bfgs", max_iterations=400, add_barriers=True)
+    assert abs(found.lnp - optimum.lnp) < 0.3, info
+
+
+def test_linear_fluxes_are_least_squares(model, optimum):
+    """At the optimum's shapes: no slope of chi2 by the fluxes, and its curvature is the precision."""
+    fluxes, precision = optimize_fluxes(model, optimum.q)
+    q = optimum.q.copy().reshape(3, -1)
+    q[:, :2] = fluxes
+    base = model.lnlike(q.ravel())
+    for s in range(3):
+        for b in range(2):
+            step = 1 / np.sqrt(precision[b, s, s])
+            moved = [q.copy(), q.copy()]
+            moved[0][s, b] += step
+            moved[1][s, b] -= step
+            up, down = (model.lnlike(one.ravel()) - base for one in moved)
+            assert abs(up + 0.5) < 0.02 and abs(down + 0.5) < 0.02
+
+
+def test_unknown_method_stops(model, optimum):
+    with pytest.raises(InputError, match="simplex"):
+        run_opt(model, optimum.q, method="simplex")
