@@ -91,9 +91,27 @@ def pixel_scale(wcs, shape) -> float:
     return float(1 / np.sqrt(abs(np.linalg.det(scale[0]))))
 
 
+def footprint(wcs, shape, margin: float = 0.0) -> CircularRegion:
+    """The circle on the sky around an image of `shape` (ny, nx), with a margin in pixels."""
+    low, high = -0.5 - margin, np.array([shape[1], shape[0]]) - 0.5 + margin
+    x, y = (np.array([low, 0.5 * (low + end), end]) for end in high)
+    x, y = (grid.ravel() for grid in np.meshgrid(x, y))
+    ra, dec = (np.asarray(values, "f8") for values in wcs.pixel_to_world_values(x, y))
+    radius = np.nanmax(separation(ra[4], dec[4], ra, dec))
+    return CircularRegion(float(ra[4]), float(dec[4]), float(1.01 * radius))
+
+
 def inside_image(wcs, shape, ra, dec, margin: float = 0.0) -> np.ndarray:
-    """Whether positions (S,) in degrees fall on an image of `shape` (ny, nx), with a margin in pixels."""
-    xy = to_pixels(wcs, np.atleast_1d(ra), np.atleast_1d(dec))
+    """Whether positions (S,) in degrees fall on an image of `shape` (ny, nx), with a margin in pixels.
+
+    Places far from the image are left out before the projection: there the polynomials of a distortion
+    mean nothing and may lead back into the image.
+    """
+    ra, dec = np.atleast_1d(ra), np.atleast_1d(dec)
+    near = footprint(wcs, shape, margin).contains(ra, dec)
+    xy = np.full((len(ra), 2), np.nan)
+    if near.any():
+        xy[near] = to_pixels(wcs, ra[near], dec[near])
     size = np.array([shape[1], shape[0]])
     with np.errstate(invalid="ignore"):
         return np.all((xy >= -0.5 - margin) & (xy <= size - 0.5 + margin), axis=-1)

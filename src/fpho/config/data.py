@@ -45,7 +45,9 @@ class Sersic(Section):
 
 class Preprocess(Section):
     do_fluxcal: bool = option(True, "convert to nJy with the calibration in the header or the exposure table")
-    bitmask: int = option(-1, "bits of the mask that reject a pixel (-1: any)")
+    bitmask: int = option(
+        -1, "bits of the mask that reject a pixel (-1: any; of a JWST file's own DQ, DO_NOT_USE)"
+    )
     max_snr: float | None = option(None, "cap on the S/N per pixel, all images", gt=0)
     noise_scale: float | Literal["measure"] = option(
         1.0, "factor on all uncertainties, or `measure`: from the correlated noise of blank pixels"

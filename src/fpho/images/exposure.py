@@ -18,7 +18,7 @@ class Exposure:
     header: object  # FITS header with the WCS, for products
     psf: str = ""  # key in the PSF store; empty: the exposure's id, then its band
     noise_scale: float = 1.0  # factor by which the given uncertainties have been multiplied
-    gwcs: bytes = b""  # ASDF file with the exact WCS, where there is one
+    wcs_bytes: bytes = b""  # file with the exact WCS where the header cannot hold it, see `wcs.py`
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,25 @@
 """Pixel store and meta store: images in 8 x 8 tiles in HDF5, read region by region.
 
 Pixel store: one group per exposure with `data` and `ierr`, (T, 64) float32, all tiles of the padded
-image row by row. Meta store: one group per exposure with its header (text), the gwcs if it has one
-(bytes of an ASDF file), and as attributes band, kind, psf, shape and noise_scale.
+image row by row. Meta store: one group per exposure with its header (text), `wcs` where the header
+cannot hold it (bytes of an ASDF file with the gwcs, or of a FITS file with look-up tables), and as
+attributes band, kind, psf, shape (ny, nx), noise_scale (factor on the given uncertainties) and footprint
+(ra, dec in degrees and radius in arcsec of a circle around the image).
 """
 
 import json
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
+from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import InputError
 from ..files import atomic
-from ..geometry import linearize
+from ..geometry import CircularRegion, footprint, linearize
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
-from .wcs import exact_wcs, header_wcs
+from .wcs import restore_wcs
 
 CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
 
@@ -52,15 +56,16 @@ def _write_meta(group, exposure: Exposure) -> None:
         psf=exposure.psf,
         shape=exposure.data.shape,
         noise_scale=exposure.noise_scale,
+        footprint=astuple(footprint(exposure.wcs, exposure.data.shape)),
     )
     text = exposure.header.tostring(sep="\n", endcard=False, padding=False)
     group["header"] = np.frombuffer(text.encode("ascii", "replace"), "u1")
-    if exposure.gwcs:
-        group["gwcs"] = np.frombuffer(exposure.gwcs, "u1")
+    if exposure.wcs_bytes:
+        group["wcs"] = np.frombuffer(exposure.wcs_bytes, "u1")
 
 
 class Store:
-    """Exposures of one kind; WCS are kept, pixels are read when asked for.
+    """Exposures of one kind; a WCS is made at its first use, pixels are read when asked for.
 
     Files are opened for each reading, so that a store can be handed to worker processes.
     """
@@ -69,10 +74,11 @@ class Store:
         self.pixel_path, self.meta_path = Path(pixel_path), Path(meta_path)
         self.ids: list[str] = []
         self._meta: dict[str, dict] = {}
+        self._wcs: dict[str, object] = {}
         with _open(self.meta_path) as meta:
             for name in json.loads(meta.attrs["ids"]):
                 self.ids.append(name)
-                self._meta[name] = _read_meta(meta[name], f"{self.meta_path}:{name}")
+                self._meta[name] = _read_meta(meta[name])
 
     def band(self, name: str) -> str:
         """Band of an exposure."""
@@ -84,7 +90,10 @@ class Store:
 
     def wcs(self, name: str):
         """WCS of an exposure."""
-        return self._meta[name]["wcs"]
+        if name not in self._wcs:
+            meta = self._meta[name]
+            self._wcs[name] = restore_wcs(meta["header"], meta["wcs_bytes"], f"{self.meta_path}:{name}")
+        return self._wcs[name]
 
     def shape(self, name: str) -> tuple[int, int]:
         """(ny, nx) of an exposure."""
@@ -111,7 +120,7 @@ class Store:
         return ExposureTiles(
             id=name,
             band=meta["band"],
-            wcs=meta["wcs"],
+            wcs=self.wcs(name),
             psf=meta["psf"],
             data=data,
             ierr=ierr,
@@ -124,8 +133,8 @@ class Store:
         meta = self._meta[name]
         with _open(self.pixel_path) as pixels:
             planes = {kind: untile_image(pixels[name][kind][:], meta["shape"]) for kind in ("data", "ierr")}
-        names = ("band", "kind", "wcs", "header", "psf", "noise_scale", "gwcs")
-        return Exposure(id=name, **planes, **{key: meta[key] for key in names})
+        names = ("band", "kind", "header", "psf", "noise_scale", "wcs_bytes")
+        return Exposure(id=name, wcs=self.wcs(name), **planes, **{key: meta[key] for key in names})
 
     def _box(self, name, region):
         """Ranges of tiles ((x), (y)) that hold a region; None where it misses the image."""
@@ -133,7 +142,10 @@ class Store:
         size = np.array([-(-shape[1] // 8), -(-shape[0] // 8)])
         if region is None:
             return (0, size[0]), (0, size[1])
-        xy, scale = linearize(self._meta[name]["wcs"], region.ra, region.dec)
+        around = self._meta[name]["footprint"]
+        if around.separation(region.ra, region.dec) > around.radius + region.radius:
+            return None  # far off, where the WCS need not even be made
+        xy, scale = linearize(self.wcs(name), region.ra, region.dec)
         if not (np.all(np.isfinite(xy)) and np.all(np.isfinite(scale))):
             return None
         reach = region.radius * np.sqrt(np.sum(scale[0] ** 2, axis=1)) + 1
@@ -156,14 +168,13 @@ def _open(path):
         raise InputError(path, f"cannot be opened ({error})", "Run `fpho preprocess` first") from None
 
 
-def _read_meta(group, where) -> dict:
-    from astropy.io.fits import Header
-
+def _read_meta(group) -> dict:
     header = Header.fromstring(bytes(group["header"][:]).decode(), sep="\n")
-    content = bytes(group["gwcs"][:]) if "gwcs" in group else b""
-    wcs = header_wcs(header, where)
-    if content:
-        wcs = exact_wcs(content, wcs, where) or wcs
-    meta = {key: group.attrs[key] for key in ("band", "kind", "psf", "noise_scale")}
-    shape = tuple(int(n) for n in group.attrs["shape"])
-    return {**meta, "shape": shape, "header": header, "wcs": wcs, "gwcs": content}
+    meta = {key: group.attrs[key] for key in ("band", "kind", "psf")}
+    return meta | {
+        "noise_scale": float(group.attrs["noise_scale"]),
+        "shape": tuple(int(n) for n in group.attrs["shape"]),
+        "footprint": CircularRegion(*map(float, group.attrs["footprint"])),
+        "header": header,
+        "wcs_bytes": bytes(group["wcs"][:]) if "wcs" in group else b"",
+    }

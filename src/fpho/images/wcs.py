@@ -1,23 +1,28 @@
-"""The WCS of an image: from its header, or the exact gwcs that JWST files carry."""
+"""The WCS of an image: from its header, or the exact gwcs that JWST files carry.
+
+What a header cannot hold is kept as bytes: an ASDF file with the gwcs, or a FITS file with HST's look-up
+tables of distortion.
+"""
 
 import io
 import warnings
 from importlib.util import find_spec
 
 import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
 
 from ..errors import InputError
 
+LOOKUP = ("CPDIS", "CPERR", "DP1", "DP2", "D2IM")  # keywords of look-up table distortions
 TOLERANCE = 0.05  # pixel; a larger difference between header and gwcs is reported
 
 
-def header_wcs(header, where):
-    """Celestial WCS (SIP and TPV distortions included) of a FITS header."""
-    from astropy.wcs import WCS, FITSFixedWarning
-
+def header_wcs(header, where, hdus=None):
+    """Celestial WCS (SIP and TPV distortions included) of a FITS header; look-up tables are in `hdus`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(header, naxis=2)
+        wcs = WCS(header, hdus, naxis=2)
     if not wcs.has_celestial:
         raise InputError(where, "no celestial WCS in the header", "Add CTYPE, CRVAL, CRPIX and a CD matrix")
     return wcs
@@ -30,7 +35,8 @@ class ExactWCS:
         self._gwcs, self._approximate, self.origin = gwcs, approximate, origin
 
     def pixel_to_world_values(self, x, y):
-        return self._gwcs(x + self.origin[0], y + self.origin[1], with_bounding_box=False)
+        x, y = np.asarray(x, "f8") + self.origin[0], np.asarray(y, "f8") + self.origin[1]
+        return self._gwcs(x, y, with_bounding_box=False)
 
     def world_to_pixel_values(self, ra, dec):
         """Fixed-point iteration by the header's WCS, whose derivative is right to parts in a thousand."""
@@ -93,15 +99,48 @@ def difference(exact, approximate, shape) -> float:
     return float(np.nanmax(np.hypot(x_other - x, y_other - y)))
 
 
-def best_wcs(header, content: bytes, shape, where):
-    """The gwcs if there is one that can be read, else the header's WCS; warns where the two differ."""
-    approximate = header_wcs(header, where)
+def best_wcs(header, hdus, shape, where):
+    """The most exact WCS that a file has, and the bytes that restore it (empty: its header does).
+
+    The gwcs of a JWST file, if it can be read, with a warning where the header differs from it;
+    else the header's WCS with its look-up tables (HST's D2IM and CPDIS), if it has any.
+    """
+    approximate = header_wcs(without_lookup(header), where)
+    content = asdf_bytes(hdus)
     exact = exact_wcs(content, approximate, where)
     if exact is None:
-        return approximate
+        return _lookup_wcs(header, hdus, approximate, where)
     apart = difference(exact, approximate, shape)
     if apart > TOLERANCE:
         warnings.warn(
             f"{where}: header WCS and gwcs differ by up to {apart:.2f} pixel; gwcs used", stacklevel=2
         )
-    return exact
+    return exact, content
+
+
+def restore_wcs(header, content: bytes, where):
+    """The WCS of `best_wcs` from an exposure's header and bytes."""
+    approximate = header_wcs(header, where)
+    if not content:
+        return approximate
+    if content.startswith(b"#ASDF"):
+        return exact_wcs(content, approximate, where) or approximate
+    with fits.open(io.BytesIO(content)) as hdus:
+        return header_wcs(hdus[0].header, where, hdus)
+
+
+def without_lookup(header):
+    """A copy of a header that does not refer to look-up tables of distortion in other extensions."""
+    header = header.copy()
+    for key in [key for key in header if key.startswith(LOOKUP)]:
+        header.remove(key, remove_all=True, ignore_missing=True)
+    return header
+
+
+def _lookup_wcs(header, hdus, approximate, where):
+    if not any(key.startswith(("CPDIS", "D2IMDIS")) for key in header):
+        return approximate, b""
+    wcs = header_wcs(header, where, hdus)
+    stream = io.BytesIO()
+    wcs.to_fits(relax=True).writeto(stream)
+    return wcs, stream.getvalue()
