@@ -10,3 +10,7 @@ class InputError(Exception):
     def __init__(self, where, found: str, cure: str):
         self.where, self.found, self.cure = str(where), found, cure
         super().__init__(f"{where}: {found}. {cure}")
+
+    def __reduce__(self):
+        """Pickled with all its parts, so that it comes back from worker processes."""
+        return type(self), (self.where, self.found, self.cure)

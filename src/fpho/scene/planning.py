@@ -26,7 +26,8 @@ class PatchPlan:
     region: CircularRegion
     active: tuple[int, ...]
     fixed: tuple[int, ...]
-    colour: int
+    colour: int  # patches of one colour do not touch; colours run in order
+    step: int  # of the workflow: the colour, or the last step for the colours beyond
     batch: int
     truncated: bool  # the group of its sources was cut
 
@@ -43,9 +44,9 @@ class Plan:
     def n_colours(self) -> int:
         return 1 + max((patch.colour for patch in self.patches), default=0)
 
-    def chosen(self, colour, batch: int) -> list[PatchPlan]:
-        """Patches of a colour (`all`: every one, by colour) and batch, in order."""
-        some = [p for p in self.patches if colour == "all" or (p.colour, p.batch) == (colour, batch)]
+    def chosen(self, step, batch: int) -> list[PatchPlan]:
+        """Patches of a step and batch (`all`: of every step and batch), by colour."""
+        some = [p for p in self.patches if step == "all" or (p.step, p.batch) == (step, batch)]
         return sorted(some, key=lambda patch: (patch.colour, patch.index))
 
     def write(self, path) -> None:
@@ -77,41 +78,54 @@ def patch_seed(seed: int, patch: int) -> np.random.SeedSequence:
 
 
 def plan_patches(
-    rows, options: Patches | None = None, seed: int = 1, n_batches: int = 1, max_colours: int = 6
+    rows, options: Patches | None = None, seed: int = 1, n_batches: int = 1, max_colours: int = 6, rounds=1
 ) -> Plan:
     """Cut the valid sources of a scene (S,) into patches.
 
-    A group of overlapping roi is one patch if it fits (`maxactive_per_patch`, `patch_maxradius`) or if
-    `strict`; else it is cut at its longest extent until the parts fit. Colours from `max_colours` on run
-    one after the other in the last colour's first batch.
+    A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
+    `strict`) and fits into `patch_maxradius`; else it is cut across its longest extent until the parts do.
+    A pass of several rounds has the same patches again, with colours and numbers that go on. Colours from
+    `max_colours` on run one after the other at the end of the last step, whose patches are then one batch.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
     parts = _parts(rows, valid, options)
     regions = [make_region(rows[part], options) for part, _ in parts]
-    contacts = _contacts(rows, parts, regions)
-    colours = colour_graph(len(parts), contacts)
     order = _sweep(regions)
-    batches = np.empty(len(parts), int)
-    batches[order] = np.arange(len(parts)) * n_batches // max(1, len(parts))
-    fixed = _fixed(rows, valid, parts, regions)
+    parts, regions = [parts[i] for i in order], [regions[i] for i in order]
+    owner = np.full(len(rows), -1)
+    for i, (part, _) in enumerate(parts):
+        owner[part] = i
+    fixed = _fixed(rows, valid, owner, regions)
+    colours = colour_graph(len(parts), _contacts(owner, fixed))
+    n_colours = max(colours, default=-1) + 1
+    colours = np.concatenate([colours + n_colours * k for k in range(rounds)])
+    steps = np.minimum(colours, max_colours - 1)
+    batches = _batches(steps, _costs(parts, fixed) * rounds, n_batches)
+    if n_colours * rounds > max_colours:
+        batches[steps == max_colours - 1] = 0
     patches = []
-    for index, i in enumerate(order):
-        late = n_batches > 1 and colours[i] >= max_colours - 1
-        overflow = n_batches > 1 and colours[i] >= max_colours
-        active = tuple(int(k) for k in parts[i][0])
-        patches.append(
-            PatchPlan(
-                index=index,
-                region=regions[i],
-                active=active,
-                fixed=tuple(int(k) for k in fixed[i]),
-                colour=int(max_colours - 1 if late else colours[i]),
-                batch=0 if overflow else int(batches[i]),
-                truncated=bool(parts[i][1]),
-            )
-        )
+    for index, (colour, step, batch) in enumerate(zip(colours, steps, batches, strict=True)):
+        part, cut = parts[index % len(parts)]
+        i = index % len(parts)
+        lists = tuple(part.tolist()), tuple(fixed[i].tolist())
+        patches.append(PatchPlan(index, regions[i], *lists, int(colour), int(step), int(batch), cut))
     return Plan(tuple(patches), seed, n_batches)
+
+
+def _costs(parts, fixed) -> list[int]:
+    """Relative work of each patch: parameters times sources."""
+    return [len(part) * (len(part) + len(others)) for (part, _), others in zip(parts, fixed, strict=True)]
+
+
+def _batches(steps, costs, n_batches: int) -> np.ndarray:
+    """Batch of each patch: runs of neighbours of about equal cost, for each step."""
+    batches, costs = np.zeros(len(steps), int), np.asarray(costs, "f8")
+    for step in np.unique(steps):
+        some = np.flatnonzero(steps == step)
+        done = np.cumsum(costs[some]) - 0.5 * costs[some]
+        batches[some] = (done / costs[some].sum() * n_batches).astype(int)
+    return batches
 
 
 def colour_graph(n: int, contacts) -> np.ndarray:
@@ -139,34 +153,51 @@ def _parts(rows, valid, options) -> list[tuple[np.ndarray, bool]]:
     most = min(most, options.maxactive_per_patch)
     parts = []
     for members in groups:
-        pieces = [members] if options.strict else _cut(rows, members, most, options)
+        pieces = _cut(rows, members, len(members) if options.strict else most, options)
         parts += [(piece, len(pieces) > 1) for piece in pieces]
     return parts
 
 
 def _cut(rows, members, most, options) -> list[np.ndarray]:
-    """Halves of halves, along the longer side, until every part fits."""
-    region = make_region(rows[members], options)
-    if len(members) == 1 or (len(members) <= most and region.radius <= options.patch_maxradius):
+    """Two parts, and parts of these, across the longest extent, until every part fits.
+
+    The cut goes through the widest gap of the middle third, so that close pairs stay together.
+    """
+    if len(members) == 1 or (len(members) <= most and fits(rows[members], options)):
         return [members]
     xyz = unit_vectors(rows["ra"][members], rows["dec"][members])
     centred = xyz - xyz.mean(axis=0)
     along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-    order = members[np.argsort(along, kind="stable")]
-    half = len(members) // 2
-    return [
-        part for piece in (order[:half], order[half:]) for part in _cut(rows, np.sort(piece), most, options)
-    ]
+    order = np.argsort(along, kind="stable")
+    third = len(members) // 3
+    gaps = np.diff(along[order])[third : len(members) - 1 - third]
+    half = 1 + third + int(np.argmax(gaps)) if len(gaps) else len(members) // 2
+    pieces = (members[order[:half]], members[order[half:]])
+    return [part for piece in pieces for part in _cut(rows, np.sort(piece), most, options)]
 
 
 def make_region(rows, options) -> CircularRegion:
-    """Circle that holds the roi of sources and the buffer around them."""
+    """Circle that holds the roi of sources and the buffer around them, within the limits of `options`."""
+    ra, dec, radius = _circle(rows, options)
+    return CircularRegion(ra, dec, float(np.clip(radius, options.patch_minradius, _widest(options))))
+
+
+def fits(rows, options) -> bool:
+    """Whether the roi of sources and the buffer fit into one patch."""
+    return _circle(rows, options)[2] <= _widest(options)
+
+
+def _circle(rows, options) -> tuple[float, float, float]:
     xyz = unit_vectors(rows["ra"], rows["dec"])
     middle = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
     ra = np.degrees(np.arctan2(middle[1], middle[0])) % 360
     dec = np.degrees(np.arcsin(middle[2] / np.sqrt(np.sum(middle**2))))
     reach = np.max(separation(ra, dec, rows["ra"], rows["dec"]) + rows["roi"])
-    return CircularRegion(float(ra), float(dec), float(max(reach + options.buffer, options.patch_minradius)))
+    return float(ra), float(dec), float(reach + options.buffer)
+
+
+def _widest(options) -> float:
+    return max(options.patch_minradius, options.patch_maxradius)
 
 
 def reach_of(rows) -> np.ndarray:
@@ -174,13 +205,10 @@ def reach_of(rows) -> np.ndarray:
     return np.maximum(rows["roi"], WINGS * rows["rhalf"])
 
 
-def _fixed(rows, valid, parts, regions) -> list[np.ndarray]:
+def _fixed(rows, valid, owner, regions) -> list[np.ndarray]:
     """Other sources whose light may reach each region."""
-    if not parts:
+    if not regions:
         return []
-    owner = np.full(len(rows), -1)
-    for i, (part, _) in enumerate(parts):
-        owner[part] = i
     ra = np.concatenate([rows["ra"][valid], [r.ra for r in regions]])
     dec = np.concatenate([rows["dec"][valid], [r.dec for r in regions]])
     reach = np.concatenate([reach_of(rows[valid]), [r.radius for r in regions]])
@@ -193,16 +221,11 @@ def _fixed(rows, valid, parts, regions) -> list[np.ndarray]:
     return np.split(source[order], np.searchsorted(region[order], np.arange(1, len(regions))))
 
 
-def _contacts(rows, parts, regions) -> np.ndarray:
-    """Pairs of patches of which one has an active source that shines into the other's region."""
-    if not parts:
-        return np.zeros((0, 2), int)
-    fixed = _fixed(rows, np.concatenate([part for part, _ in parts]), parts, regions)
-    owner = np.full(len(rows), -1)
-    for i, (part, _) in enumerate(parts):
-        owner[part] = i
-    pairs = [(i, owner[k]) for i, some in enumerate(fixed) for k in some]
-    return np.unique(np.sort(np.array(pairs, int).reshape(-1, 2), axis=1), axis=0)
+def _contacts(owner, fixed) -> np.ndarray:
+    """Pairs of patches (N, 2) of which one has an active source that is fixed in the other."""
+    patch = np.repeat(np.arange(len(fixed)), [len(some) for some in fixed])
+    others = owner[np.concatenate([np.zeros(0, int), *fixed])]
+    return np.unique(np.sort(np.stack([patch, others], axis=1), axis=1), axis=0)
 
 
 def _sweep(regions) -> np.ndarray:

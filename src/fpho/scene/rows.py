@@ -10,11 +10,13 @@ def checkout(rows, active, fixed) -> tuple[np.ndarray, np.ndarray]:
     return rows[np.asarray(active, int)].copy(), rows[np.asarray(fixed, int)].copy()
 
 
-def checkin(rows, final, bands, n_draws: int = 0) -> np.ndarray:
-    """A new scene with the parameters, errors and flags of `final` rows, found by `source_index`."""
+def checkin(rows, final, bands, n_draws=0) -> np.ndarray:
+    """A new scene with the parameters, errors and flags of `final` rows, found by `source_index`.
+
+    n_draws : sampling draws that the rows received, one number or one for each.
+    """
     out = rows.copy()
-    place = {int(index): i for i, index in enumerate(out["source_index"])}
-    where = np.array([place[int(index)] for index in final["source_index"]], int)
+    where = places(out, final["source_index"])
     names = [*q_names(bands), *map(error_col, bands), "flags"]
     for name in names:
         if name in final.dtype.names:
@@ -23,3 +25,14 @@ def checkin(rows, final, bands, n_draws: int = 0) -> np.ndarray:
     out["n_patch"][where] += 1
     out["is_active"][where] = False
     return out
+
+
+def places(rows, source_index) -> np.ndarray:
+    """Where sources stand in the scene, by `source_index`."""
+    wanted = np.atleast_1d(np.asarray(source_index, "i8"))
+    order = np.argsort(rows["source_index"], kind="stable")
+    where = np.searchsorted(rows["source_index"], wanted, sorter=order)
+    found = order[np.minimum(where, len(order) - 1)] if len(order) else where
+    if len(wanted) and not (len(order) and np.array_equal(rows["source_index"][found], wanted)):
+        raise KeyError("source_index that is not in the scene")
+    return found

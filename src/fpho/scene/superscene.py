@@ -16,7 +16,7 @@ from ..geometry import separation
 from ..parameters import SHAPE_COLS, scene_dtype
 from .grouping import group
 from .planning import make_region, reach_of
-from .rows import checkin, checkout
+from .rows import checkin, checkout, places
 from .state import write_scene
 
 
@@ -103,7 +103,7 @@ class SuperScene:
 
     def bounds_and_covs(self, source_index):
         """(bounds, cov) of sources: bounds (S,), and the covariance in z of the last fit of just these."""
-        index = self._places(source_index)
+        index = places(self.rows, source_index)
         return self.bounds[index], self.covs.get(_key(source_index))
 
     def checkin_region(self, active, fixed, niter: int, block_covs=None, taskID=None, flush=False) -> None:
@@ -142,10 +142,6 @@ class SuperScene:
     def _most(self) -> int:
         share = int(self.options.max_active_fraction * len(self.rows))
         return max(1, min(self.options.maxactive_per_patch, share))
-
-    def _places(self, source_index) -> np.ndarray:
-        place = {int(index): i for i, index in enumerate(self.rows["source_index"])}
-        return np.array([place[int(index)] for index in np.atleast_1d(source_index)], int)
 
 
 class LinkedSuperScene(SuperScene):

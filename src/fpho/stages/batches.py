@@ -12,7 +12,9 @@ import os
 import time
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,17 +23,17 @@ import numpy as np
 from ..codehash import code_hash
 from ..config import Config
 from ..errors import InputError
-from ..files import atomic
+from ..files import atomic, write_text
 from ..flags import Flag
 from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, patch_seed, plan_patches, read_plan, read_scene, write_scene
-from ..scene.planning import Plan
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
 
 FAILED = {"optimize": Flag.OPTIMIZE_FAILED, "reoptimize": Flag.OPTIMIZE_FAILED, "sample": Flag.NOT_CONVERGED}
+ROWS = ("active", "fixed")
 SECTIONS = ("bounds", "priors", "kernel", "bands", "background", "psf", "sersic")
 
 
@@ -39,7 +41,8 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     """Cut the scene into patches and write the plan of the pass."""
     rows, _, _ = read_scene(scene_in)
     jobs = config.workflow
-    made = plan_patches(rows, config.patches, config.seed, jobs.batches, jobs.max_colours)
+    rounds = config.sample.gibbs_rounds if stage == "sample" else config.optimize.rounds
+    made = plan_patches(rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds)
     made.write(layout.plan(stage))
     largest = max((len(patch.active) for patch in made.patches), default=0)
     log.info(
@@ -50,77 +53,97 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
 
 
 def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int, scene_in) -> None:
-    """Fit the patches of one colour (or `all`, in order) and batch, and write their results."""
+    """Fit the patches of one step (or `all`) and batch, colours in order, and write their results.
+
+    Patches of one colour do not touch: all of them read the state after the colours before.
+    """
     rows, bands, _ = read_scene(scene_in)
     made = read_plan(layout.plan(stage))
     chosen = made.chosen(colour, batch)
-    outcomes: dict[int, PatchOutcome] = {}
+    outcomes: list[PatchOutcome] = []
     with progress(f"{stage}, patches", len(chosen)) as advance:
-        for step in _steps(chosen, config, made):
-            tasks = [_task(config, layout, stage, patch, bands, rows, made.seed, cores) for patch in step]
-            for task, outcome in _run(tasks, cores):
-                outcomes[task.patch.index] = outcome
+        for _, some in groupby(chosen, key=lambda patch: patch.colour):
+            tasks = [make_task(config, layout, stage, patch, bands, rows, made.seed) for patch in some]
+            done = {}
+            for task, outcome in run_tasks(tasks, cores):
+                done[task.patch.index] = outcome
                 advance(_describe(task, outcome))
-            for patch in step:
-                outcome = outcomes[patch.index]
-                rows = checkin(rows, outcome.final, bands, outcome.log.get("n_draws", 0))
-    _refuse_if_all_failed(stage, outcomes)
-    _write_batch(layout.batch(stage, colour, batch), [outcomes[patch.index] for patch in chosen], rows.dtype)
+            outcomes += [done[task.patch.index] for task in tasks]
+            rows = checkin(rows, *_joined(outcomes[-len(tasks) :], bands))
+    failures = [outcome.log["failure"] for outcome in outcomes if "failure" in outcome.log]
+    if colour == "all" and failures and len(failures) == len(outcomes):
+        raise RuntimeError(f"{stage}: all {len(failures)} patches failed; the first: {failures[0]}")
+    write_outcomes(layout.batch(stage, colour, batch), outcomes, rows.dtype)
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
-    """Check the results of all batches of a colour in: the next state of the scene."""
+    """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
     rows, bands, _ = read_scene(scene_in)
     n_batches = 1 if colour == "all" else config.workflow.batches
-    for batch in range(n_batches):
-        final, logs = _read_batch(layout.batch(stage, colour, batch), rows.dtype)
-        draws = max((entry.get("n_draws", 0) for entry in logs), default=0)
-        rows = checkin(rows, final, bands, draws)
-        for entry in logs:
-            if "failure" in entry:
-                log.warning("%s: patch %d failed: %s", stage, entry["patch"], entry["failure"])
+    paths = [layout.batch(stage, colour, batch) for batch in range(n_batches)]
+    outcomes = [outcome for path in paths for outcome in read_outcomes(path, rows.dtype)]
+    if outcomes:
+        rows = checkin(rows, *_joined(outcomes, bands))
+    logs = [outcome.log for outcome in outcomes]
+    failed = [entry for entry in logs if "failure" in entry]
+    for entry in failed:
+        log.warning("%s: patch %d failed: %s", stage, entry["patch"], entry["failure"])
+    if failed:
+        log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
     write_scene(scene_out, rows, bands)
+    write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n")
 
 
-def _steps(chosen, config: Config, made: Plan) -> Iterator[list]:
-    """Patches that may run at the same time; those beyond the last colour of the graph run one by one."""
-    last = config.workflow.max_colours - 1
-    for colour in sorted({patch.colour for patch in chosen}):
-        some = [patch for patch in chosen if patch.colour == colour]
-        if made.n_batches > 1 and colour == last:
-            yield from ([patch] for patch in some)
-        else:
-            yield some
+def _joined(outcomes: list[PatchOutcome], bands):
+    """Rows of all outcomes in order of colour, bands, and the draws that each row got."""
+    final = np.concatenate([outcome.final for outcome in outcomes])
+    counts = [len(outcome.final) for outcome in outcomes]
+    return final, bands, np.repeat([outcome.log.get("n_draws", 0) for outcome in outcomes], counts)
 
 
-def _task(config, layout, stage, patch, bands, rows, seed, cores) -> PatchTask:
+def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
+    """One patch with its rows of the present state."""
     active, fixed = checkout(rows, patch.active, patch.fixed)
     return PatchTask(config, layout, stage, patch, tuple(bands), active, fixed, patch_seed(seed, patch.index))
 
 
-def _run(tasks: list[PatchTask], cores: int) -> Iterator[tuple[PatchTask, PatchOutcome]]:
+def run_tasks(tasks: list[PatchTask], cores: int) -> Iterator[tuple[PatchTask, PatchOutcome]]:
     """Outcomes of tasks as they come; finished ones of earlier runs first."""
     waiting = []
     for task in tasks:
-        name = task_hash(task)
-        path = task.layout.work(task.stage) / f"{name}.npz"
-        known = _read_outcome(path, task.active.dtype)
+        path = task.layout.work(task.stage) / f"patch{task.patch.index}_{task_hash(task)}.h5"
+        known = finished(path, task.active.dtype)
         if known is not None:
             yield task, known
         else:
             waiting.append((_with_checkpoint(task, path, cores, len(tasks)), path))
     if cores == 1 or len(waiting) <= 1:
         for task, path in waiting:
-            yield task, _work(task, path)
+            yield task, _work(task, path, worker(task.stage))
         return
+    left = dict(enumerate(waiting))
+    for key, outcome in _pool(left, cores):
+        yield waiting[key][0], outcome
+        del left[key]
+    for task, path in left.values():  # a worker died: one of these, and only it, fails again
+        outcomes = [outcome for _, outcome in _pool({0: (task, path)}, 1)]
+        yield task, outcomes[0] if outcomes else _failure(task, "the worker process died (out of memory?)")
+
+
+def _pool(waiting: dict, cores: int) -> Iterator[tuple[int, PatchOutcome]]:
+    """Outcomes from worker processes by key; those that are missing were lost with a worker that died."""
     os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     pool = ProcessPoolExecutor(min(cores, len(waiting)), get_context("forkserver"), _end_with_parent)
-    with pool:
-        futures = {pool.submit(_work, task, path): task for task, path in waiting}
-        while futures:
-            done, _ = wait(futures, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield futures.pop(future), future.result()
+    try:
+        futures = {
+            pool.submit(_work, task, path, worker(task.stage)): key for key, (task, path) in waiting.items()
+        }
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        log.warning("a worker process died; its patches are tried again, one by one")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def worker(stage: str):
@@ -151,24 +174,35 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _work(task: PatchTask, path: Path) -> PatchOutcome:
+def _work(task: PatchTask, path: Path, function) -> PatchOutcome:
     """Run the stage's worker on a patch and keep the outcome; a failure is recorded, never dropped."""
     start = time.perf_counter()
     try:
-        outcome = worker(task.stage)(task)
+        outcome = function(task)
     except InputError:
         raise
     except Exception as error:
-        log.warning("%s: patch %d: %s", task.stage, task.patch.index, traceback.format_exc())
-        final = task.active.copy()
-        final["flags"] |= int(FAILED[task.stage])
-        return PatchOutcome(final, {"patch": task.patch.index, "failure": f"{type(error).__name__}: {error}"})
-    entry = {"patch": task.patch.index, "seconds": time.perf_counter() - start, **outcome.log}
-    entry["active"] = [str(name) for name in task.active["id"]]
+        text = traceback.format_exc()
+        log.warning("%s: patch %d: %s", task.stage, task.patch.index, text)
+        return _failure(task, f"{type(error).__name__}: {error}", traceback=text)
+    entry = _entry(task, seconds=time.perf_counter() - start, **outcome.log)
+    entry["marks"] = {str(file): _fingerprint(file) for file in outcome.log.get("files", [])}
     outcome = PatchOutcome(outcome.final, entry, outcome.covs)
-    _write_outcome(path, outcome)
+    write_outcomes(path, [outcome], outcome.final.dtype)
     Path(task.checkpoint).unlink(missing_ok=True)
     return outcome
+
+
+def _failure(task: PatchTask, reason: str, **more) -> PatchOutcome:
+    """The sources as they were, flagged."""
+    final = task.active.copy()
+    final["flags"] |= int(FAILED[task.stage])
+    return PatchOutcome(final, _entry(task, failure=reason, **more))
+
+
+def _entry(task: PatchTask, **more) -> dict:
+    names = {key: [str(name) for name in rows["id"]] for key, rows in vars(task).items() if key in ROWS}
+    return {"patch": task.patch.index, **names, **more}
 
 
 def task_hash(task: PatchTask) -> str:
@@ -192,9 +226,11 @@ def data_files(task: PatchTask) -> list[Path]:
     layout, on = task.layout, task.config.sample.on if task.stage == "sample" else task.config.optimize.on
     kinds = ("mosaic", "exposure") if on == "all" else (on,)
     stores = [path(kind) for kind in kinds for path in (layout.pixels, layout.meta)]
-    files = [*stores, layout.psf_store]
+    files = [*stores, layout.psf_store, layout.sersic_table]
     if task.stage != "optimize":
         files.append(layout.background)
+    elif task.config.background.tweakbg:
+        files.append(Path(task.config.background.tweakbg))
     return files
 
 
@@ -205,47 +241,39 @@ def _fingerprint(path) -> str:
     return f"{Path(path).name} {state.st_size} {state.st_mtime_ns}"
 
 
-def _write_outcome(path: Path, outcome: PatchOutcome) -> None:
-    files = {str(file): _fingerprint(file) for file in outcome.log.get("files", [])}
-    covs = np.zeros((0, 0)) if outcome.covs is None else np.asarray(outcome.covs)
-    with atomic(path) as temporary, open(temporary, "wb") as stream:
-        text = json.dumps({"log": outcome.log, "files": files})
-        np.savez(stream, final=outcome.final, covs=covs, text=np.array(text))
-
-
-def _read_outcome(path: Path, dtype) -> PatchOutcome | None:
+def finished(path: Path, dtype) -> PatchOutcome | None:
     """A finished patch, if it is there and the files it wrote are still its own."""
     if not path.is_file():
         return None
-    with np.load(path) as stored:
-        tree, final, covs = json.loads(str(stored["text"])), stored["final"], stored["covs"]
-    if final.dtype != dtype or any(_fingerprint(file) != mark for file, mark in tree["files"].items()):
-        return None
-    return PatchOutcome(final, tree["log"], covs if covs.size else None)
+    (outcome,) = read_outcomes(path, dtype)
+    marks = outcome.log["marks"]
+    return None if any(_fingerprint(file) != mark for file, mark in marks.items()) else outcome
 
 
-def _write_batch(path, outcomes: list[PatchOutcome], dtype) -> None:
+def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
+    """Outcomes in HDF5: rows as bytes (`dtype`, patch after patch), their numbers, logs, covariances."""
     import h5py
 
-    final = [outcome.final for outcome in outcomes]
-    rows = np.concatenate(final) if final else np.zeros(0, dtype)
+    rows = np.concatenate([np.zeros(0, dtype), *(outcome.final for outcome in outcomes)])
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file["rows"] = np.frombuffer(rows.tobytes(), "u1") if len(rows) else np.zeros(0, "u1")
+        file["rows"] = np.frombuffer(rows.tobytes(), "u1")
+        file["counts"] = np.array([len(outcome.final) for outcome in outcomes], "i8")
         file["log"] = json.dumps([outcome.log for outcome in outcomes])
+        for i, outcome in enumerate(outcomes):
+            if outcome.covs is not None:
+                file[f"covs/{i}"] = np.asarray(outcome.covs)
 
 
-def _read_batch(path, dtype) -> tuple[np.ndarray, list[dict]]:
+def read_outcomes(path, dtype) -> list[PatchOutcome]:
+    """What `write_outcomes` wrote."""
     import h5py
 
     with h5py.File(path, "r") as file:
         rows = np.frombuffer(file["rows"][:].tobytes(), dtype)
-        return rows, json.loads(file["log"][()])
-
-
-def _refuse_if_all_failed(stage: str, outcomes: dict) -> None:
-    failures = [outcome.log["failure"] for outcome in outcomes.values() if "failure" in outcome.log]
-    if failures and len(failures) == len(outcomes):
-        raise RuntimeError(f"{stage}: all {len(failures)} patches failed; the first: {failures[0]}")
+        final = np.split(rows, np.cumsum(file["counts"][:])[:-1])
+        logs = json.loads(file["log"][()])
+        covs = [file[f"covs/{i}"][:] if f"covs/{i}" in file else None for i in range(len(logs))]
+    return [PatchOutcome(*parts) for parts in zip(final[: len(logs)], logs, covs, strict=True)]
 
 
 def _describe(task: PatchTask, outcome: PatchOutcome) -> str:

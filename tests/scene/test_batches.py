@@ -1,0 +1,158 @@
+"""The pool of patches: results do not depend on jobs, cores or interruptions; failures are kept."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fpho.config import make_config
+from fpho.errors import InputError
+from fpho.flags import Flag
+from fpho.layout import Layout
+from fpho.scene import read_plan, read_scene, write_scene
+from fpho.stages import batches
+from tests.conftest import TOP
+from tests.scene import toy
+from tests.scene.making import BANDS, random_rows
+
+ROWS = random_rows(60, seed=3, side=25)
+OPTIONS = {"patches": {"strict": False, "maxactive_per_patch": 4}}
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Choose the stand-in for the fit."""
+    monkeypatch.setattr(batches, "code_hash", lambda *modules, **options: "code")
+
+    def choose(function):
+        monkeypatch.setattr(batches, "worker", lambda stage: function)
+
+    choose(toy.fit)
+    return choose
+
+
+def prepare(folder, **workflow):
+    config = make_config({**OPTIONS, "outdir": str(folder), "workflow": workflow})
+    layout = Layout(folder)
+    write_scene(layout.scene("initial"), ROWS, BANDS)
+    batches.plan(config, layout, "optimize", layout.scene("initial"))
+    return config, layout
+
+
+def run_whole(folder, cores=1):
+    """A pass in one job; the state after it."""
+    config, layout = prepare(folder)
+    start, after = layout.scene("initial"), layout.scene("optimize")
+    batches.run_batch(config, layout, "optimize", "all", 0, cores, start)
+    batches.gather(config, layout, "optimize", "all", start, after)
+    return read_scene(after)[0], layout
+
+
+def run_divided(folder, n_batches, max_colours):
+    """A pass in one job for each colour and batch, batches in reverse order."""
+    config, layout = prepare(folder, batches=n_batches, max_colours=max_colours)
+    state = layout.scene("initial")
+    for colour in range(max_colours):
+        for batch in reversed(range(n_batches)):
+            batches.run_batch(config, layout, "optimize", colour, batch, 1, state)
+        after = layout.state_after("optimize", colour)
+        batches.gather(config, layout, "optimize", colour, state, after)
+        state = after
+    return read_scene(state)[0]
+
+
+def test_results_do_not_depend_on_cores_or_batches(use, tmp_path):
+    """More colours than steps of the graph (2 here) included."""
+    one, layout = run_whole(tmp_path / "one")
+    assert read_plan(layout.plan("optimize")).n_colours > 2
+    assert np.all(one["n_patch"] == 1) and np.all(one["n_iter"] == 8)
+    assert np.all(one["g"] != ROWS["g"])
+    others = [
+        run_whole(tmp_path / "two", cores=2)[0],
+        run_divided(tmp_path / "b1", 1, 2),
+        run_divided(tmp_path / "b2", 2, 2),
+        run_divided(tmp_path / "b3", 3, 12),
+    ]
+    for other in others:
+        assert other.tobytes() == one.tobytes()
+
+
+def test_finished_patches_are_never_done_again(use, tmp_path):
+    one, _ = run_whole(tmp_path)
+    use(toy.forbidden)
+    again, layout = run_whole(tmp_path)
+    assert again.tobytes() == one.tobytes()
+    changed = ROWS.copy()
+    changed["g"][0] += 1
+    write_scene(layout.scene("initial"), changed, BANDS)
+    config = make_config({**OPTIONS, "outdir": str(tmp_path)})
+    batches.run_batch(config, layout, "optimize", "all", 0, 1, layout.scene("initial"))
+    logs = [outcome.log for outcome in batches.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)]
+    redone = [entry for entry in logs if "done again" in entry.get("failure", "")]
+    assert 0 < len(redone) < len(logs), "only the changed source's patch and its neighbours"
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.scene import test_batches as t, toy
+t.batches.code_hash = lambda *modules, **options: "code"
+t.batches.worker = lambda stage: toy.slow
+t.run_whole(Path(sys.argv[1]), cores=2)
+"""
+
+
+def test_killed_in_the_middle_it_goes_on(use, tmp_path):
+    whole, _ = run_whole(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    job = subprocess.Popen([sys.executable, "-c", PROGRAM, folder], cwd=TOP, start_new_session=True)
+    work = Layout(folder).work("optimize")
+    while job.poll() is None and len(list(work.glob("patch*.h5"))) < 3:
+        time.sleep(0.02)
+    os.killpg(job.pid, signal.SIGKILL)
+    assert job.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    times = {path: path.stat().st_mtime_ns for path in work.glob("patch*.h5")}
+    assert 3 <= len(times) < len(read_plan(Layout(folder).plan("optimize")).patches)
+    again, _ = run_whole(folder)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert again.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("function", "words"), [(toy.troubled, "no such luck"), (toy.deadly, "process died")]
+)
+def test_a_failure_is_recorded_and_flagged(use, tmp_path, function, words):
+    use(function)
+    rows, layout = run_whole(tmp_path, cores=2)
+    patches = read_plan(layout.plan("optimize")).patches
+    failed = np.isin(rows["source_index"], patches[1].active)
+    assert np.all((rows["flags"] & Flag.OPTIMIZE_FAILED > 0) == failed)
+    assert np.array_equal(rows["g"][failed], ROWS["g"][failed])
+    assert np.all(rows["g"][~failed] != ROWS["g"][~failed])
+    assert np.array_equal(rows["n_iter"], np.where(failed, 0, 8))
+    log = json.loads(layout.scene("optimize").with_suffix(".log.json").read_text())
+    (entry,) = [entry for entry in log if "failure" in entry]
+    assert words in entry["failure"] and entry["patch"] == 1
+    assert entry["active"] == [f"s{i}" for i in patches[1].active]
+    use(toy.fit)
+    mended, _ = run_whole(tmp_path)
+    assert not mended["flags"].any(), "a failed patch is tried again"
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_what_the_user_must_mend_stops_the_run(use, tmp_path, cores):
+    use(toy.misled)
+    with pytest.raises(InputError, match=r"store.h5: is not there. Run `fpho preprocess` first"):
+        run_whole(tmp_path, cores)
+
+
+def test_an_empty_batch_is_whole(use, tmp_path):
+    config, layout = prepare(tmp_path, batches=50, max_colours=20)
+    start = layout.scene("initial")
+    batches.run_batch(config, layout, "optimize", 19, 49, 1, start)
+    assert batches.read_outcomes(layout.batch("optimize", 19, 49), ROWS.dtype) == []

@@ -1,0 +1,50 @@
+"""Stand-ins for the fits of patches: what they return depends on their inputs to the last bit."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from fpho.errors import InputError
+from fpho.stages.tasks import PatchOutcome
+
+
+def fit(task) -> PatchOutcome:
+    """Mix each source with its neighbours and the patch's own random numbers."""
+    rng = np.random.default_rng(task.seed)
+    final = task.active.copy()
+    light = task.active["g"].sum() + 0.1 * task.fixed["g"].sum()
+    final["g"] = 0.5 * final["g"] + 1e-3 * light + rng.normal(size=len(final))
+    final["ra"] = np.mod(final["ra"] + 1e-6 * rng.normal(size=len(final)), 360)
+    return PatchOutcome(final, {"n_draws": 8}, covs=np.eye(2) * light)
+
+
+def slow(task) -> PatchOutcome:
+    """The same, with time to be killed in."""
+    time.sleep(0.2)
+    return fit(task)
+
+
+def troubled(task) -> PatchOutcome:
+    """Patch 1 raises."""
+    if task.patch.index == 1:
+        raise ValueError("no such luck")
+    return fit(task)
+
+
+def deadly(task) -> PatchOutcome:
+    """Patch 1 takes its process down."""
+    if task.patch.index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return fit(task)
+
+
+def misled(task) -> PatchOutcome:
+    """Every patch finds a fault that the user must mend."""
+    raise InputError("store.h5", "is not there", "Run `fpho preprocess` first")
+
+
+def forbidden(task) -> PatchOutcome:
+    """For runs in which every patch is finished already."""
+    raise AssertionError(f"patch {task.patch.index} was done again")
