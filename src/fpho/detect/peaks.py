@@ -79,7 +79,8 @@ def find_peaks(
         sizes = [rhalf] if rhalf is not None else SIZES * np.sqrt(np.median(core)) * RHALF_OF_SIGMA
         peaks["ra"], peaks["dec"] = grid.wcs.wcs_pix2world(found[:, 0], found[:, 1], 0)
         peaks["snr"] = found[:, 2]
-        measure(peaks, exposures, models, psfstore, bands, sizes, interpolation)
+        local = measure(peaks, exposures, models, psfstore, bands, sizes, interpolation)
+        peaks = peaks[local >= nsigma]  # the others are bumps on what is wide: galaxies' wings, sky
     return Detection(grid, snr, peaks)
 
 
@@ -96,8 +97,10 @@ def significance(total, norm, systematic) -> np.ndarray:
     return np.where(covered, total / np.sqrt(scale**2 * variance + systematic**2), 0.0)
 
 
-def measure(peaks, exposures, models, psfstore, bands, sizes, interpolation="nearest") -> None:
+def measure(peaks, exposures, models, psfstore, bands, sizes, interpolation="nearest") -> np.ndarray:
     """Fill the half-light radius, fluxes and errors (nJy; 0 and NaN without data) of peaks (N,).
+
+    Returns their S/N (N,) against what lies around them, bands added in quadrature.
 
     A source is taken for a round Gaussian of one of `sizes` (half-light radii, arcsec): the one whose
     fluxes lower chi-square most, and no wider than a quarter of the way to the next peak. A constant under
@@ -126,6 +129,7 @@ def measure(peaks, exposures, models, psfstore, bands, sizes, interpolation="nea
     flux, error = np.where(seen, sums[..., 0] / norm, 0.0)[best], np.where(seen, norm**-0.5, np.nan)[best]
     for band, i in index.items():
         peaks[band], peaks[error_col(band)] = flux[:, i], error[:, i]
+    return np.sqrt(gain[best])
 
 
 def _widen(mixture, sigma, scale) -> np.ndarray:

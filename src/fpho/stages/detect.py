@@ -4,10 +4,11 @@ import logging
 
 import numpy as np
 
-from ..background import read_tweakbg
+from ..background import apply_background, fit_background, read_tweakbg, sky_table
 from ..config import Config
 from ..detect import add_new, detect_catalog, find_new
 from ..errors import InputError
+from ..images import Exposure
 from ..layout import Layout
 from ..psf import PSFStore
 from ..scene import read_scene, write_scene
@@ -56,12 +57,11 @@ def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
 
 def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
     """Scene rows of all sources found in the images that optimization works on (`catalog.detect`)."""
-    exposures = [
-        store.exposure(name)
-        for store in stores_of(layout, config.optimize.on)
-        for name in store.ids
-        if store.band(name) in bands
-    ]
+    exposures = []
+    for store in stores_of(layout, config.optimize.on):
+        for name in store.ids:
+            if store.band(name) in bands:
+                exposures.append(without_sky(store.exposure(name)))
     rows = detect_catalog(
         exposures,
         PSFStore(layout.psf_store),
@@ -76,6 +76,12 @@ def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
         raise InputError("detection", "no source found in the images", cure)
     log.info("%d sources found in the images", len(rows))
     return rows
+
+
+def without_sky(exposure: Exposure) -> Exposure:
+    """The exposure less a constant from its blank pixels, for finding sources when none is known."""
+    sky = fit_background(exposure, np.zeros(exposure.data.shape))
+    return apply_background(exposure, sky_table([sky], nsigma=0.0))
 
 
 def limits(config: Config) -> dict[str, tuple[float, float]]:
