@@ -71,6 +71,11 @@ def _check_unique(path, specs) -> None:
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise InputError(path, f"id {twice[0]!r} stands twice", "Give each image an id of its own")
+    for name in ids:
+        if "/" in name:
+            raise InputError(
+                path, f"id {name!r} has a slash", "Ids name groups and files: use letters, digits, _-."
+            )
 
 
 def _spec(path: Path, number: int, row: dict) -> ExposureSpec:
