@@ -133,7 +133,11 @@ def run_tasks(tasks: list[PatchTask], cores: int) -> Iterator[tuple[PatchTask, P
 def _pool(waiting: dict, cores: int) -> Iterator[tuple[int, PatchOutcome]]:
     """Outcomes from worker processes by key; those that are missing were lost with a worker that died."""
     os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    pool = ProcessPoolExecutor(min(cores, len(waiting)), get_context("forkserver"), _end_with_parent)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(
+        [__name__, *sorted({worker(task.stage).__module__ for task, _ in waiting.values()})]
+    )
+    pool = ProcessPoolExecutor(min(cores, len(waiting)), context, _end_with_parent)
     try:
         futures = {
             pool.submit(_work, task, path, worker(task.stage)): key for key, (task, path) in waiting.items()
