@@ -8,6 +8,7 @@ from .image import PSFImage, centroid, fwhm
 
 GALAXY_SIGMAS = (0.0, 0.5, 1.0, 2.0, 4.0)  # widths of Gaussian sources over the PSF's FWHM
 N_APERTURES = 40
+SHIFT = 20.0  # so that 1e-4 in flux weighs as much as 0.002 FWHM in position
 UNDERSAMPLED = 2.5  # FWHM in native pixels below which each sub-pixel phase is looked at
 
 
@@ -104,17 +105,23 @@ def _phase_maps(image: PSFImage, width):
 
 
 def _source_maps(image: PSFImage, width):
-    """Image convolved twice with each source's Gaussian, over the convolved image's square sum (G, ny, nx).
+    """Image convolved twice with each source's Gaussian, over the convolved image's square sum.
 
     The flux of a source measured with the mixture m on the true image t, given its shape, is
-    biased by <g m, g (t - m)> / <g m, g m>, that is by <g g t, t - m> / <g t, g t> to first order.
+    biased by <g m, g (t - m)> / <g m, g m>, that is by <g g t, t - m> / <g t, g t> to first order; its
+    position likewise, with derivatives of g t for g t (here a shift of `SHIFT` FWHM counts as 1).
     """
     ny, nx = image.data.shape
     largest = GALAXY_SIGMAS[-1] * width / image.step
     shape = [int(size + 4 * largest) for size in (ny, nx)]
-    k2 = np.fft.fftfreq(shape[0])[:, None] ** 2 + np.fft.rfftfreq(shape[1])[None] ** 2
+    ky, kx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    k2 = ky**2 + kx**2
     transform = np.fft.rfft2(image.data, shape)
     for sigma in np.asarray(GALAXY_SIGMAS) * width / image.step:
         smear = np.exp(-2 * np.pi**2 * sigma**2 * k2)
         power = np.sum(np.fft.irfft2(transform * smear, shape) ** 2) * image.step**2
         yield np.fft.irfft2(transform * smear**2, shape)[:ny, :nx] / power
+        for k in (ky, kx):
+            slope = 2j * np.pi * k / image.step
+            power = np.sum(np.fft.irfft2(transform * smear * slope, shape) ** 2) * image.step**2
+            yield np.fft.irfft2(transform * smear**2 * slope, shape)[:ny, :nx] / (power * SHIFT * width)
