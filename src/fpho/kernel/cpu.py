@@ -20,7 +20,7 @@ from .arrays import PatchArrays, SourceArrays
 from .fisher import fisher_matrix
 from .loops import LANES
 from .plan import LEVELS, plan_of
-from .walk import add_up, run
+from .walk import LISTS, add_up, run
 
 SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
 
@@ -69,6 +69,14 @@ def _executor(n: int) -> ThreadPoolExecutor:
     return _pool[key]
 
 
+def _aligned(*shape) -> np.ndarray:
+    """float32 zeros that begin where a cache line does."""
+    size = int(np.prod(shape))
+    buffer = np.zeros(size + 16, np.float32)
+    first = (-buffer.ctypes.data // 4) % 16
+    return buffer[first : first + size].reshape(shape)
+
+
 def _scratch(size: int) -> tuple:
     """Work arrays of the calling thread for `size` Gaussians per exposure."""
     if getattr(_local, "size", -1) < size:
@@ -79,12 +87,15 @@ def _scratch(size: int) -> tuple:
             np.zeros((depth, size), np.float32),  # their reach at each level
             np.zeros((size + 1, 4), np.int32),  # source, component, coarsest level, narrow
             np.zeros((depth + 1, size), np.int32),  # candidates handed down to a level
-            np.zeros((depth, 2, size), np.int32),  # evaluated at a level: smooth, narrow
-            np.zeros((depth, slabs, 6 * LANES), np.float32),
-            np.zeros((depth, slabs, 64 * LANES), np.float32),
-            np.zeros(18 * LANES, np.float32),
-            np.zeros(6 * LANES, np.float32),
-            np.zeros((depth, 2, 64), np.float32),  # model and residuals of a level
+            np.zeros((LISTS, size), np.int32),  # Gaussians of the lists of nodes
+            _aligned(LISTS, slabs, 6 * LANES),
+            _aligned(LISTS, slabs, 64 * LANES),
+            _aligned(LISTS, slabs, 6 * LANES),
+            _aligned(18 * LANES),
+            _aligned(6 * LANES),
+            _aligned(depth, 2, 64),  # model and residuals of a level
+            np.zeros((3, LISTS), np.int64),  # lengths of lists, numbers handed down, levels in use
+            _aligned(64),
         )
         _local.size = size
     return _local.arrays

@@ -22,8 +22,9 @@ LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 class Plan:
     """`steps` (M, 6) int32: level, x, y of the first pixel, tile | -1 (enter) | LEAVE, place in the parent (x, y).
 
-    `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 8, 8) float32:
-    values at a child's grid points from those of a parent of that level, child first or second.
+    `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 2, 64) float32:
+    values at a child's grid points from those of a parent of that level, child first or second;
+    the matrix and its transpose.
     """
 
     steps: np.ndarray
@@ -32,7 +33,7 @@ class Plan:
 
 
 def interpolation_matrices() -> np.ndarray:
-    """Lagrange polynomials of the parent's 8 grid points at the child's, (LEVELS + 1, 2, 8, 8) float32."""
+    """Lagrange polynomials of the parent's 8 grid points at the child's, and transposed, (LEVELS + 1, 2, 2, 64) float32."""
     out = np.zeros((LEVELS + 1, 2, TILE, TILE))
     nodes = np.arange(TILE)
     for level in range(1, LEVELS + 1):
@@ -42,7 +43,7 @@ def interpolation_matrices() -> np.ndarray:
             for k in range(TILE):
                 others = np.delete(nodes, k)
                 out[level, half, :, k] = np.prod(offset[:, others] / (k - others), axis=1)
-    return out.astype(np.float32)
+    return np.stack([out, out.swapaxes(2, 3)], axis=2).reshape(LEVELS + 1, 2, 2, 64).astype(np.float32)
 
 
 INTERPOLATION = interpolation_matrices()

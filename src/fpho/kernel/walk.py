@@ -16,14 +16,18 @@ from numba.extending import intrinsic
 
 from . import formulas
 from .arrays import N_SHAPE
-from .loops import A, FXX, FXY, FYY, LANES, X, Y, gather, interpolate, slab_model, slab_sums
+from .loops import (
+    FXX, FXY, FYY, LANES, MODEL, RESIDUAL, A, X, Y, U, fast, gather, interpolate, slab_model, slab_sums,
+)  # fmt: skip
 from .plan import LEAVE, LEVELS, PITCH
 
 jit = njit(cache=True, nogil=True, error_model="numpy")
+lean = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # makes no array; see `loops.fast`
 congruence = njit(formulas.congruence, cache=True)
 invert = njit(formulas.invert, cache=True)
 contract = njit(formulas.contract, cache=True)
 CUT, STEP_LIMIT, WIDE, CROWD = range(4)  # places in the vector of `cpu.Shortcuts`
+NARROW, LISTS = LEVELS + 1, LEVELS + 2  # lists: 0 smooth ones of tiles, one for each level, narrow ones of tiles
 VECTOR = 8  # lists are filled up to a multiple of this with Gaussians of amplitude 0
 
 
@@ -38,7 +42,7 @@ def take_next(typingctx, counter):
     return types.int64(counter), codegen
 
 
-@jit
+@lean
 def set_up(
     e,
     b,
@@ -89,90 +93,118 @@ def set_up(
     return n
 
 
-@jit
-def select(gauss, reach, kind, candidates, n, level, xm, ym, passed, here):
-    """Tests n candidates against the node with middle (xm, ym): (passed on, here smooth, here narrow)."""
-    n_pass = n_smooth = n_narrow = 0
+@lean
+def enter(gauss, g, x4, y4, pitch, which, given, listed, counts):
+    """Adds Gaussian g to a list, in units of the grid with point (4, 4) at (x4, y4)."""
+    n = counts[which]
+    slab, slot, f_scale = n // LANES, U(n % LANES), pitch * pitch
+    given[which, slab, X + slot], given[which, slab, Y + slot] = (x4 - gauss[g, 0]) / pitch, (y4 - gauss[g, 1]) / pitch
+    given[which, slab, FXX + slot], given[which, slab, FYY + slot] = gauss[g, 2] * f_scale, gauss[g, 3] * f_scale
+    given[which, slab, FXY + slot], given[which, slab, A + slot] = gauss[g, 4] * f_scale, gauss[g, 5]
+    listed[which, n] = g
+    counts[which] = n + 1
+
+
+@lean
+def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, listed, counts):
+    """Tests the n Gaussians handed down to the node at (x, y); returns how many it hands down itself.
+
+    A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, smooth and narrow;
+    with fewer than `crowd` Gaussians for its own grid, these are handed down as well.
+    """
+    pitch, tiles = PITCH[level], level <= 1
+    xm, ym, x4, y4 = x + 3.5 * pitch, y + 3.5 * pitch, x + 4.0 * pitch, y + 4.0 * pitch
+    n_pass = counts[level] = counts[NARROW] = 0
+    if tiles:
+        counts[0] = 0
     for i in range(n):
-        g = candidates[i]
+        g = passed[above, i]
         dx, dy = xm - gauss[g, 0], ym - gauss[g, 1]
-        q = gauss[g, 2] * dx * dx + gauss[g, 3] * dy * dy + 2.0 * gauss[g, 4] * dx * dy
-        if q > reach[level, g]:
+        if dx * (gauss[g, 2] * dx + 2.0 * gauss[g, 4] * dy) + gauss[g, 3] * dy * dy > reach[level, g]:
             continue
-        if kind[g, 2] < level:
-            passed[n_pass] = g
-            n_pass += 1
-        elif kind[g, 3] and level == 0:
-            here[1, n_narrow] = g
-            n_narrow += 1
+        if level > 0 and kind[g, 2] >= level:
+            enter(gauss, g, x4, y4, pitch, level, given, listed, counts)
+        elif tiles:
+            enter(gauss, g, x + 4.0, y + 4.0, 1.0, NARROW if kind[g, 3] else 0, given, listed, counts)
         else:
-            here[0, n_smooth] = g
-            n_smooth += 1
-    return n_pass, n_smooth, n_narrow
+            passed[level, n_pass] = g
+            n_pass += 1
+    if level > 0 and counts[level] < crowd:
+        for i in range(counts[level]):
+            g = listed[level, i]
+            if tiles:
+                enter(gauss, g, x + 4.0, y + 4.0, 1.0, 0, given, listed, counts)
+            else:
+                passed[level, n_pass] = g
+                n_pass += 1
+        counts[level] = 0
+    return n_pass
 
 
-@jit
-def fill(gauss, listed, first, n, x, y, pitch, given):
-    """Gaussians listed[first:first + n] in units of the grid at (x, y); returns n filled up to whole vectors."""
-    f_scale, x4, y4 = pitch * pitch, x + 4.0 * pitch, y + 4.0 * pitch
-    for i in range(n):
-        g = listed[first + i]
-        given[X + i], given[Y + i] = (x4 - gauss[g, 0]) / pitch, (y4 - gauss[g, 1]) / pitch
-        given[FXX + i], given[FYY + i] = gauss[g, 2] * f_scale, gauss[g, 3] * f_scale
-        given[FXY + i], given[A + i] = gauss[g, 4] * f_scale, gauss[g, 5]
-    whole = (n + VECTOR - 1) // VECTOR * VECTOR
-    for i in range(n, whole):
-        given[X + i] = given[Y + i] = given[FXX + i] = given[FYY + i] = given[FXY + i] = given[A + i] = 0.0
-    return whole
+@lean
+def close(which, given, counts, totals):
+    """Fills a list up to whole vectors with Gaussians of amplitude 0, and sets its totals to zero."""
+    n = counts[which]
+    for slab in range((n + LANES - 1) // LANES):
+        m = min(LANES, n - slab * LANES)
+        for i in range(U(m), U(up_to_vectors(m))):
+            for row in (X, Y, FXX, FYY, FXY, A):
+                given[which, slab, row + i] = 0.0
+        for i in range(6 * LANES):
+            totals[which, slab, i] = 0.0
 
 
-@jit
-def node_model(gauss, here, counts, x, y, pitch, given, expo, state, grid):
-    """Adds the Gaussians listed in `here` to `grid`, slab by slab: smooth ones, then narrow ones."""
-    slab = 0
-    for narrow in range(2):
-        for first in range(0, counts[narrow], LANES):
-            n = min(LANES, counts[narrow] - first)
-            whole = fill(gauss, here[narrow], first, n, x, y, pitch, given[slab])
-            slab_model(given[slab], state, expo[slab], whole, narrow == 0, grid)
-            slab += 1
+@lean
+def up_to_vectors(n):
+    """n, or the next multiple of VECTOR."""
+    return (n + VECTOR - 1) // VECTOR * VECTOR
 
 
-@jit
-def node_sums(here, counts, pitch, given, expo, resid, slab_total, sums):
-    """Six sums of the Gaussians of `node_model` with the residuals on the grid, added to `sums` (G, 6)."""
-    slab = 0
+@lean
+def list_model(which, given, counts, expo, state, ox, oy, level, grids):
+    """Adds the Gaussians of a list to the model of a level, slab by slab."""
+    for slab in range((counts[which] + LANES - 1) // LANES):
+        n = up_to_vectors(min(LANES, counts[which] - slab * LANES))
+        slab_model(given, state, expo, which, slab, n, which != NARROW, ox, oy, level, grids)
+
+
+@lean
+def list_sums(which, given, counts, expo, ox, oy, level, grids, sums, totals):
+    """Adds the six sums with the residuals of a level to the totals of a list."""
+    for slab in range((counts[which] + LANES - 1) // LANES):
+        n = up_to_vectors(min(LANES, counts[which] - slab * LANES))
+        slab_sums(given, expo, which, slab, n, ox, oy, level, grids, sums, totals)
+
+
+@lean
+def deliver(which, listed, counts, totals, pitch, sums):
+    """Adds the totals of a list, in units of its grid, to the `sums` (G, 6) of the Gaussians, in pixels."""
     p2 = pitch * pitch
-    for narrow in range(2):
-        for first in range(0, counts[narrow], LANES):
-            n = min(LANES, counts[narrow] - first)
-            slab_sums(given[slab], expo[slab], (n + VECTOR - 1) // VECTOR * VECTOR, resid, slab_total)
-            for i in range(n):
-                g = here[narrow, first + i]
-                sums[g, 0] += slab_total[i]
-                sums[g, 1] += pitch * slab_total[LANES + i]
-                sums[g, 2] += pitch * slab_total[2 * LANES + i]
-                sums[g, 3] += p2 * slab_total[3 * LANES + i]
-                sums[g, 4] += p2 * slab_total[4 * LANES + i]
-                sums[g, 5] += p2 * slab_total[5 * LANES + i]
-            slab += 1
+    for i in range(counts[which]):
+        g, slab, slot = listed[which, i], i // LANES, i % LANES
+        sums[g, 0] += totals[which, slab, slot]
+        sums[g, 1] += pitch * totals[which, slab, LANES + slot]
+        sums[g, 2] += pitch * totals[which, slab, 2 * LANES + slot]
+        sums[g, 3] += p2 * totals[which, slab, 3 * LANES + slot]
+        sums[g, 4] += p2 * totals[which, slab, 4 * LANES + slot]
+        sums[g, 5] += p2 * totals[which, slab, 5 * LANES + slot]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def residuals(data, weight, model, resid):
-    """resid (64,) = weight (data - model), zero where weight is; returns chi2 and the sum of resid."""
+@fast
+def residuals(data, weight, tile, background, grids):
+    """Residuals of a tile, weight (data - model) and zero where the weight is; returns chi2 and their sum."""
     chi2 = total = np.float32(0.0)
     for p in range(64):
-        difference = data[p] - model[p]
-        r = weight[p] * difference
-        r = r if weight[p] > 0 else np.float32(0.0)
-        resid[p] = r
-        chi2 += r * difference if weight[p] > 0 else np.float32(0.0)
+        difference = data[tile, p] - (grids[0, MODEL, p] + background)
+        used = weight[tile, p] > 0
+        r = weight[tile, p] * difference if used else np.float32(0.0)
+        grids[0, RESIDUAL, p] = r
+        chi2 += r * difference if used else np.float32(0.0)
         total += r
     return chi2, total
 
 
-@jit
+@lean
 def chain(e, b, n_gauss, position, scale, sources, profile, gauss, kind, sums, out):
     """The six sums, brought to the parameters: adds to `out` (S * 8,) flux, east, north, M, sersic, rhalf."""
     nb = sources.shape[1] - N_SHAPE
@@ -199,15 +231,16 @@ def chain(e, b, n_gauss, position, scale, sources, profile, gauss, kind, sums, o
         out[8 * s + 7] += by_a * profile[s, k, 4] + by_v * profile[s, k, 5]
 
 
-@jit
+@lean
 def piece_sums(
     first, end, n_gauss, steps, interpolation, data, weight, background, image, crowd,
-    gauss, sums, reach, kind, passed, here, given, expo, state, slab_total, grids,
+    gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids, numbers, work,
 ):  # fmt: skip
     """Walks steps[first:end]: adds to `sums` (G, 6); returns chi2 and the sum of the weighted residuals."""
-    chi2 = total = 0.0
-    n_pass, counts = np.zeros(LEVELS + 2, np.int64), np.zeros((LEVELS + 1, 2), np.int64)
-    active = np.zeros(LEVELS + 2, np.bool_)
+    chi2, total, draw, width = 0.0, 0.0, len(image) > 0, interpolation.shape[3] // 8
+    counts, n_pass, active = numbers[0], numbers[1], numbers[2]
+    corner_x = corner_y = 0
+    active[LEVELS + 1] = 0
     for g in range(n_gauss):
         passed[LEVELS + 1, g] = g
     n_pass[LEVELS + 1] = n_gauss
@@ -215,48 +248,51 @@ def piece_sums(
         level, x, y, tile = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
         hx, hy = steps[step, 4], steps[step, 5]
         above = level + 1 if hx >= 0 else LEVELS + 1
-        pitch, model, resid = PITCH[level], grids[level, 0], grids[level, 1]
+        carries = level == 1 or above > LEVELS > level  # a node whose lists serve tiles
         if tile != LEAVE:
-            half = 3.5 * pitch
-            n_pass[level], counts[level, 0], counts[level, 1] = select(
-                gauss,
-                reach,
-                kind,
-                passed[above],
-                n_pass[above],
-                level,
-                x + half,
-                y + half,
-                passed[level],
-                here[level],
-            )
-            if level > 0 and not active[above] and counts[level, 0] < crowd:
-                for i in range(counts[level, 0]):
-                    passed[level, n_pass[level] + i] = here[level, 0, i]
-                n_pass[level] += counts[level, 0]
-                counts[level, 0] = 0
+            if level > 0 or carries:
+                n_pass[level] = select(
+                    gauss, reach, kind, passed, above, n_pass[above], level, x, y,
+                    0 if active[above] else crowd, given, listed, counts,
+                )  # fmt: skip
+                close(level, given, counts, totals)
+            if carries:
+                close(0, given, counts, totals)
+                close(NARROW, given, counts, totals)
+                corner_x, corner_y = x, y
             if active[above]:
-                interpolate(grids[above, 0], interpolation[above, hx], interpolation[above, hy], model)
-            else:
-                model[:] = 0.0
-            node_model(
-                gauss, here[level], counts[level], x, y, pitch, given[level], expo[level], state, model
-            )
-            active[level] = active[above] or counts[level, 0] > 0
-            resid[:] = 0.0
-        if tile >= 0:
+                interpolate(grids, level, interpolation, above, hx, hy, width, work)
             for p in range(64):
-                model[p] += background
-            if len(image) > 0:
-                image[tile] = model
+                grids[level, RESIDUAL, p] = 0.0
+                grids[level, MODEL, p] = grids[level, MODEL, p] if active[above] != 0 else np.float32(0.0)
+            if level > 0:
+                list_model(level, given, counts, expo, state, np.float32(0.0), np.float32(0.0), level, grids)
+            active[level] = active[above] != 0 or (level > 0 and counts[level] > 0)
+        if tile >= 0:
+            ox, oy = np.float32(x - corner_x), np.float32(y - corner_y)
+            list_model(0, given, counts, expo, state, ox, oy, 0, grids)
+            list_model(NARROW, given, counts, expo, state, ox, oy, 0, grids)
+            if draw:
+                for p in range(64):
+                    image[tile, p] = grids[0, MODEL, p] + background
                 continue
-            c, r = residuals(data[tile], weight[tile], model, resid)
+            c, r = residuals(data, weight, tile, background, grids)
             chi2 += c
             total += r
-        if tile != -1 and len(image) == 0:
-            node_sums(here[level], counts[level], pitch, given[level], expo[level], resid, slab_total, sums)
-            if active[above]:
-                gather(resid, interpolation[above, hx], interpolation[above, hy], grids[above, 1])
+            list_sums(0, given, counts, expo, ox, oy, 0, grids, slab_total, totals)
+            list_sums(NARROW, given, counts, expo, ox, oy, 0, grids, slab_total, totals)
+        if draw or tile == -1:
+            continue
+        if level > 0:
+            list_sums(
+                level, given, counts, expo, np.float32(0.0), np.float32(0.0), level, grids, slab_total, totals
+            )
+            deliver(level, listed, counts, totals, PITCH[level], sums)
+        if carries:
+            deliver(0, listed, counts, totals, 1.0, sums)
+            deliver(NARROW, listed, counts, totals, 1.0, sums)
+        if active[above]:
+            gather(grids, level, interpolation, above, hx, hy, width, work)
     return chi2, total
 
 
@@ -264,7 +300,7 @@ def piece_sums(
 def run(
     counter, partial, image, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
-    gauss, sums, reach, kind, passed, here, given, expo, state, slab_total, grids,
+    gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids, numbers, work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
     while True:
@@ -280,7 +316,8 @@ def run(
         sums[:n] = 0.0
         partial[piece, 0], partial[piece, 1] = piece_sums(
             pieces[piece, 1], pieces[piece, 2], n, steps, interpolation, data, weight, np.float32(background[e]),
-            image, options[CROWD], gauss, sums, reach, kind, passed, here, given, expo, state, slab_total, grids,
+            image, options[CROWD], gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids,
+            numbers, work,
         )  # fmt: skip
         chain(e, b, n, position, scale, sources, profile, gauss, kind, sums, partial[piece, 2:])
 
