@@ -12,10 +12,13 @@ import numpy as np
 
 from ..config import Catalog
 from ..errors import InputError
-from ..parameters import error_col, pa_from_position_angle, scene_dtype
+from ..parameters import BOOKKEEPING, error_col, pa_from_position_angle, scene_dtype
 
+MAGNITUDE = 0.4 * np.log(10)  # relative error of a flux per magnitude
+LONGEST_ID = int(dict(BOOKKEEPING)["id"].removeprefix("U"))
 CONVENTION = "CONVENT"  # header keyword that fpho writes into its own catalogs
 TO_NJY = {"nJy": 1.0, "uJy": 1e3, "mJy": 1e6, "Jy": 1e9}
+TYPES = {"SER": False, "GALAXY": False, "PSF": True, "POINT": True, "STAR": True}  # whether a point source
 OPTIONAL = ("source_index", "n_iter", "n_patch", "flags")
 AMBIGUOUS = (
     "columns q and pa can mean two things: `documented` (q = b/a, pa = radians east of north) or "
@@ -44,10 +47,10 @@ def read_catalog(path, bands=None, options: Catalog | None = None, default_roi: 
     if not len(table):
         raise InputError(path, "the catalog has no rows", "Give at least one peak")
     rows["source_index"] = np.arange(len(rows))
-    rows["id"] = _ids(table)
+    rows["id"] = _ids(table, path)
     valid = _flag(table, "is_valid", True)
     rows["is_valid"] = valid if valid.any() else True  # a column that nobody filled
-    rows["is_point"] = _points(table)
+    rows["is_point"] = _points(table, path)
     for name in OPTIONAL[1:]:
         if name in table.colnames:
             rows[name] = np.asarray(table[name], "i8")
@@ -118,9 +121,13 @@ def _numbers(table, name, path, default=None) -> np.ndarray:
     return np.asarray(values.filled(np.nan) if hasattr(values, "filled") else values)
 
 
-def _ids(table) -> list[str]:
+def _ids(table, path) -> list[str]:
     """Identifiers as text; the rows' numbers where there are none, or one for all."""
     names = [str(name).strip() for name in table["id"]] if "id" in table.colnames else []
+    for name in names:
+        if len(name) > LONGEST_ID or not name.isascii():
+            found = f"id {name!r} is longer than {LONGEST_ID} characters, or not plain ASCII"
+            raise InputError(path, found, "Shorten or rename it; FITS holds no other letters")
     return names if len(set(names)) > min(1, len(table) - 1) else [str(i) for i in range(len(table))]
 
 
@@ -128,11 +135,15 @@ def _flag(table, name, default) -> np.ndarray:
     return np.asarray(table[name], bool) if name in table.colnames else np.full(len(table), default)
 
 
-def _points(table) -> np.ndarray:
-    """Point sources: `is_point`, or `type` PSF (PSF, POINT, STAR)."""
+def _points(table, path) -> np.ndarray:
+    """Point sources: `is_point`, or `type` (TYPES)."""
     if "is_point" in table.colnames or "type" not in table.colnames:
         return _flag(table, "is_point", False)
-    return np.array([str(kind).strip().upper() in ("PSF", "POINT", "STAR") for kind in table["type"]])
+    kinds = [str(kind).strip().upper() for kind in table["type"]]
+    for kind in kinds:
+        if kind not in TYPES:
+            raise InputError(path, f"column 'type' has {kind!r}", f"Known are {', '.join(TYPES)}")
+    return np.array([TYPES[kind] for kind in kinds])
 
 
 def _fill_shapes(rows, table, options, path) -> None:
@@ -156,6 +167,9 @@ def _ellipse(table, options, path, needed) -> tuple[np.ndarray, np.ndarray]:
     q, pa = _numbers(table, "q", path), _numbers(table, "pa", path)
     said = {str(key).upper(): value for key, value in table.meta.items()}.get(CONVENTION)
     convention = options.convention or said
+    if said and convention != said:
+        found = f"its header says {CONVENTION} = {said}, but catalog.convention is {convention}"
+        raise InputError(path, found, "Leave catalog.convention out, or mend the header")
     if convention not in ("documented", "internal"):
         raise InputError(path, AMBIGUOUS, "Set catalog.convention to the one that holds for this file")
     if convention == "documented":
@@ -173,10 +187,21 @@ def _radius(table, q, path, needed) -> np.ndarray:
 def _fill_fluxes(rows, table, bands, options, path) -> None:
     for band in bands:
         name = options.flux_columns.format(band=band)
-        rows[band] = to_njy(_numbers(table, name, path), options.flux_unit)
+        unit = _unit(table, name, options.flux_unit, path)
+        rows[band] = to_njy(_numbers(table, name, path), unit)
         error = _numbers(table, error_col(name), path, default=np.nan)
-        factor = TO_NJY.get(options.flux_unit, 1.0)
+        factor = MAGNITUDE * rows[band] if unit == "AB" else TO_NJY[unit]
         rows[error_col(band)] = np.where(error > 0, error * factor, np.nan)
+
+
+def _unit(table, name, option: str, path) -> str:
+    """Unit of a flux column: the option's; a column that says another one of those is believed or refused."""
+    said = str(getattr(table[name], "unit", None) or "") if name in table.colnames else ""
+    said = {unit.lower(): unit for unit in (*TO_NJY, "AB")}.get(said.lower(), option)
+    if said != option and option != "nJy":
+        found = f"column {name!r} is in {said}, but catalog.flux_unit is {option}"
+        raise InputError(path, found, f"Set catalog.flux_unit: {said}, or mend the column's unit")
+    return said
 
 
 def to_njy(values, unit: str) -> np.ndarray:
@@ -190,13 +215,13 @@ def _check(rows, bands, path) -> None:
     for name in needed:
         bad = valid & ~np.isfinite(rows[name])
         if np.any(bad):
-            found = f"column {name!r} is not finite for source {rows['id'][bad][0]!r}"
+            found = f"column {name!r} is not finite for source {str(rows['id'][bad][0])!r}"
             raise InputError(path, f"{found} and {bad.sum() - 1} others", "Mend it, or set is_valid false")
     galaxy = valid & ~rows["is_point"]
     for name, low, high in (("q", 0, 1), ("rhalf", 0, np.inf), ("sersic", 0, np.inf)):
         bad = galaxy & ((rows[name] <= low) | (rows[name] > high))
         if np.any(bad):
-            found = f"{name} = {rows[name][bad][0]:.4g} of source {rows['id'][bad][0]!r} is out of range"
+            found = f"{name} = {rows[name][bad][0]:.4g} of source {str(rows['id'][bad][0])!r} is out of range"
             cure = "Check catalog.convention and units; a point source has type PSF"
             raise InputError(path, found, cure)
     if np.any(np.abs(rows["dec"][valid]) > 90):

@@ -25,8 +25,11 @@ def write_scene(path, rows, bands, meta: dict | None = None) -> None:
         table[band].unit = table[error_col(band)].unit = FLUX_UNIT
         table[band].description = f"flux in {band}"
         table[error_col(band)].description = f"1-sigma uncertainty of the flux in {band}"
+    hdu = fits.table_to_hdu(table)
+    for number, name in enumerate(table.colnames, 1):
+        hdu.header[f"TCOMM{number}"] = table[name].description or ""
     with atomic(path) as temporary:
-        fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)]).writeto(temporary, overwrite=True)
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary, overwrite=True)
 
 
 def read_scene(path) -> tuple[np.ndarray, list[str], dict]:

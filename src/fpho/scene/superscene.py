@@ -15,7 +15,7 @@ from ..files import write_text
 from ..geometry import separation
 from ..parameters import SHAPE_COLS, scene_dtype
 from .grouping import group
-from .planning import make_region, reach_of
+from .planning import fits, make_region, reach_of
 from .rows import checkin, checkout, places
 from .state import write_scene
 
@@ -58,6 +58,9 @@ class SuperScene:
         self.covs: dict[int, np.ndarray] = {}
         self.log: list[dict] = []
         self._rng = np.random.default_rng(seed)
+        valid = self.rows["is_valid"]
+        self._group = np.full(len(self.rows), -1)
+        self._group[valid] = group(*(self.rows[name][valid] for name in ("ra", "dec", "roi")))
 
     @property
     def sourcecat(self) -> np.ndarray:
@@ -90,6 +93,8 @@ class SuperScene:
             if not len(candidates):
                 raise InputError("checkout_region", "no source is available", "Check the patches in first")
             seed_index = int(self._rng.choice(candidates))
+        elif not self.rows["is_valid"][seed_index]:
+            raise InputError("checkout_region", f"source {seed_index} is not valid", "Choose another seed")
         elif not free[seed_index]:
             raise InputError("checkout_region", f"source {seed_index} is active already", "Check it in first")
         chosen = self._grow(seed_index)
@@ -110,7 +115,7 @@ class SuperScene:
         """Take the final rows of a patch back; `niter` draws are counted for each."""
         self.rows = checkin(self.rows, active, self.bands, niter)
         if block_covs is not None:
-            self.covs[_key(active["source_index"])] = np.asarray(block_covs)
+            self.covs[_key(active["source_index"])] = block_covs
         ids = [str(name) for name in active["id"]]
         self.log.append({"task": taskID, "sources": ids, "n_fixed": len(fixed), "n_iter": niter})
         if flush:
@@ -148,16 +153,18 @@ class LinkedSuperScene(SuperScene):
     """A super-scene whose patches are groups of sources with overlapping roi (friends of friends)."""
 
     def _grow(self, seed_index) -> np.ndarray:
-        """The free members of the seed's group; the nearest ones where it is too large and not `strict`."""
+        """The free members of the seed's group; the nearest where it is too large (`strict`: too wide)."""
         rows = self.rows
-        labels = group(rows["ra"], rows["dec"], rows["roi"])
-        members = (labels == labels[seed_index]) & rows["is_valid"] & ~rows["is_active"]
+        members = (self._group == self._group[seed_index]) & rows["is_valid"] & ~rows["is_active"]
         order = np.flatnonzero(members)
         away = separation(
             rows["ra"][seed_index], rows["dec"][seed_index], rows["ra"][order], rows["dec"][order]
         )
         order = order[np.argsort(away, kind="stable")]
-        return np.sort(order if self.options.strict else order[: self._most()])
+        order = order if self.options.strict else order[: self._most()]
+        while len(order) > 1 and not fits(rows[order], self.options):
+            order = order[:-1]
+        return np.sort(order)
 
 
 def scene_rows(sourcecat, bands, roi=None, default_roi: float = 1.0) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import logging
 
+import numpy as np
+
 from ..config import Config
 from ..images import read_table
 from ..layout import Layout
@@ -26,7 +28,7 @@ def run(config: Config, layout: Layout) -> None:
         rows = detect_initial(config, layout, bands)
     else:
         rows = read_catalog(inputs.catalog, bands, config.catalog, config.patches.default_roi)
-    labels = group(rows["ra"], rows["dec"], rows["roi"])
-    largest = int(max((labels == label).sum() for label in set(labels.tolist())))
-    log.info("%d sources in %d groups, the largest of %d", len(rows), labels.max() + 1, largest)
+    valid = rows[rows["is_valid"]]
+    sizes = np.bincount(group(valid["ra"], valid["dec"], valid["roi"]))
+    log.info("%d sources in %d groups, the largest of %d", len(valid), len(sizes), max(sizes))
     write_scene(layout.scene("initial"), rows, bands)

@@ -1,0 +1,158 @@
+"""Groups, patches and colours, against slow and obvious referees."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from fpho.config import Patches
+from fpho.parameters import error_col
+from fpho.scene import checkin, checkout, group, make_bounds, plan_patches, read_plan
+from fpho.scene.planning import colour_graph, reach_of
+from tests.scene.making import BANDS, random_rows
+
+
+def separations(rows):
+    """(S, S) arcsec, by astropy."""
+    sky = SkyCoord(rows["ra"] * u.deg, rows["dec"] * u.deg)
+    return sky[:, None].separation(sky[None, :]).arcsec
+
+
+def naive_groups(rows):
+    """Friends of friends by spreading labels until nothing changes."""
+    touching = separations(rows) < rows["roi"][:, None] + rows["roi"][None, :]
+    labels = np.arange(len(rows))
+    while True:
+        spread = np.where(touching, labels[None, :], len(rows)).min(axis=1)
+        if np.array_equal(spread, labels):
+            return labels
+        labels = spread
+
+
+@pytest.mark.parametrize("dec", [2.0, -89.99])
+def test_groups_are_friends_of_friends(dec):
+    """Across ra = 0, and at the pole, where ra means little; one source's roi is very large."""
+    rows = random_rows(150, seed=2, dec=dec)
+    rows["roi"][7] = 12.0
+    labels, naive = group(rows["ra"], rows["dec"], rows["roi"]), naive_groups(rows)
+    assert 5 < labels.max() + 1 < 140
+    assert np.array_equal(labels[:, None] == labels[None, :], naive[:, None] == naive[None, :])
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_every_valid_source_is_active_once(strict):
+    rows = random_rows(300, seed=4)
+    rows["is_valid"][::10] = False
+    rows["ra"][0] = np.nan
+    options = Patches(strict=strict, maxactive_per_patch=6, patch_maxradius=8.0)
+    plan = plan_patches(rows, options, seed=1)
+    active = np.concatenate([patch.active for patch in plan.patches])
+    assert np.array_equal(np.sort(active), np.flatnonzero(rows["is_valid"]))
+    for patch in plan.patches:
+        some, region = rows[list(patch.active)], patch.region
+        assert options.patch_minradius <= region.radius <= options.patch_maxradius
+        assert strict or len(some) <= 6
+        away = region.separation(some["ra"], some["dec"])
+        assert len(some) == 1 or np.all(away + some["roi"] + options.buffer <= region.radius * (1 + 1e-9))
+
+
+def test_groups_stay_whole_when_they_fit():
+    rows = random_rows(120, seed=5)
+    labels = group(rows["ra"], rows["dec"], rows["roi"])
+    plan = plan_patches(rows, Patches(strict=True, maxactive_per_patch=1, patch_maxradius=1e3))
+    assert len(plan.patches) == labels.max() + 1
+    assert not any(patch.truncated for patch in plan.patches)
+    cut = plan_patches(rows, Patches(strict=False, maxactive_per_patch=2))
+    sizes = np.bincount(labels)
+    for patch in cut.patches:
+        assert len(set(labels[list(patch.active)])) == 1
+        assert patch.truncated == (sizes[labels[patch.active[0]]] > len(patch.active))
+
+
+def test_fixed_sources_and_colours():
+    """Fixed is what shines into a patch, by brute force; who shines into whom has another colour."""
+    rows = random_rows(150, seed=6)
+    plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=3))
+    colour = {i: patch.colour for patch in plan.patches for i in patch.active}
+    for patch in plan.patches:
+        away = patch.region.separation(rows["ra"], rows["dec"])
+        near = set(np.flatnonzero(away < patch.region.radius + reach_of(rows)))
+        assert set(patch.fixed) == near - set(patch.active)
+        assert all(colour[i] != patch.colour for i in patch.fixed)
+    assert plan.n_colours > 1
+
+
+def test_jobs_do_not_change_the_plan():
+    """Batches and steps are another division of the same patches, in the same colours and numbers."""
+    rows = random_rows(200, seed=7)
+    options = Patches(strict=False, maxactive_per_patch=3)
+    one = plan_patches(rows, options, seed=5)
+    many = plan_patches(rows, options, seed=5, n_batches=4, max_colours=2)
+    same = [[(p.index, p.region, p.active, p.fixed, p.colour) for p in plan.patches] for plan in (one, many)]
+    assert same[0] == same[1]
+    assert one.n_colours > 2
+    for patch in many.patches:
+        assert patch.step == min(patch.colour, 1)
+        assert patch.step == 0 or patch.batch == 0
+    first = np.bincount([patch.batch for patch in many.patches if patch.step == 0], minlength=4)
+    assert len(first) == 4 and first.min() > 0
+    parts = [many.chosen(step, batch) for step in range(2) for batch in range(4)]
+    assert sorted(p.index for part in parts for p in part) == list(range(len(one.patches)))
+
+
+def test_a_pass_of_two_rounds_does_everything_twice():
+    rows = random_rows(40, seed=8)
+    one, two = plan_patches(rows), plan_patches(rows, rounds=2)
+    n = len(one.patches)
+    assert [p.index for p in two.patches] == list(range(2 * n))
+    assert [p.active for p in two.patches] == 2 * [p.active for p in one.patches]
+    assert min(p.colour for p in two.patches[n:]) == one.n_colours
+
+
+def test_a_plan_is_read_back(tmp_path):
+    plan = plan_patches(random_rows(30, seed=9), seed=3, n_batches=2)
+    plan.write(tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == plan
+
+
+def test_nothing_to_plan():
+    rows = random_rows(3, seed=1)
+    rows["is_valid"] = False
+    assert plan_patches(rows).patches == () and plan_patches(rows, rounds=2).n_colours == 1
+
+
+def test_colours_of_a_ring():
+    ring = [(i, (i + 1) % 7) for i in range(7)]
+    colours = colour_graph(7, ring)
+    assert all(colours[i] != colours[j] for i, j in ring) and colours.max() == 2
+
+
+def test_check_out_and_in_are_values():
+    rows = random_rows(10, seed=2)
+    before = rows.copy()
+    active, fixed = checkout(rows, [4, 2], [7])
+    active["g"], active["flags"] = 7.0, 2
+    new = checkin(rows, active, BANDS, [3, 5])
+    assert rows.tobytes() == before.tobytes() and fixed["source_index"] == 7
+    assert list(new["g"][[2, 4]]) == [7, 7] and list(new["n_iter"][[4, 2]]) == [3, 5]
+    others = np.delete(np.arange(10), [2, 4])
+    assert new[others].tobytes() == before[others].tobytes()
+    active["source_index"] = 99
+    with pytest.raises(KeyError):
+        checkin(rows, active, BANDS)
+
+
+def test_bounds_hold_the_start_and_are_wide_in_flux():
+    rows = random_rows(50, seed=3)
+    rows["is_point"][5], rows["rhalf"][5] = True, 0.0
+    rows["g_err"][:10] = np.nan
+    bounds = make_bounds(rows, BANDS)
+    for band in BANDS:
+        room = np.stack([rows[band] - bounds[band][:, 0], bounds[band][:, 1] - rows[band]])
+        error = np.nan_to_num(rows[error_col(band)])
+        assert np.all(room >= 49 * error) and np.all(room >= 9 * np.abs(rows[band]))
+        assert np.any(bounds[band][:, 0] < 0), "fluxes may be negative"
+    for name in ("q", "pa", "sersic", "rhalf"):
+        low, high = bounds[name].T
+        assert (low[5], high[5]) == (rows[name][5],) * 2
+        assert np.all(np.delete(low < high, 5))
