@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..layout import Layout
-from ..parameters import ellipticity, from_ellipticity, q_names, scene_dtype
+from ..parameters import ellipticity, from_ellipticity, q_names, scene_dtype, wrap_degrees
 from ..results import Samples
 from .diagnostics import convergence
 
@@ -126,6 +126,8 @@ def median_rows(results: Results) -> np.ndarray:
             row[name] = source.row[name]
         for name in q_names(results.bands):
             row[name] = np.median(source.draws[name])
+        first = source.draws["ra"][0]
+        row["ra"] = np.mod(first + np.median(wrap_degrees(source.draws["ra"] - first)), 360.0)
         for band in results.bands:
             row[f"{band}_err"] = np.std(source.draws[band])
         e1, e2 = ellipticity(source.draws["q"], source.draws["pa"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..parameters import FLUX_UNIT, axis_ratio, position_angle
+from ..parameters import FLUX_UNIT, axis_ratio, position_angle, wrap_degrees
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Quantity:
     values: Callable
     shape: bool = False  # has no meaning for a point source
     angle: bool = False  # degrees modulo 180
+
+    @property
+    def cyclic(self) -> bool:
+        """Whether the value is brought back to its range: angles to [0, 180), right ascension to [0, 360)."""
+        return self.angle or self.name == "ra"
 
 
 SHAPES = (
@@ -68,20 +73,29 @@ def unwrapped(angle: np.ndarray) -> np.ndarray:
     return mean + np.mod(angle - mean + 90.0, 180.0) - 90.0
 
 
+def continuous(quantity: Quantity, values) -> np.ndarray:
+    """Draws of a quantity (..., N) without jumps: angles unwrapped, ra not cut at 360 degrees."""
+    values = np.asarray(values, "f8")
+    if quantity.angle:
+        return unwrapped(values)
+    if quantity.name == "ra":
+        return values[..., :1] + wrap_degrees(values - values[..., :1])
+    return values
+
+
 def summarise(quantity: Quantity, draws, percentiles) -> dict[str, tuple[float, str, str]]:
     """Columns of one quantity of one source: name to (value, unit, description).
 
     draws : structured (N,). The value is the median; `_err` the standard deviation of the draws (for ra
     in arcsec on the sky, times cos(dec)).
     """
-    values = np.asarray(quantity.values(draws), "f8")
-    values = unwrapped(values) if quantity.angle else values
+    values = continuous(quantity, quantity.values(draws))
     median = np.median(values)
     error, unit = np.std(values), quantity.unit
     if quantity.name in ("ra", "dec"):
         error *= 3600 * (np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1)
         unit = "arcsec"
-    median = np.mod(median, 180.0) if quantity.angle else median
+    median = np.mod(median, 180.0 if quantity.angle else 360.0) if quantity.cyclic else median
     columns = {
         quantity.name: (median, quantity.unit, f"{quantity.text}: median of the draws"),
         f"{quantity.name}_err": (error, unit, f"standard deviation of {quantity.name}{_on_sky(quantity)}"),

@@ -74,30 +74,34 @@ def deviation(name: str, value, true, dec):
 def _table(truth, catalog, bands, match):
     from astropy.table import Table
 
-    found = match >= 0
-    rows = catalog[np.where(found, match, 0)] if len(catalog) else None
-    table = Table()
-    table["id"] = (
-        np.asarray(truth["id"]).astype(str) if "id" in truth.colnames else np.arange(len(truth)).astype(str)
-    )
+    names = truth["id"] if "id" in truth.colnames else np.arange(len(truth))
+    table = Table({"id": np.asarray(names).astype(str)})
     table["id"].description = "identifier in the truth table"
+    found = match >= 0
     _add(table, "found", found, "", "a source of the catalog lies within the match radius, mutually nearest")
     _add(table, "in_catalog", _optional(truth, "in_catalog", True), "", "was listed in the peak catalog")
     _add(table, "snr", _optional(truth, "snr", np.nan), "", "true S/N of the flux in the first band's mosaic")
-    indices = np.where(found, rows["source_index"] if rows is not None else -1, -1)
+    indices = np.nan_to_num(_taken(catalog, "source_index", match), nan=-1).astype(int)
     _add(table, "source_index", indices, "", "source of the catalog; -1 where none")
     point = np.asarray(_optional(truth, "is_point", False), bool)
-    for name in compared(bands) if rows is not None else []:
-        bad = ~found | (point & (name in {q.name for q in SHAPES}))
-        unit = str(catalog[name].unit or "")
-        error = np.where(bad, np.nan, rows[f"{name}_err"])
-        delta = deviation(name, rows[name], truth[name], np.asarray(truth["dec"]))
-        delta = np.where(bad, np.nan, delta)
-        _add(table, f"{name}_true", np.where(bad, np.nan, truth[name]), unit, f"true {name}")
-        _add(table, name, np.where(bad, np.nan, rows[name]), unit, f"{name}: median of the posterior")
-        _add(table, f"{name}_err", error, str(catalog[f"{name}_err"].unit or ""), f"uncertainty of {name}")
+    shapes = {quantity.name for quantity in SHAPES}
+    for name in compared(bands):
+        unit, error_unit = (str(catalog[column].unit or "") for column in (name, f"{name}_err"))
+        true = np.where(point & (name in shapes), np.nan, np.asarray(truth[name], "f8"))
+        value, error = _taken(catalog, name, match), _taken(catalog, f"{name}_err", match)
+        delta = deviation(name, value, true, np.asarray(truth["dec"]))
+        _add(table, f"{name}_true", true, unit, f"true {name}")
+        _add(table, name, value, unit, f"{name}: median of the posterior")
+        _add(table, f"{name}_err", error, error_unit, f"uncertainty of {name}")
         _add(table, f"{name}_pull", delta / error, "", f"({name} - truth) / uncertainty")
     return table
+
+
+def _taken(catalog, name: str, match) -> np.ndarray:
+    """A column of the catalog for each true source (float64), NaN where it was not found."""
+    if not len(catalog):
+        return np.full(len(match), np.nan)
+    return np.where(match >= 0, np.asarray(catalog[name], "f8")[match], np.nan)
 
 
 def _add(table, name, values, unit, text) -> None:
@@ -147,9 +151,7 @@ def _verdict(table, bands, background) -> dict[str, str]:
     }
     kinds |= {"axis ratios": ["axis_ratio"], "position angles": ["position_angle"]}
     for kind, names in kinds.items():
-        pulls = np.concatenate(
-            [np.asarray(table[f"{n}_pull"])[judged] for n in names if f"{n}_pull" in table.colnames]
-        )
+        pulls = np.concatenate([np.asarray(table[f"{name}_pull"])[judged] for name in names])
         pulls = pulls[np.isfinite(pulls)]
         if len(pulls):
             inside = np.sum(np.abs(pulls) < SIGMAS)

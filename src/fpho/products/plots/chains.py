@@ -2,30 +2,49 @@
 
 import numpy as np
 
-from ..columns import quantities, unwrapped
+from ...parameters import POSITION_COLS
+from ..columns import continuous, quantities
 from .style import COLOURS, TRUTH, figure
+
+
+def shown_quantities(bands, is_point: bool) -> list:
+    """Quantities of a source's plots: no shapes for a point source; rhalf_major follows from the others."""
+    return [q for q in quantities(bands) if q.name != "rhalf_major" and not (q.shape and is_point)]
 
 
 def parameters_of(draws, bands, is_point: bool) -> dict[str, tuple[str, np.ndarray]]:
     """Draws of one source as shown in plots: name to (label with unit, (N,)).
 
-    Positions are offsets from their median in mas, angles are unwrapped, shapes are left out for point
-    sources, rhalf_major since it follows from the others.
+    Positions are offsets from their median in mas on the sky, angles are unwrapped.
     """
     shown = {}
-    for quantity in quantities(bands):
-        if quantity.name == "rhalf_major" or (quantity.shape and is_point):
-            continue
-        values = np.asarray(quantity.values(draws), "f8")
+    for quantity in shown_quantities(bands, is_point):
+        values = continuous(quantity, quantity.values(draws))
         label, unit = quantity.name.replace("_", " "), quantity.unit
-        if quantity.angle:
-            values = unwrapped(values)
-        if quantity.name in ("ra", "dec"):
-            cosine = np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1.0
-            values, unit = (values - np.median(values)) * 3.6e6 * cosine, "mas"
+        if quantity.name in POSITION_COLS:
+            values, unit = (values - np.median(values)) * mas(quantity, draws), "mas"
             label = f"$\\Delta$ {label}"
         shown[quantity.name] = f"{label} ({unit})" if unit else label, values
     return shown
+
+
+def true_values(truth, draws, bands, is_point: bool) -> dict[str, float]:
+    """True values in the units of `parameters_of`, on the side of the draws where they wrap."""
+    found = {}
+    for quantity in shown_quantities(bands, is_point) if truth is not None else ():
+        middle = np.median(continuous(quantity, quantity.values(draws)))
+        delta = float(quantity.values(truth)) - middle
+        if quantity.cyclic:
+            period = 180.0 if quantity.angle else 360.0
+            delta = np.mod(delta + period / 2, period) - period / 2
+        position = quantity.name in POSITION_COLS
+        found[quantity.name] = delta * mas(quantity, draws) if position else middle + delta
+    return found
+
+
+def mas(quantity, draws) -> float:
+    """Milliarcseconds on the sky per degree of ra or dec."""
+    return 3.6e6 * (np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1.0)
 
 
 def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, truth=None) -> None:
@@ -34,7 +53,7 @@ def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, t
     draws : structured (N,), chain after chain. truth : structured row like `draws`, or None.
     """
     shown = parameters_of(draws, bands, is_point)
-    true = _truth_values(truth, draws, bands, is_point)
+    true = true_values(truth, draws, bands, is_point)
     with figure(path, 8.2, 0.95 * len(shown) + 0.6) as fig:
         grid = fig.subplots(len(shown), 2, squeeze=False, width_ratios=[4, 1], sharey="row")
         for (name, (label, values)), (trace, marginal) in zip(shown.items(), grid, strict=True):
@@ -59,7 +78,7 @@ def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> N
     import corner
 
     shown = parameters_of(draws, bands, is_point)
-    true = _truth_values(truth, draws, bands, is_point)
+    true = true_values(truth, draws, bands, is_point)
     values = np.stack([v for _, v in shown.values()], axis=-1)
     labels = [label.replace(" (", "\n(") for label, _ in shown.values()]
     size = 1.15 * len(shown) + 1.0
@@ -105,14 +124,3 @@ def _span(values, true=None) -> tuple[float, float]:
         low, high = min(low, true), max(high, true)
     margin = 0.05 * (high - low) or 1e-6
     return low - margin, high + margin
-
-
-def _truth_values(truth, draws, bands, is_point: bool) -> dict[str, float]:
-    """True values in the units of `parameters_of`; none without truth."""
-    if truth is None:
-        return {}
-    both = np.concatenate([draws, np.atleast_1d(truth).astype(draws.dtype)])
-    shown = parameters_of(both, bands, is_point)
-    reference = parameters_of(draws, bands, is_point)
-    shift = {n: np.median(shown[n][1][:-1]) - np.median(reference[n][1]) for n in shown}
-    return {name: float(values[-1] - shift[name]) for name, (_, values) in shown.items()}

@@ -15,7 +15,6 @@ def plot_pulls(path, table, bands) -> None:
     """
     kinds = {"flux": list(bands), "position": ["ra", "dec"], "half-light radius": ["rhalf"]}
     kinds |= {"Sersic index": ["sersic"], "axis ratio": ["axis_ratio"], "position angle": ["position_angle"]}
-    kinds = {kind: [n for n in names if f"{n}_pull" in table.colnames] for kind, names in kinds.items()}
     colours = band_colours(bands) | {"ra": COLOURS[0], "dec": COLOURS[1]}
     with figure(path, 11.5, 6.2) as fig:
         outer = fig.add_gridspec(2, 3)
@@ -57,7 +56,7 @@ def _pull_panel(axis, side, table, names, colours) -> None:
         )
     axis.set(ylim=(-CLIP, CLIP))
     log_axis(axis, "x")
-    values = np.concatenate(every) if every else np.zeros(0)
+    values = np.concatenate(every)
     bins = np.linspace(-CLIP, CLIP, 25)
     side.hist(np.clip(values, -CLIP + SMALL, CLIP - SMALL), bins, orientation="horizontal", color="0.75")
     grid = np.linspace(-CLIP, CLIP, 200)
@@ -88,7 +87,7 @@ def plot_recovery(path, table, bands) -> None:
     with figure(path, 12.0, 4.3) as fig:
         grid = fig.subplots(2, 4, height_ratios=[2.4, 1], sharex="col")
         for (top, bottom), (title, (names, log, ratio)) in zip(grid.T, panels.items(), strict=True):
-            for name in (n for n in names if f"{n}_pull" in table.colnames):
+            for name in names:
                 _recovery(top, bottom, table, name, colours.get(name, COLOURS[0]), ratio)
             _diagonal(top, log)
             bottom.axhline(1 if ratio else 0, color=MUTED, lw=0.7)
