@@ -22,7 +22,11 @@ def header_wcs(header, where, hdus=None):
     """Celestial WCS (SIP and TPV distortions included) of a FITS header; look-up tables are in `hdus`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(header, hdus, naxis=2)
+        try:
+            wcs = WCS(header, hdus, naxis=2)
+        # what astropy raises for keywords that contradict each other or tables that are not there
+        except (ValueError, KeyError, AssertionError, MemoryError) as error:
+            raise InputError(where, f"its WCS cannot be read ({error})", "Mend the header") from None
     if not wcs.has_celestial:
         raise InputError(where, "no celestial WCS in the header", "Add CTYPE, CRVAL, CRPIX and a CD matrix")
     return wcs
