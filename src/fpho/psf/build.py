@@ -8,7 +8,7 @@ import numpy as np
 from .fit import fits, refit
 from .image import PSFImage, effective_image
 from .quality import LIMITS, WANTED_PIXEL, figures
-from .samples import take
+from .samples import UNDERSAMPLED, take
 
 LOG = logging.getLogger("fpho")
 GOOD_ENOUGH = 0.4  # of every limit: no more components are added
@@ -49,8 +49,8 @@ def fit_mixture(image, n_components=None, max_components=8, **preparation) -> PS
 
 
 def _badness(quality):
-    """Largest figure of merit over its limit."""
-    limits = LIMITS | {"pixel": WANTED_PIXEL}
+    """Largest figure of merit over its limit; single pixels count less where many sample the core."""
+    limits = LIMITS | {"pixel": WANTED_PIXEL * (1 if quality["fwhm"] < UNDERSAMPLED else 2)}
     return max(abs(quality[name]) / limit for name, limit in limits.items())
 
 
