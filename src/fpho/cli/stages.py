@@ -1,6 +1,7 @@
 """Subcommands of the stages that are one job each."""
 
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -35,14 +36,18 @@ def _command(name: str):
     def command(
         config: ConfigFile = None, overrides: Overrides = None, cores: Cores = 1, verbose: Verbose = False
     ):
-        run(name, *prepare(config, overrides, cores, verbose))
+        run(name, *prepare(config, overrides, cores, verbose), cores)
 
     return command
 
 
-def run(name: str, config, layout) -> None:
-    """Import a stage only now, since numerical packages take seconds, and run it."""
-    import_module(f"fpho.stages.{name}").run(config, layout)
+def run(name: str, config, layout, cores: int) -> None:
+    """Import a stage only now, since numerical packages take seconds, and run it.
+
+    Those that work in several processes take the number of `cores`; the others use threads.
+    """
+    stage = import_module(f"fpho.stages.{name}").run
+    stage(config, layout, **({"cores": cores} if "cores" in signature(stage).parameters else {}))
 
 
 Root = Annotated[Path | None, typer.Option(help="Folder of a run; its own configuration is used.")]
@@ -64,7 +69,7 @@ def postprocess(
         config, overrides = _config_of(root), [*(overrides or []), f"outdir={root}"]
     loaded, layout = prepare(config, overrides, cores, verbose)
     if mode == "all":
-        run("postprocess", loaded, layout)
+        run("postprocess", loaded, layout, cores)
     elif mode == "postop":
         _postop(loaded, layout, catname)
     else:

@@ -1,9 +1,13 @@
 """Stage `psf`: PSF images to the store of mixtures, with figures of merit and pictures."""
 
 import logging
+import os
 import re
 import shutil
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import h5py
 import numpy as np
@@ -19,16 +23,20 @@ from .inputs import resolve
 LOG = logging.getLogger("fpho")
 
 
-def run(config: Config, layout: Layout) -> None:
-    """Write `layout.psf_store`, `layout.psf_quality` and the pictures in `layout.psf_plots`."""
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """Write `layout.psf_store`, `layout.psf_quality` and the pictures in `layout.psf_plots`.
+
+    PSFs are fitted in `cores` processes; each mixture depends on its own images alone.
+    """
     source = resolve(config, layout).psfs
     layout.psf_plots.mkdir(parents=True, exist_ok=True)
     if source.is_file() and h5py.is_hdf5(source):
         _copy(source, layout)
         return
     options, groups = config.psf, {}
-    for key, images in images_by_key(read_psf_table(source, options.center)).items():
-        fits = fit_locations(images, options.n_components, options.max_components)
+    images_of = images_by_key(read_psf_table(source, options.center))
+    fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
+    for (key, images), fits in zip(images_of.items(), _map(fit, images_of.values(), cores), strict=True):
         locations = [image.location for image in images] if len(images) > 1 else None
         groups[key] = np.stack([fit.mixture for fit in fits]), locations, [fit.quality for fit in fits]
         _report(key, fits, layout)
@@ -37,6 +45,16 @@ def run(config: Config, layout: Layout) -> None:
         {"key": key, "location": i} | q for key, (_, _, all_q) in groups.items() for i, q in enumerate(all_q)
     ]
     _write_quality(layout, rows)
+
+
+def _map(function, items, cores):
+    """Results of a function, in order, from `cores` processes."""
+    if cores == 1 or len(items) == 1:
+        yield from map(function, items)
+        return
+    os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    with ProcessPoolExecutor(min(cores, len(items)), get_context("forkserver")) as pool:
+        yield from pool.map(function, items)
 
 
 def _copy(source, layout):
