@@ -6,6 +6,7 @@ from astropy.table import Table
 
 from fpho.parameters import from_ellipticity
 from fpho.products import chain_catalog, postsample_catalog
+from fpho.products.collecting import convergence
 from fpho.products.columns import unwrapped
 from fpho.products.report import value_text, write_summary
 
@@ -82,3 +83,17 @@ def test_values_are_written_to_two_digits_of_their_error():
     assert value_text(1234.5678, 12.3) == "1235 ± 12"
     assert value_text(0.123456, 0.0123) == "0.123 ± 0.012"
     assert value_text(np.nan, 1.0) == "–"
+
+
+def test_convergence_is_that_of_arviz_and_does_not_mind_the_angle(results):
+    """A position angle that wraps is no sign of chains that disagree; ArviZ is the referee for the rest."""
+    import arviz
+
+    draws = results.sources[0].draws.copy()
+    draws["pa"] = np.where(np.arange(len(draws)) < len(draws) // 2, draws["pa"], draws["pa"] - np.pi)
+    worst, ess = convergence(draws, BANDS, 4)
+    assert worst < 1.02 and ess > 500
+    draws["g"][:250] += 30.0
+    worst, ess = convergence(draws, BANDS, 4)
+    assert worst == pytest.approx(float(arviz.rhat(draws["g"].reshape(4, -1))), rel=1e-3)
+    assert ess == pytest.approx(float(arviz.ess(draws["g"].reshape(4, -1))), rel=0.1)

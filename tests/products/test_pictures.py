@@ -6,7 +6,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from fpho.products import postsample_catalog, write_patchreg, write_sourcereg
-from fpho.products.choosing import SourceChi2, chosen_sources, image_chi2
+from fpho.products.choosing import chosen_sources, image_chi2
 from fpho.products.images import read_picture, write_picture
 from fpho.products.picture import Picture
 from fpho.products.plots.chains import plot_chains, plot_corner
@@ -52,13 +52,8 @@ def test_image_file_has_the_inputs_wcs_and_adds_up(tmp_path):
     assert np.allclose(read_picture(path).pull, one.pull, equal_nan=True, atol=1e-4)
 
 
-def test_chi2_of_image_and_sources(results):
-    one = picture()
-    near = SourceChi2(results.rows)
-    near.add(one)
-    assert image_chi2(one) == pytest.approx(1.0, abs=0.08)
-    assert set(near.values) == {0}  # the others lie beyond the image
-    assert near.values[0] == pytest.approx(1.0, abs=0.4)
+def test_chi2_of_an_image():
+    assert image_chi2(picture()) == pytest.approx(1.0, abs=0.08)
 
 
 def test_cut_out_keeps_the_sky(results):

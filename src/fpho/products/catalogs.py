@@ -15,7 +15,7 @@ from .columns import quantities, summarise
 PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
 
 
-def postsample_catalog(root, catname=None, percentiles=None, chi2=None):
+def postsample_catalog(root, catname=None, percentiles=None):
     """Catalog of percentiles of a sampled run, one row per source (astropy Table).
 
     Parameters
@@ -24,12 +24,11 @@ def postsample_catalog(root, catname=None, percentiles=None, chi2=None):
     catname : FITS file to write, and the same as ECSV beside it; none: only the table is returned.
         A bare name lies in the run's folder of catalogs.
     percentiles : in per cent; those of the run's configuration, or 2.5, 16, 50, 84 and 97.5.
-    chi2 : reduced chi-square near each source by source index; NaN for the others.
     """
     results = _results(root)
     if percentiles is None:
         percentiles = _configured(root)
-    rows = [_row(source, results.bands, percentiles, chi2 or {}) for source in results.sources]
+    rows = [_row(source, results.bands, percentiles) for source in results.sources]
     table = _table(rows, _meta(results, "median, standard deviation and percentiles of the posterior draws"))
     _write(table, _target(root, catname))
     return table
@@ -71,7 +70,7 @@ def _identity(source) -> dict:
     }
 
 
-def _row(source, bands, percentiles, chi2) -> dict:
+def _row(source, bands, percentiles) -> dict:
     """Columns of one source: name to (value, unit, description)."""
     row = _identity(source)
     for quantity in quantities(bands):
@@ -79,12 +78,11 @@ def _row(source, bands, percentiles, chi2) -> dict:
         if quantity.shape and source.row["is_point"]:
             columns = {name: (np.nan, unit, text) for name, (_, unit, text) in columns.items()}
         row.update(columns)
-    index = int(source.row["source_index"])
     meaning = ", ".join(f"{flag.value} {flag.name}" for flag in Flag)
     row["n_draws"] = (len(source.draws), "", "posterior draws, all chains")
     row["rhat"] = (source.rhat, "", "largest R-hat of the source's parameters (rank-normalised, split)")
     row["ess"] = (source.ess, "", "smallest bulk or tail effective sample size of its parameters")
-    row["chi2"] = (chi2.get(index, np.nan), "", "mean squared residual (in sigma^2) near the source")
+    row["chi2"] = (source.chi2, "", "mean squared residual (sigma^2) within 2 rhalf, over all images")
     row["flags"] = (int(source.row["flags"]), "", f"quality flags: {meaning}")
     return row
 

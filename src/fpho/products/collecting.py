@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..layout import Layout
 from ..parameters import ellipticity, from_ellipticity, q_names, scene_dtype, wrap_degrees
 from ..results import Samples
-from .diagnostics import convergence
+from ..sampling.diagnostics import bulk_ess, rhat, tail_ess
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class SourceResult:
     patch: int
     rhat: float
     ess: float
+    chi2: float = np.nan  # mean squared residual (sigma^2) near the source, at the medians
 
     @property
     def name(self) -> str:
@@ -102,20 +103,37 @@ def patch_number(path) -> int:
 def _patch(number, path, samples) -> PatchResult:
     active = np.asarray(samples.active["source_index"])
     exposures = [str(name) for name in samples.exposures]
+    costs = {name: samples.attrs[name] for name in ("ncall", "wall_time") if name in samples.attrs}
     n_sources = len(active) * len(q_names(samples.bands))
     constants = np.median(samples.chain[:, n_sources:], axis=0)  # there only with background: in_fit
     backgrounds = dict(zip(exposures, map(float, constants), strict=False))
     return PatchResult(
-        number, samples.region, active, dict(samples.summary), exposures, backgrounds, Path(path)
+        number, samples.region, active, {**samples.summary, **costs}, exposures, backgrounds, Path(path)
     )
 
 
 def _sources(number, samples, bands):
-    for row, draws in zip(samples.final, samples.samples, strict=True):
-        n_chains = samples.n_chains
-        names = [name for name in q_names(bands) if np.ptp(draws[name]) > 0]
-        rhat, ess = convergence([draws[name].reshape(n_chains, -1) for name in names])
-        yield SourceResult(row, draws, n_chains, number, rhat, ess)
+    n_pix = np.maximum(samples.source_n_pix, 1)
+    chi2 = np.where(samples.source_n_pix > 0, samples.source_chi2 / n_pix, np.nan)
+    for row, draws, near in zip(samples.final, samples.samples, chi2, strict=True):
+        worst, ess = convergence(draws, bands, samples.n_chains)
+        yield SourceResult(row, draws, samples.n_chains, number, worst, ess, float(near))
+
+
+def convergence(draws, bands, n_chains: int) -> tuple[float, float]:
+    """(largest R-hat, smallest bulk or tail effective sample size) of one source's parameters.
+
+    draws : structured (N,), chain after chain. Shapes count by the components of the ellipticity, which
+    do not wrap; parameters that are held fixed do not count.
+    """
+    e1, e2 = ellipticity(draws["q"], draws["pa"])
+    values = [e1, e2, *(draws[name] for name in q_names(bands) if name not in ("q", "pa"))]
+    free = [value.reshape(n_chains, -1) for value in values if np.ptp(value) > 0]
+    if not free or free[0].shape[1] < 4:
+        return np.nan, np.nan
+    chains = np.stack(free, axis=-1)
+    sizes = np.minimum(bulk_ess(chains), tail_ess(chains))
+    return float(np.max(rhat(chains))), float(np.min(sizes))
 
 
 def median_rows(results: Results) -> np.ndarray:

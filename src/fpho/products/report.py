@@ -21,11 +21,12 @@ th:first-child, td:first-child, td.text { text-align: left }
 """
 PATCH_COLUMNS = {
     "max_rhat": "largest R-hat",
-    "min_ess_bulk": "smallest bulk ESS",
-    "min_ess_tail": "smallest tail ESS",
+    "min_bulk_ess": "smallest bulk ESS",
+    "min_tail_ess": "smallest tail ESS",
     "divergences": "divergences",
     "bfmi": "BFMI",
-    "width_ratio": "sd / Fisher sd",
+    "max_sd_ratio": "largest sd / Fisher sd",
+    "ncall": "likelihood calls",
     "wall_time": "wall time (s)",
 }
 
@@ -104,8 +105,7 @@ def _flag_list(table) -> str:
 def _patch_table(results: Results):
     known = {key for patch in results.patches for key in patch.summary}
     keys = [key for key in PATCH_COLUMNS if key in known]
-    keys += sorted(key for key in known - set(PATCH_COLUMNS) if _is_number(results, key))[:8]
-    head = ["patch", "sources", "images", *(PATCH_COLUMNS.get(key, key.replace("_", " ")) for key in keys)]
+    head = ["patch", "sources", "images", *(PATCH_COLUMNS[key] for key in keys)]
     rows = []
     for patch in results.patches:
         values = [patch.summary.get(key, np.nan) for key in keys]
@@ -113,8 +113,3 @@ def _patch_table(results: Results):
             [patch.number, len(patch.active), len(patch.exposures), *(f"{float(v):.4g}" for v in values)]
         )
     return head, rows
-
-
-def _is_number(results: Results, key) -> bool:
-    values = [patch.summary[key] for patch in results.patches if key in patch.summary]
-    return all(isinstance(value, int | float | np.number) for value in values)

@@ -5,7 +5,7 @@ import logging
 from ..config import Config
 from ..layout import Layout
 from ..products.catalogs import chain_catalog, postsample_catalog
-from ..products.choosing import SourceChi2, chosen_sources, image_chi2
+from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
 from ..products.images import pictures, write_picture
 from ..products.picture import Picture
@@ -25,16 +25,15 @@ def run(config: Config, layout: Layout) -> None:
     results = collect(layout.outdir)
     rows = results.rows
     log.info("%d sources in %d patches", len(rows), len(results.patches))
-    near, chi2, gallery = SourceChi2(rows), {}, Gallery(results, options.max_plots)
+    chi2, gallery = {}, Gallery(results, options.max_plots)
     for picture in pictures(layout.outdir, rows, results, config):
-        near.add(picture)
         chi2[picture.id] = image_chi2(picture)
         if options.images:
             write_picture(layout.images / f"{picture.id}.fits", picture)
         if options.plots:
             plot_exposure(layout.plots / f"field_{picture.id}.png", picture, rows)
             gallery.add(picture)
-    table = postsample_catalog(results, layout.posterior, options.percentiles, near.values)
+    table = postsample_catalog(results, layout.posterior, options.percentiles)
     chain_catalog(results, layout.chains, options.chain_draws)
     if options.regions:
         write_sourcereg(rows, layout.regions / "sources.reg")
