@@ -141,7 +141,11 @@ def test_a_failure_is_recorded_and_flagged(use, tmp_path, function, words):
     assert entry["active"] == [f"s{i}" for i in patches[1].active]
     use(toy.fit)
     mended, _ = run_whole(tmp_path)
-    assert not mended["flags"].any(), "a failed patch is tried again"
+    assert not np.any(mended["flags"] & Flag.OPTIMIZE_FAILED), "a failed patch is tried again"
+    cut = np.isin(rows["source_index"], np.concatenate([p.active for p in patches if p.truncated]))
+    assert 0 < cut.sum() < len(cut)
+    for some in (rows, mended):
+        assert np.array_equal(some["flags"] & Flag.TRUNCATED_PATCH > 0, cut)
 
 
 @pytest.mark.parametrize("cores", [1, 2])

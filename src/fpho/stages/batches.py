@@ -191,7 +191,7 @@ def _work(task: PatchTask, path: Path, function) -> PatchOutcome:
         return _failure(task, f"{type(error).__name__}: {error}", traceback=text)
     entry = _entry(task, seconds=time.perf_counter() - start, **outcome.log)
     entry["marks"] = {str(file): _fingerprint(file) for file in outcome.log.get("files", [])}
-    outcome = PatchOutcome(outcome.final, entry, outcome.covs)
+    outcome = PatchOutcome(_marked(task, outcome.final), entry, outcome.covs)
     write_outcomes(path, [outcome], outcome.final.dtype)
     Path(task.checkpoint).unlink(missing_ok=True)
     return outcome
@@ -199,9 +199,15 @@ def _work(task: PatchTask, path: Path, function) -> PatchOutcome:
 
 def _failure(task: PatchTask, reason: str, **more) -> PatchOutcome:
     """The sources as they were, flagged."""
-    final = task.active.copy()
-    final["flags"] |= int(FAILED[task.stage])
+    final = _marked(task, task.active, FAILED[task.stage])
     return PatchOutcome(final, _entry(task, failure=reason, **more))
+
+
+def _marked(task: PatchTask, final: np.ndarray, flags: int = 0) -> np.ndarray:
+    """Rows with `flags`, and with that of a cut group where the plan cut it."""
+    marked = final.copy()
+    marked["flags"] |= int(flags | (Flag.TRUNCATED_PATCH if task.patch.truncated else 0))
+    return marked
 
 
 def _entry(task: PatchTask, **more) -> dict:

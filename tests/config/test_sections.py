@@ -1,0 +1,45 @@
+"""Options say what they mean, and refuse what cannot be."""
+
+import pytest
+
+from fpho.config import Config, default_yaml, make_config
+from fpho.errors import InputError
+
+
+def sections(cls):
+    from pydantic import BaseModel
+
+    yield cls
+    for field in cls.model_fields.values():
+        if isinstance(field.default, BaseModel):
+            yield from sections(type(field.default))
+
+
+def test_every_option_has_a_meaning():
+    for cls in sections(Config):
+        for name, field in cls.model_fields.items():
+            assert field.description, f"{cls.__name__}.{name}"
+    assert "arcsec" in default_yaml() and "nJy" in default_yaml()
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({"bounds": {"rhalf_range": [2, 1]}}, ["bounds.rhalf_range", "increase"]),
+        ({"patches": {"maxactive_per_patch": 0}}, ["patches.maxactive_per_patch"]),
+        ({"catalog": {"convention": "ours"}}, ["catalog.convention", "documented", "internal"]),
+        ({"catalog": {"colums": {}}}, ["Did you mean 'catalog.columns'?"]),
+        ({"seed": -1}, ["seed"]),
+        ({"sample": 3}, ["sample"]),
+    ],
+)
+def test_what_cannot_be_is_refused(tree, words):
+    with pytest.raises(InputError) as stop:
+        make_config(tree)
+    assert all(word in str(stop.value) for word in words), str(stop.value)
+
+
+def test_columns_of_a_catalog_are_a_mapping():
+    config = make_config({"catalog": {"columns": {"sersic": "n"}}}, ["catalog.flux_columns=flux_{band}"])
+    assert config.catalog.columns == {"sersic": "n"}
+    assert config.catalog.flux_columns.format(band="g") == "flux_g"
