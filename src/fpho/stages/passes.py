@@ -4,6 +4,7 @@ A pass is `plan`, then for each colour its batches and `gather`, then `finish`; 
 process. `batches` does the work; here is only what lies between stages and files.
 """
 
+import json
 import logging
 import shutil
 
@@ -49,9 +50,12 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
 
 
 def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
-    """Keep the state after the last colour as that of the stage."""
-    last = config.workflow.max_colours - 1 if colour is None else colour
-    copy(layout.state_after(stage, last), layout.scene(stage))
+    """Keep the state after the last colour as that of the stage, and the logs of all its patches."""
+    colours = range(config.workflow.max_colours) if colour is None else [colour]
+    logs = [layout.state_after(stage, each).with_suffix(".log.json") for each in colours]
+    entries = [entry for path in logs if path.is_file() for entry in json.loads(path.read_text())]
+    write_text(layout.scene(stage).with_suffix(".log.json"), json.dumps(entries, indent=1) + "\n")
+    copy(layout.state_after(stage, colours[-1]), layout.scene(stage))
 
 
 def scene_before(layout: Layout, stage: str, colour):
