@@ -1,9 +1,11 @@
 """Residual background of an exposure: a constant or a plane, robust against sources, with its uncertainty.
 
 Pixels that the model or a peak in the smoothed residual says to be a source's are left out, the rest is
-clipped. All cuts on residuals are symmetric, since cutting only bright pixels would bias the sky low. The
-uncertainty is the larger of the formal one and that from sums over blocks of pixels (a sandwich estimate,
-White 1980, Econometrica 48, 817, with blocks as clusters), which knows correlated noise and source residuals.
+clipped. Sources that were fitted on top of a sky that nobody subtracted have taken up part of it in their
+wings, so the model of all sources is fitted along with the sky, with one factor. All cuts on residuals are
+symmetric, since cutting only bright pixels would bias the sky low. The uncertainty is the larger of the
+formal one and that from sums over blocks of pixels (a sandwich estimate, White 1980, Econometrica 48, 817,
+with blocks as clusters), which knows correlated noise and source residuals.
 """
 
 import warnings
@@ -15,9 +17,10 @@ from scipy import ndimage, stats
 from ..geometry import pixel_scale
 from .table import DTYPE
 
-MODEL_LEVELS = (0.1, 0.2, 0.4, 0.8)  # sigma per pixel: sky is where the model is fainter than that
+MODEL_LEVELS = (0.2, 0.4, 0.8)  # sigma per pixel: sky is where the model is fainter than that
 ENOUGH_SKY = 0.25  # the lowest level that leaves this fraction of good pixels as sky is taken
 MIN_SKY_PIXELS = 100
+WINGS = 0.5  # prior sigma of the correction to the model's wings, as a part of them
 CLIP = 3.5  # sigma, of pixels and of the smoothed residual
 SMOOTHING = 2.0  # pixels, sigma
 BLOCKS = (8, 16, 32)  # pixels on a side
@@ -58,7 +61,8 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
     basis = [np.ones_like(residual)]
     if mode == "plane":
         basis += [np.broadcast_to(x - x_ref, residual.shape), np.broadcast_to(y - y_ref, residual.shape)]
-    basis = np.stack(basis, axis=-1)  # (ny, nx, P)
+    n_sky = len(basis)
+    basis = np.stack([*basis, model], axis=-1)  # (ny, nx, P), the wings last
     sky = sky_pixels(model, ierr)
     if sky.sum() < MIN_SKY_PIXELS:
         cure = "set background.mode: in_fit to fit it together with the sources"
@@ -66,6 +70,7 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
         return Sky(*name, 0.0, np.nan, 0.0, x_ref, y_ref)
     values, used = _clipped_fit(residual, ierr, basis, sky)
     covariance = _covariance(residual - basis @ values, ierr, basis, used)
+    values, covariance = values[:n_sky], covariance[:n_sky, :n_sky]
     slopes = tuple(float(value) for value in values[1:])
     return Sky(
         *name,
@@ -120,8 +125,11 @@ def _clipped_fit(residual, ierr, basis, sky):
 
 
 def _normal(residual, ierr, basis, used):
+    """Matrix (P, P) and right side (P,) of the fit, with the prior of the wings' factor."""
     a = basis[used] * ierr[used][:, None]
-    return a.T @ a, a.T @ (residual[used] * ierr[used])
+    prior = np.zeros(basis.shape[-1])
+    prior[-1] = WINGS**-2
+    return a.T @ a + np.diag(prior), a.T @ (residual[used] * ierr[used])
 
 
 def _within(values, sky):
