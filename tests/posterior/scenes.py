@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from fpho.bounds import make_bounds
 from fpho.kernel.arrays import PatchArrays
 from fpho.parameters import scene_dtype
 from fpho.patch import source_state
-from fpho.posterior import default_bounds
 from fpho.sersic import load_table
 
 from ..reference import model
@@ -66,7 +66,7 @@ def make_arrays(
 
 def wide_bounds(rows, bands, **limits):
     """Default bounds, with some replaced by the same (lower, upper) for all sources."""
-    bounds = default_bounds(rows, bands)
+    bounds = make_bounds(rows, bands)
     for name, limit in limits.items():
         bounds[name] = limit
     return bounds

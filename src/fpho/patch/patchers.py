@@ -193,6 +193,7 @@ class CPUPatchMixin:
             reference=self.patch_reference_coordinates,
             backend=self.backend,
             in_fit_background=in_fit_background,
+            exposures=self.exposures,
             **options,
         )
         q = source_vector(active, self.bands, self.patch_reference_coordinates)

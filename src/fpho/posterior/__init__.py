@@ -1,7 +1,6 @@
 """From unconstrained coordinates z to parameters, and ln p of a patch with gradient and Fisher matrix."""
 
 from .core import Posterior
-from .plan import default_bounds
 from .transform import Transform
 
-__all__ = ["Posterior", "Transform", "default_bounds"]
+__all__ = ["Posterior", "Transform"]

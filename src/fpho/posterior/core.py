@@ -6,10 +6,11 @@ from itertools import pairwise
 import numpy as np
 
 from .. import kernel
+from ..bounds import make_bounds
 from ..config import Priors
-from ..kernel.arrays import PatchArrays, SourceArrays
+from ..kernel.arrays import TILE, PatchArrays, SourceArrays
 from . import compiled
-from .plan import default_bounds, make_plan
+from .plan import make_plan
 from .transform import Transform
 
 
@@ -34,6 +35,7 @@ class Posterior:
         reference=(0.0, 0.0),
         backend: str = "cpu",
         in_fit_background: bool = False,
+        exposures=None,
     ):
         """
         Parameters
@@ -47,11 +49,13 @@ class Posterior:
         backend : `cpu` or `gpu`
         in_fit_background : fit one constant (nJy/pixel) of each exposure, at the end of q; its prior is
             normal about 0 with ten times the noise of a pixel
+        exposures : names of the exposures, for results; their numbers when None
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
         self.reference, self.backend = tuple(map(float, reference)), backend
-        self.bounds = default_bounds(rows, self.bands) if bounds is None else bounds
+        self.bounds = make_bounds(rows, self.bands) if bounds is None else bounds
         self.priors = priors or Priors()
+        self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
         self.in_fit_background = in_fit_background
         sky = pixel_noise(arrays) if in_fit_background else None
         self.plan = make_plan(rows, self.bands, self.bounds, self.priors, self.reference, sky)
@@ -87,7 +91,7 @@ class Posterior:
         if not np.isfinite(z).all():
             return -np.inf, gradient
         state, slope, turn = self.state(z)
-        chi2, by_source, by_sky = self._kernel.evaluate(self.arrays, state)
+        chi2, by_source, by_sky = self.kernel.evaluate(self.arrays, state)
         lnprior = compiled.collect(
             z, plan.n_bands, plan.index, slope, turn, plan.flux_prior, plan.sky_index, plan.sky_unit,
             plan.sky_curvature, by_source, by_sky, gradient,
@@ -103,7 +107,7 @@ class Posterior:
         plan = self.plan
         self.nfisher += 1
         state, slope, turn = self.state(np.ascontiguousarray(z, "f8"))
-        information = self._kernel.fisher(self.arrays, state)
+        information = self.kernel.fisher(self.arrays, state)
         jacobian = _jacobian(plan, slope, turn, self.arrays.n_exposures)
         matrix = jacobian.T @ information @ jacobian
         return matrix + np.diag(self._curvature) if prior else matrix
@@ -115,12 +119,12 @@ class Posterior:
     def chi2(self, q) -> np.ndarray:
         """chi-square of each exposure (E,) at a vector q."""
         state, _, _ = self.state(self.transform.inverse_transform(q))
-        return np.asarray(self._kernel.evaluate(self.arrays, state)[0])
+        return np.asarray(self.kernel.evaluate(self.arrays, state)[0])
 
     def residuals(self, q) -> list[np.ndarray]:
         """data - model (nJy/pixel) at the good pixels of each exposure, in the order of the tiles."""
         state, _, _ = self.state(self.transform.inverse_transform(q))
-        difference = self.arrays.data - self._kernel.model(self.arrays, state)
+        difference = self.arrays.data - self.kernel.model(self.arrays, state)
         good = self.arrays.weight > 0
         start = self.arrays.exposure_start
         return [difference[a:b][good[a:b]] for a, b in pairwise(start)]
@@ -144,10 +148,24 @@ class Posterior:
             self.reference,
             self.backend,
             self.in_fit_background,
+            self.exposures,
         )
 
+    def near_pixels(self, reach: float = 3.0) -> np.ndarray:
+        """(E, S) whether an exposure has a good pixel within `reach` pixels of a source."""
+        arrays = self.arrays
+        near = np.zeros((arrays.n_exposures, arrays.n_sources), bool)
+        place = np.arange(TILE * TILE)
+        x, y = arrays.tile_x[:, None] + place % TILE, arrays.tile_y[:, None] + place // TILE
+        for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
+            good = arrays.weight[a:b] > 0
+            for s, (x0, y0) in enumerate(arrays.position[e]):
+                near[e, s] = np.any(good & (np.hypot(x[a:b] - x0, y[a:b] - y0) < reach))
+        return near
+
     @property
-    def _kernel(self):
+    def kernel(self):
+        """The module of the backend."""
         return kernel.backend(self.backend)
 
 

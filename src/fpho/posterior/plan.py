@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import Bounds, Priors
+from ..config import Prior, Priors
 from ..errors import InputError
-from ..parameters import POSITION_COLS, SHAPE_COLS, q_names, wrap_degrees
+from ..parameters import POSITION_COLS, q_names, wrap_degrees
 from . import priors as law
 from .compiled import DISC, POLAR
 
@@ -224,7 +224,7 @@ class _Builder:
             if whole_turn:
                 low, high = 0.5 * (low + high - np.pi), 0.5 * (low + high + np.pi)
             self.origin[n + 3], self.unit[n + 3] = low, high - low
-            self.number[3] = self._table(law.table("pa", law_uniform(), 0.0, 1.0))
+            self.number[3] = self._table(law.table("pa", Prior(name="uniform"), 0.0, 1.0))
 
     def _shape(self, k, name, row, low, high) -> None:
         column = len(self.bands) + k
@@ -240,35 +240,6 @@ class _Builder:
         )
 
 
-def law_uniform():
-    """The uniform prior."""
-    from ..config import Prior
-
-    return Prior(name="uniform")
-
-
 def _increasing(name, low, high) -> None:
     if not low <= high:
         raise InputError(f"bounds of {name}", f"({low:g}, {high:g})", "The lower bound comes first")
-
-
-def default_bounds(rows, bands, limits: Bounds | None = None) -> np.ndarray:
-    """Bounds (S,) of scene rows where none are given: the configuration's shapes, wide fluxes (nJy).
-
-    Fluxes: `maxfluxfactor` times their size, and at least `n_sig_flux` uncertainties where these are known.
-    """
-    limits = limits or Bounds()
-    names = q_names(bands)
-    out = np.zeros(len(rows), [(name, "f8", (2,)) for name in names])
-    for band in bands:
-        error = np.nan_to_num(rows[f"{band}_err"], nan=0.0)
-        half = np.maximum(limits.maxfluxfactor * np.abs(rows[band]), limits.n_sig_flux * error) + 100.0
-        out[band] = np.stack([rows[band] - half, rows[band] + half], axis=-1)
-    half = limits.dpos or limits.n_pix * (limits.pixscale or 0.06)
-    for name, cosine in (("ra", np.cos(np.radians(rows["dec"]))), ("dec", np.ones(len(rows)))):
-        step = half / ARCSEC / cosine
-        out[name] = np.stack([rows[name] - step, rows[name] + step], axis=-1)
-    ranges = (limits.sqrtq_range, limits.pa_range, limits.sersic_range, limits.rhalf_range)
-    for name, limit in zip(SHAPE_COLS, ranges, strict=True):
-        out[name] = limit
-    return out

@@ -1,0 +1,110 @@
+"""Final scene rows of a patch: values, flux errors and flags, from an optimum or from draws."""
+
+import numpy as np
+
+from ..flags import Flag
+from ..parameters import SHAPE_COLS, ellipticity, error_col, fill_rows, from_ellipticity, q_names
+from .fit import source_chi2
+
+EDGE = 0.01  # of the range (sizes: of its log): nearer to a bound than this is at it
+DOMINATED = 0.9  # posterior sd of a shape in units of its prior's
+POOR = 1.5  # reduced chi-square near a source
+SIGNIFICANT = 5.0  # and its excess over 1 in standard deviations
+OURS = (
+    Flag.OPTIMIZE_FAILED
+    | Flag.AT_BOUND
+    | Flag.PRIOR_DOMINATED
+    | Flag.NOT_CONVERGED
+    | Flag.DIVERGENCES
+    | Flag.HARD_POSTERIOR
+    | Flag.NO_DATA
+    | Flag.MISSING_BAND
+    | Flag.POOR_FIT
+)
+
+
+def optimum_rows(model, optimum, active) -> np.ndarray:
+    """Scene rows (S,) at an optimum, flux errors from the marginal covariance (nJy)."""
+    rows = fill_rows(active, optimum.q, model.bands, model.reference)
+    error = np.sqrt(np.diag(optimum.covariance))
+    _set_errors(rows, model.plan, lambda i, unit: unit * error[i])
+    own = np.zeros(len(rows), int) if optimum.converged else np.full(len(rows), int(Flag.OPTIMIZE_FAILED))
+    return _flagged(rows, active, model, optimum.q, error, own)
+
+
+def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.ndarray]:
+    """(scene rows, q) at the medians of draws: chain (N, P) in q's order, z (N, ndim).
+
+    A shape's median is that of the ellipticity's components, so q and pa belong together.
+    """
+    q = np.median(chain, axis=0)
+    names, n_sources = q_names(model.bands), len(active)
+    block = q[: n_sources * len(names)].reshape(n_sources, len(names))
+    draws = chain[:, : block.size].reshape(len(chain), n_sources, len(names))
+    k = names.index("q")
+    middle = np.median(np.stack(ellipticity(draws[..., k], draws[..., k + 1])), axis=1)
+    shape = np.stack(from_ellipticity(*middle), axis=-1)
+    free = model.plan.index[:, k] >= 0
+    block[free, k : k + 2] = shape[free]
+    rows = fill_rows(active, q, model.bands, model.reference)
+    spread = z.std(axis=0)
+    _set_errors(rows, model.plan, lambda i, unit: unit * spread[i])
+    own = np.full(len(rows), flags)
+    return _flagged(rows, active, model, q, spread, own), q
+
+
+def _set_errors(rows, plan, error) -> None:
+    for s, index in enumerate(plan.index):
+        for b, band in enumerate(plan.columns[: plan.n_bands]):
+            free = index[b] >= 0
+            rows[error_col(band)][s] = error(index[b], plan.unit[s, b]) if free else np.nan
+
+
+def _flagged(rows, active, model, q, spread, own) -> np.ndarray:
+    """Rows with flags: those of other stages stay, ours are set anew."""
+    flags = (active["flags"] & ~int(OURS)) | own
+    flags |= _at_bound(rows, model) | _dominated(model.plan, spread, len(rows))
+    flags |= _without_data(model)
+    chi2, n_pix = source_chi2(model, q)
+    excess = (chi2 - n_pix) / np.sqrt(2 * np.maximum(n_pix, 1))
+    poor = (chi2 > POOR * n_pix) & (excess > SIGNIFICANT)
+    rows["flags"] = flags | np.where(poor, int(Flag.POOR_FIT), 0)
+    return rows
+
+
+def _at_bound(rows, model) -> np.ndarray:
+    """AT_BOUND where a free shape or position lies at the edge of its range; a round source does not."""
+    flags = np.zeros(len(rows), int)
+    for k, name in enumerate(("ra", "dec", *SHAPE_COLS)):
+        if name == "pa":
+            continue
+        low, high = model.bounds[name].T
+        value = rows[name]
+        if name in ("rhalf", "sersic"):
+            with np.errstate(divide="ignore"):
+                low, high, value = np.log(low), np.log(high), np.log(value)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            place = (value - low) / (high - low)
+        at = (place < EDGE) | ((place > 1 - EDGE) & ((name != "q") | (high < 1)))
+        free = model.plan.index[:, model.plan.n_bands + k] >= 0
+        flags[free & at] |= int(Flag.AT_BOUND)
+    return flags
+
+
+def _dominated(plan, spread, n_sources) -> np.ndarray:
+    """PRIOR_DOMINATED where a coordinate of index or size is as wide as its prior, which has width 1."""
+    flags = np.zeros(n_sources, int)
+    for i, (s, name) in enumerate(plan.names()):
+        if name in ("sersic", "rhalf") and spread[i] > DOMINATED:
+            flags[s] |= int(Flag.PRIOR_DOMINATED)
+    return flags
+
+
+def _without_data(model) -> np.ndarray:
+    """MISSING_BAND and NO_DATA, by the exposures whose good pixels come near a source."""
+    near = model.near_pixels()  # (E, S)
+    flags = np.zeros(near.shape[1], int)
+    seen = np.array([near[model.arrays.band == b].any(axis=0) for b in range(len(model.bands))])
+    flags[~seen.all(axis=0)] |= int(Flag.MISSING_BAND)
+    flags[~seen.any(axis=0)] |= int(Flag.NO_DATA)
+    return flags

@@ -1,0 +1,138 @@
+"""Files of a patch: samples, laid out so that ArviZ opens them, and residuals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..files import atomic
+from ..layout import Layout
+from ..parameters import SHAPE_COLS, q_names
+from .record import Result
+
+ID_BYTES = "S128"  # 32 characters of at most 4 bytes
+
+
+def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
+    """Write the samples file and the residuals file of a filled result under a run's folder; their paths."""
+    layout, patch = Layout(Path(outroot)), result.patch["patchID"]
+    number = 0 if patch is None else patch
+    paths = [layout.samples(number), layout.residuals(number)]
+    write_samples(paths[0], result, model, config)
+    write_residuals(paths[1], result, model)
+    return paths
+
+
+def write_samples(path, result: Result, model, config=None) -> None:
+    """Everything about the draws of a patch (HDF5); the README of the products lists the contents."""
+    import h5py
+
+    patch = result.patch
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(_attributes(result, model, config))
+        region = file.create_group("region")
+        for name in ("ra", "dec", "radius"):
+            region.attrs[name] = float(getattr(patch["region"], name))
+        for name in ("active", "fixed", "final"):
+            file[name] = plain_rows(patch[name])
+        texts = {"bands": model.bands, "shape_cols": SHAPE_COLS, "exposures": model.exposures}
+        for name, values in texts.items():
+            file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
+        for name in ("bounds", "final_q", "covs", "chi2", "n_pix", "source_chi2", "source_n_pix"):
+            file["cov" if name == "covs" else name] = patch[name]
+        file.create_dataset("chain", data=result.chain, compression="lzf", shuffle=True)
+        samples = result.structured(model)
+        file.create_dataset("samples", data=samples, compression="lzf", shuffle=True)
+        file.create_dataset("z", data=result.z, compression="lzf", shuffle=True)
+        file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
+        _write_groups(file, result, samples, model)
+
+
+def _attributes(result: Result, model, config) -> dict:
+    text = config if isinstance(config, str) else "{}"
+    if hasattr(config, "model_dump_json"):
+        text = config.model_dump_json()
+    elif isinstance(config, dict):
+        text = json.dumps(config)
+    out = {
+        "fpho_version": __version__,
+        "config": text,
+        "seed": result.seed,
+        "patch": -1 if result.patch["patchID"] is None else int(result.patch["patchID"]),
+        "ncall": result.ncall,
+        "ncall_warmup": result.ncall_warmup,
+        "wall_time": result.wall_time,
+        "kernel": model.backend,
+        "sampler": result.sampler,
+        "sampler_settings": json.dumps(result.settings),
+        "reference": np.array(model.reference),
+        "n_chains": result.n_chains,
+        "optimum_lnp": result.optimum_lnp,
+        "in_fit_background": model.in_fit_background,
+    }
+    return out | {f"summary_{name}": value for name, value in result.summary.items()}
+
+
+def _write_groups(file, result: Result, samples, model) -> None:
+    """Groups `posterior` and `sample_stats` with the dimensions of netCDF."""
+    shape = (result.n_chains, -1)
+    parameters = {
+        name: (samples[name].T.reshape(*shape, len(samples)), ("chain", "draw", "source"))
+        for name in q_names(model.bands)
+    }
+    n_sky = len(model.plan.sky_unit)
+    if n_sky:
+        constants = result.chain[:, -n_sky:].reshape(*shape, n_sky)
+        parameters["background"] = (constants, ("chain", "draw", "exposure"))
+    _write_group(file.create_group("posterior"), parameters)
+    _write_group(
+        file.create_group("sample_stats"), {name: (v, ("chain", "draw")) for name, v in result.stats.items()}
+    )
+
+
+def _write_group(group, variables) -> None:
+    for values, dimensions in variables.values():
+        for name, size in zip(dimensions, values.shape, strict=True):
+            if name not in group:
+                group[name] = np.arange(size)
+                group[name].make_scale(name)
+    for name, (values, dimensions) in variables.items():
+        group[name] = np.asarray(values, "i1") if values.dtype == bool else values
+        for axis, dimension in enumerate(dimensions):
+            group[name].dims[axis].attach_scale(group[dimension])
+
+
+def write_residuals(path, result: Result, model) -> None:
+    """Residuals at the final point (HDF5), a group for each exposure.
+
+    x, y (pixel), data, ierr, residual = data - model at the good pixels; position (S, 2) and scale (S, 2, 2)
+    of the sources.
+    """
+    import h5py
+
+    arrays, q = model.arrays, result.patch["final_q"]
+    place = np.arange(64)
+    x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["fpho_version"] = __version__
+        file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())
+        for e, residual in enumerate(model.residuals(q)):
+            part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
+            good = arrays.weight[part] > 0
+            group = file.create_group(model.exposures[e])
+            group.attrs["band"] = model.bands[arrays.band[e]]
+            group["x"], group["y"] = x[part][good].astype("i4"), y[part][good].astype("i4")
+            group["data"], group["residual"] = arrays.data[part][good], residual.astype("f4")
+            group["ierr"] = np.sqrt(arrays.weight[part][good])
+            group["position"], group["scale"] = arrays.position[e], arrays.scale[e]
+
+
+def plain_rows(rows: np.ndarray) -> np.ndarray:
+    """Scene rows with their text as bytes, which HDF5 can hold."""
+    dtype = [(name, ID_BYTES if kind.kind == "U" else kind) for name, (kind, *_) in rows.dtype.fields.items()]
+    out = np.zeros(len(rows), dtype)
+    for name in rows.dtype.names:
+        values = rows[name]
+        out[name] = np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
+    return out

@@ -1,0 +1,66 @@
+"""Several chains, one after the other or in processes: the same draws either way."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from .nuts import STATS, Settings, make_step, run_chain
+
+
+def run_chains(model, settings: list[Settings], phase, chains, cores: int = 1, tick=None):
+    """Bring all chains (list, entries None at first) to `phase.total` draws; the chains."""
+    settings = [replace(one, cov=phase.cov, target_accept=phase.target_accept) for one in settings]
+    arguments = [
+        (one, phase.total, phase.segment, chain) for one, chain in zip(settings, chains, strict=True)
+    ]
+    if cores <= 1 or len(settings) == 1:
+        return [run_chain(model.lnprob_and_grad, *some, tick=tick)[0] for some in arguments]
+    with ProcessPoolExecutor(min(cores, len(settings)), get_context("forkserver")) as pool:
+        return list(pool.map(_work, [model] * len(arguments), arguments))
+
+
+def _work(model, arguments):
+    return run_chain(model.lnprob_and_grad, *arguments)[0]
+
+
+def gather(chains, phase) -> tuple[np.ndarray, dict]:
+    """Draws (chain, draw, ndim) and statistics (chain, draw) of a phase."""
+    part = slice(phase.first, phase.total)
+    z = np.array([chain.draws[part] for chain in chains])
+    columns = {
+        name: np.array([[row[i] for row in chain.stats[part]] for chain in chains])
+        for i, name in enumerate(STATS)
+    }
+    return z, columns
+
+
+def last_step(model, settings: Settings, phase):
+    """littlemcmc's step method as the first chain ended with it, for callers who look at it."""
+    return make_step(
+        model.lnprob_and_grad, replace(settings, cov=phase.cov, target_accept=phase.target_accept)
+    )
+
+
+def forget(settings: list[Settings]) -> None:
+    """Remove check-points."""
+    for one in settings:
+        if one.checkpoint:
+            Path(one.checkpoint).unlink(missing_ok=True)
+
+
+def starts(model, mean, cov, lnp, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draws of the Gaussian (mean, cov), drawn in to the mean where ln p is far too low."""
+    factor = np.diag(np.sqrt(cov)) if cov.ndim == 1 else np.linalg.cholesky(cov)
+    out = []
+    for _ in range(n):
+        step = factor @ rng.standard_normal(len(mean))
+        for _ in range(10):
+            here = model.lnprob_and_grad(mean + step)[0]
+            if np.isfinite(here) and lnp - here < 3 * len(mean) + 20:
+                break
+            step = 0.5 * step
+        out.append(mean + step)
+    return out

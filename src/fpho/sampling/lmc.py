@@ -1,0 +1,237 @@
+"""`run_lmc`: chains of NUTS on a static metric, run on until accepted or flagged."""
+
+import hashlib
+import logging
+import time
+import warnings
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..optimize.newton import Counter, decrement, maximise, solve
+from ..progress import progress
+from ..results import Result
+from . import chains as several
+from . import nutpie
+from .diagnostics import summarise
+from .nuts import Settings
+from .rules import Limits, Phase, accepted, extend, flags_of
+
+log = logging.getLogger("fpho")
+
+NEAR = 2.0  # rise of ln p that a step may promise where a given point still counts as the optimum
+SAMPLERS = ("littlemcmc", "nutpie")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where sampling starts: the optimum and the metric there."""
+
+    z: np.ndarray  # (ndim,)
+    lnp: float
+    cov: np.ndarray  # (ndim, ndim) or (ndim,)
+    spread: np.ndarray | None  # (ndim,) sd that the Fisher matrix predicts
+    adapt: bool
+    ncall: int
+
+
+def run_lmc(
+    model,
+    q,
+    n_draws: int = 256,
+    warmup: int = 64,
+    z_cov=None,
+    full: bool = True,
+    weight: float | None = None,
+    discard_tuned_samples: bool = True,
+    max_treedepth: int = 10,
+    progressbar: bool = False,
+    *,
+    chains: int = 4,
+    seed=None,
+    cores: int = 1,
+    sampler: str = "littlemcmc",
+    target_accept: float = 0.8,
+    limits: Limits | None = None,
+    checkpoint: str = "",
+    checkpoint_seconds: float = 60.0,
+    adapt: bool = False,
+):
+    """Sample the posterior of a patch.
+
+    Parameters
+    ----------
+    model : `Posterior`, or an object with `ndim` and `lnprob_and_grad(z) -> (float, fresh array)`
+    q : (P,) vector to start from (for a model without `transform`: z)
+    n_draws, warmup : per chain; the warm-up tunes the step size only
+    z_cov : (ndim, ndim) covariance in z, the static metric. None: the inverse Fisher matrix at the
+        optimum, which is searched when q is not near it; for a model without `fisher`, or with `adapt`, the
+        unit matrix (or z_cov) is adapted to the draws of the warm-up in one long window
+    full : False: only the metric's diagonal
+    weight : draws that the metric at the start counts for where it is adapted (at least ndim)
+    discard_tuned_samples : kept for callers of the older interface; tuning draws are never kept
+    max_treedepth : deepest tree
+    progressbar : a bar in a terminal, a line now and then in a log
+    chains, cores : chains, and processes they may use; draws do not depend on `cores`
+    seed : int or `numpy.random.SeedSequence`; derived from q when None
+    sampler : `littlemcmc` or `nutpie`
+    limits : what is accepted, and how often a patch may run on (never when None)
+    checkpoint : stem of the files in which chains are kept every `checkpoint_seconds`; taken up when there
+
+    Returns
+    -------
+    out : `Result`
+    step : littlemcmc's step method (None with nutpie)
+    stats : dict of arrays (chain, draw)
+    """
+    began = time.perf_counter()
+    seed = _seed_sequence(seed, q)
+    start = find_start(model, q, z_cov, full, adapt)
+    limits = limits or Limits(max_extensions=0)
+    if sampler == "nutpie":
+        z, stats, used, warm = nutpie.sample(
+            model, start.z, start.cov, n_draws=n_draws, warmup=warmup, chains=chains, seed=seed,
+            max_treedepth=max_treedepth, cores=cores,
+        )  # fmt: skip
+        summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
+        step, counts, phase = None, (used + warm, warm), None
+    else:
+        settings = _settings(
+            model, start, seed, chains, warmup=warmup, max_treedepth=max_treedepth,
+            target_accept=target_accept,
+            checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+            adapt_weight=(weight or 0.0) if start.adapt else None,
+        )  # fmt: skip
+        bar = (
+            progress("draws", chains * (warmup + n_draws))
+            if progressbar and cores <= 1
+            else nullcontext(None)
+        )
+        with bar as tick:
+            state, phase, z, stats, summary = until_accepted(
+                model, settings, start, n_draws, limits, max_treedepth, cores, tick
+            )
+        step = several.last_step(model, settings[0], phase)
+        counts = sum(one.ncall for one in state), sum(one.ncall_warmup for one in state)
+    summary["accepted"] = accepted(summary, limits)
+    record = Result(
+        z=z,
+        chain=_to_q(model, z),
+        stats=stats,
+        summary=summary,
+        flags=flags_of(summary, limits),
+        optimum_z=start.z,
+        optimum_q=_to_q(model, start.z[None, None])[0],
+        optimum_lnp=start.lnp,
+        cov=start.cov if phase is None else phase.cov,
+        ncall=counts[0] + start.ncall,
+        ncall_warmup=counts[1],
+        wall_time=time.perf_counter() - began,
+        seed=f"{seed.entropy} {list(seed.spawn_key)}",
+        sampler=sampler,
+        settings={
+            "n_draws": n_draws,
+            "warmup": warmup,
+            "max_treedepth": max_treedepth,
+            "target_accept": target_accept,
+            "extensions": 0 if phase is None else phase.extensions,
+        },
+    )
+    return record, step, stats
+
+
+def until_accepted(model, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
+    """Run chains phase by phase; (chains, last phase, draws, statistics, summary)."""
+    phase = Phase(0, n_draws, 0, start.cov, settings[0].target_accept)
+    state = [None] * len(settings)
+    while True:
+        state = several.run_chains(model, settings, phase, state, cores, tick)
+        z, stats = several.gather(state, phase)
+        summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
+        if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
+            return state, phase, z, stats, summary
+        phase = extend(phase, summary, z, limits)
+        log.info(
+            "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
+            *(summary[n] for n in ("max_rhat", "min_bulk_ess", "min_tail_ess", "divergences")),
+            phase.extensions,
+        )
+
+
+def find_start(model, q, z_cov, full, adapt) -> Start:
+    """Optimum and metric for a vector q."""
+    z = model.transform.inverse_transform(q) if hasattr(model, "transform") else np.array(q, "f8")
+    z_cov = _usable(z_cov, len(z))
+    if not hasattr(model, "fisher") or (adapt and z_cov is None):
+        cov = np.eye(len(z)) if z_cov is None else z_cov
+        blind = z_cov is None or adapt
+        return Start(z, model.lnprob_and_grad(z)[0], _metric(cov, full), np.sqrt(np.diag(cov)), blind, 1)
+    budget = Counter(model, 60, 25)
+    point = budget.with_matrix(budget.point(z))
+    if z_cov is None and decrement(point) > NEAR:
+        point, _ = maximise(model, z, budget=budget)
+    fisher = solve(point.matrix, np.eye(len(z)))
+    fisher = 0.5 * (fisher + fisher.T)
+    cov = fisher if z_cov is None else z_cov
+    return Start(
+        point.z, point.lnp, _metric(cov, full), np.sqrt(np.diag(fisher)), adapt, 60 - budget.evaluations
+    )
+
+
+def parameter_names(model) -> list[str]:
+    """Names of the coordinates for summaries: column and source."""
+    if not hasattr(model, "plan"):
+        return [f"z{i}" for i in range(model.ndim)]
+    ids = [str(name) or str(k) for k, name in enumerate(model.rows["id"])]
+    return [f"{column}[{ids[s]}]" if s >= 0 else column for s, column in model.plan.names()]
+
+
+def _metric(cov, full) -> np.ndarray:
+    return cov if full else np.diag(cov).copy()
+
+
+def _usable(z_cov, n: int):
+    """A covariance of the right size, or None."""
+    if z_cov is None:
+        return None
+    z_cov = np.asarray(z_cov, "f8")
+    if z_cov.shape != (n, n):
+        warnings.warn(
+            f"z_cov of shape {z_cov.shape} does not fit {n} coordinates: the Fisher matrix is used",
+            stacklevel=4,
+        )
+        return None
+    return z_cov
+
+
+def _settings(model, start: Start, seed, n_chains, checkpoint, **options) -> list[Settings]:
+    spawned = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n_chains + 1)
+    rng = np.random.default_rng(spawned[-1])
+    places = several.starts(model, start.z, start.cov, start.lnp, n_chains, rng)
+    identity = repr(sorted(options.items()))
+    return [
+        Settings(
+            z,
+            start.cov,
+            s,
+            identity=identity,
+            checkpoint=f"{checkpoint}.{i}" if checkpoint else "",
+            **options,
+        )
+        for i, (z, s) in enumerate(zip(places, spawned, strict=False))
+    ]
+
+
+def _seed_sequence(seed, q) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if seed is None:
+        digest = hashlib.sha256(np.ascontiguousarray(q, "f8").tobytes()).digest()
+        seed = int.from_bytes(digest[:8], "little")
+    return np.random.SeedSequence(seed)
+
+
+def _to_q(model, z) -> np.ndarray:
+    flat = z.reshape(-1, z.shape[-1])
+    return model.transform.transform(flat) if hasattr(model, "transform") else flat

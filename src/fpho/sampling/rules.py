@@ -1,0 +1,84 @@
+"""When a patch is accepted, and what is done when it is not: more draws, a new metric, or a flag."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..flags import Flag
+
+LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
+HARD = 1.7  # ratio of the draws' sd to the Fisher matrix's
+CAREFUL = 0.95  # acceptance aimed at after divergences
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of a patch."""
+
+    max_rhat: float = 1.02
+    min_ess: float = 400.0
+    max_extensions: int = 4
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Draws of each chain from `first` to `total` count; `segment` numbers the metric."""
+
+    first: int
+    total: int
+    segment: int
+    cov: np.ndarray
+    target_accept: float
+    extensions: int = 0
+
+
+def accepted(summary: dict, limits: Limits) -> bool:
+    """R-hat, bulk and tail effective sample size and divergences are all good."""
+    enough = min(summary["min_bulk_ess"], summary["min_tail_ess"]) >= limits.min_ess
+    return bool(enough and summary["max_rhat"] <= limits.max_rhat and summary["divergences"] == 0)
+
+
+def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
+    """The next phase of a patch that missed.
+
+    Chains that agree but are short go on. Others, and those that were extended once, take all draws so far
+    as their warm-up: the metric becomes the draws' covariance, and all that counts is drawn anew.
+
+    z : draws (chain, draw, ndim) of the present phase
+    """
+    kept = phase.total - phase.first
+    short = min(summary["min_bulk_ess"], summary["min_tail_ess"])
+    wanted = kept * float(np.clip(1.2 * limits.min_ess / max(short, 1.0), 1.0, 3.0))
+    if summary["divergences"] == 0 and summary["max_rhat"] < LOST and phase.extensions == 0:
+        wanted = max(wanted, 1.5 * kept)
+        return replace(phase, total=phase.first + int(wanted), extensions=1)
+    return Phase(
+        first=phase.total,
+        total=phase.total + int(wanted),
+        segment=phase.segment + 1,
+        cov=shrunk_covariance(z, phase.cov),
+        target_accept=CAREFUL if summary["divergences"] else phase.target_accept,
+        extensions=phase.extensions + 1,
+    )
+
+
+def shrunk_covariance(z: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Covariance of draws, with the earlier metric counted as 2 ndim draws."""
+    flat = z.reshape(-1, z.shape[-1])
+    weight = 2.0 * flat.shape[1]
+    full = np.diag(prior) if prior.ndim == 1 else prior
+    mixed = (len(flat) * np.cov(flat.T).reshape(full.shape) + weight * full) / (len(flat) + weight)
+    return np.diag(mixed).copy() if prior.ndim == 1 else mixed
+
+
+def flags_of(summary: dict, limits: Limits) -> int:
+    """Flags that hold for all sources of a patch."""
+    flags = Flag(0)
+    short = min(summary["min_bulk_ess"], summary["min_tail_ess"]) < limits.min_ess
+    if short or summary["max_rhat"] > limits.max_rhat:
+        flags |= Flag.NOT_CONVERGED
+    if summary["divergences"]:
+        flags |= Flag.DIVERGENCES
+    if summary.get("max_sd_ratio", 1.0) > HARD:
+        flags |= Flag.HARD_POSTERIOR
+    return int(flags)

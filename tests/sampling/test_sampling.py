@@ -1,0 +1,148 @@
+"""The sampler on targets with known answers, its resumption, and its diagnostics against ArviZ."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from fpho.sampling import run_lmc
+from fpho.sampling.diagnostics import bulk_ess, rhat, tail_ess
+from fpho.sampling.rules import Limits
+
+
+class Gaussian:
+    """A correlated Gaussian; counts its evaluations, and can fail after some."""
+
+    def __init__(self, n=8, seed=0, fail_after=None):
+        rng = np.random.default_rng(seed)
+        self.ndim, self.mean = n, rng.normal(0, 3, n)
+        root = rng.normal(0, 1, (n, n)) / np.sqrt(n) + np.diag(rng.uniform(0.1, 2, n))
+        self.cov = root @ root.T
+        self.precision = np.linalg.inv(self.cov)
+        self.ncall, self.fail_after = 0, fail_after
+
+    def lnprob_and_grad(self, z):
+        self.ncall += 1
+        if self.fail_after and self.ncall > self.fail_after:
+            raise KeyboardInterrupt
+        pull = self.precision @ (z - self.mean)
+        return -0.5 * float(pull @ (z - self.mean)), -pull
+
+    def fisher(self, z):
+        return self.precision
+
+    plan = property(lambda self: self)
+    linear = property(lambda self: np.zeros(self.ndim, bool))
+    rows = property(lambda self: np.zeros(0, [("id", "U8")]))
+
+    def names(self):
+        return [(-1, f"x{i}") for i in range(self.ndim)]
+
+
+def test_gaussian_is_recovered_cheaply():
+    """With the static metric: mean and covariance right, and the efficiency of near-Gaussian targets."""
+    model = Gaussian(20)
+    out, _, stats = run_lmc(model, model.mean, n_draws=1000, seed=3)
+    flat = out.z.reshape(-1, 20)
+    sd = np.sqrt(np.diag(model.cov))
+    assert np.abs((flat.mean(0) - model.mean) / sd).max() < 0.1
+    assert np.abs(flat.std(0) / sd - 1).max() < 0.08
+    assert out.summary["accepted"] and out.flags == 0
+    draws_g = out.ncall - out.ncall_warmup
+    assert 1000 * out.summary["min_bulk_ess"] / draws_g > 200
+    assert 1000 * out.summary["min_tail_ess"] / draws_g > 65
+    assert out.ncall_warmup / 4 < 800
+    assert stats["energy"].shape == (4, 1000)
+
+
+def test_starts_far_from_the_optimum():
+    model = Gaussian()
+    out, _, _ = run_lmc(model, model.mean + 50, n_draws=300, seed=3)
+    assert np.allclose(out.optimum_z, model.mean, atol=1e-3)
+    assert out.summary["max_rhat"] < 1.02
+
+
+def test_seeds():
+    model = Gaussian()
+    first, second, other = (run_lmc(model, model.mean, n_draws=40, seed=s)[0].z for s in (5, 5, 6))
+    assert np.array_equal(first, second) and not np.array_equal(first, other)
+
+
+def test_global_generator_is_left_alone():
+    np.random.seed(1)  # noqa: NPY002
+    expected = np.random.random(3)  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    run_lmc(Gaussian(3), np.zeros(3), n_draws=10, seed=2)
+    assert np.array_equal(np.random.random(3), expected)  # noqa: NPY002
+
+
+def test_processes_give_the_same_draws():
+    model = Gaussian(4)
+    one, two = (run_lmc(model, model.mean, n_draws=30, seed=5, cores=c)[0].z for c in (1, 2))
+    assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("fail_after", [200, 700, 1500])
+def test_interrupted_run_is_resumed_bit_for_bit(tmp_path, fail_after):
+    """Killed in warm-up, in the first chain, in a later chain or an extension: the same draws in the end."""
+    options = {"n_draws": 60, "warmup": 30, "seed": 9, "limits": Limits(min_ess=500, max_extensions=2)}
+    whole, _, _ = run_lmc(Gaussian(), np.zeros(8), **options)
+    stem = str(tmp_path / "chain")
+    kept = {"checkpoint": stem, "checkpoint_seconds": 0.02}
+    with pytest.raises(KeyboardInterrupt):
+        run_lmc(Gaussian(fail_after=fail_after), np.zeros(8), **options, **kept)
+    model = Gaussian()
+    resumed, _, stats = run_lmc(model, np.zeros(8), **options, **kept)
+    assert np.array_equal(whole.z, resumed.z)
+    assert all(np.array_equal(whole.stats[name], stats[name]) for name in stats)
+    assert model.ncall < whole.ncall and resumed.ncall == whole.ncall
+    assert whole.settings["extensions"] > 0
+
+
+class Skewed(Gaussian):
+    """A target whose Gaussian picture is far too narrow: the metric must be learned in an extension."""
+
+    def fisher(self, z):
+        return 400 * self.precision
+
+
+def test_bad_metric_is_replaced_or_flagged():
+    model = Skewed(6)
+    limits = Limits(min_ess=300, max_extensions=3)
+    out, _, _ = run_lmc(model, model.mean, n_draws=100, seed=1, max_treedepth=5, limits=limits)
+    assert out.settings["extensions"] > 0 and out.summary["accepted"]
+    flat = out.z.reshape(-1, 6)
+    assert np.abs(flat.std(0) / np.sqrt(np.diag(model.cov)) - 1).max() < 0.25
+    short, _, _ = run_lmc(model, model.mean, n_draws=20, seed=1, max_treedepth=3)
+    assert short.flags
+
+
+def test_adaptation_from_the_unit_matrix():
+    model = Gaussian(6)
+    out, _, _ = run_lmc(model, model.mean, n_draws=400, warmup=400, adapt=True, seed=1)
+    assert np.abs(out.z.reshape(-1, 6).std(0) / np.sqrt(np.diag(model.cov)) - 1).max() < 0.15
+
+
+def test_nutpie_agrees():
+    pytest.importorskip("nutpie")
+    model = Gaussian()
+    out, step, _ = run_lmc(model, model.mean, n_draws=400, warmup=100, sampler="nutpie", seed=1)
+    assert step is None and out.z.shape == (4, 400, 8)
+    assert np.abs(out.z.reshape(-1, 8).std(0) / np.sqrt(np.diag(model.cov)) - 1).max() < 0.15
+
+
+def test_diagnostics_are_those_of_arviz():
+    """Chains of every autocorrelation, and one that has not converged; to 1.5%."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 500, 5))
+    for i, keep in enumerate((0.0, 0.5, 0.9, -0.4, 0.97)):
+        for t in range(1, 500):
+            x[:, t, i] += keep * x[:, t - 1, i]
+    x[0, :, 4] += 2
+    data = arviz.convert_to_dataset({"x": x})
+    assert np.allclose(rhat(x), arviz.rhat(data).x.values, rtol=1e-6)
+    assert np.allclose(bulk_ess(x), arviz.ess(data, method="bulk").x.values, rtol=0.015)
+    assert np.allclose(tail_ess(x), arviz.ess(data, method="tail").x.values, rtol=0.015)
