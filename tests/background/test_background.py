@@ -58,9 +58,9 @@ def test_constant_under_sources(scene):
 def test_wings_that_took_up_sky(tmp_path):
     """Sources fitted without a background have wings too bright by some of it; the sky is found all the same,
     where the mean of the residual away from the sources is several sigma low."""
-    rows = make_rows(["red"], {"red": 400.0, "rhalf": 0.6, "sersic": 4.0})
+    rows = make_rows(["red"], {"red": 800.0, "rhalf": 0.8, "sersic": 4.0})
     exposure = draw(rows, "red", "e1", sigma=SIGMA, seed=3, sky=0.02, shape=(120, 128))
-    model = 1.15 * render(rows, exposure, make_store(tmp_path / "psfs.h5"), load_table(), ["red"])
+    model = 1.5 * render(rows, exposure, make_store(tmp_path / "psfs.h5"), load_table(), ["red"])
     sky = fit_background(exposure, model)
     assert abs(sky.constant - 0.02) < 3 * sky.error
     faint = model * exposure.ierr < 0.2
