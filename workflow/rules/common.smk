@@ -24,7 +24,7 @@ from fpho.config import dump_config, make_config
 from fpho.errors import InputError
 from fpho.files import write_text
 from fpho.layout import Layout
-from fpho.stages.inputs import image_kinds, local_files, resolve
+from fpho.stages.inputs import local_files, resolve
 
 if not workflow.overwrite_configfiles:
 
@@ -55,7 +55,6 @@ batches = config["workflow"]["batches"]
 colours = list(range(config["workflow"]["max_colours"]))
 pass_rules = "passes" if batches == 1 else "batches"
 environment = TOP / "envs" / f"{config['kernel']}.yaml"
-kinds_used = ["exposure", "mosaic"] if simulated else image_kinds(inputs_used.images)
 gpus = 1 if config["kernel"] == "gpu" else 0
 
 
@@ -100,10 +99,10 @@ def code(*stages, without=()):
     return code_hash(*[f"fpho.stages.{stage}" for stage in stages], without=tuple(without))
 
 
-def stores(*kinds):
-    """Pixel and meta stores of kinds of images, or of a stage's option `on`."""
-    wanted = {kind for name in kinds for kind in (kinds_used if name == "all" else [name])}
-    return [path(kind) for kind in sorted(wanted) for path in (layout.pixels, layout.meta)]
+def stores(on):
+    """Pixel and meta stores of a kind of images, or of both (`all`)."""
+    kinds = ["exposure", "mosaic"] if on == "all" else [on]
+    return [path(kind) for kind in kinds for path in (layout.pixels, layout.meta)]
 
 
 def given(*tables):

@@ -61,12 +61,6 @@ def local_files(table: Path) -> list[Path]:
     return [table, *sorted({path for path in paths if path.is_file()})]
 
 
-def image_kinds(table: Path) -> list[str]:
-    """Kinds of images (`exposure`, `mosaic`) that a table of exposures has."""
-    rows = _rows(table) if table.is_file() else []
-    return sorted({row.get("kind") or "exposure" for row in rows} & {"exposure", "mosaic"})
-
-
 def _rows(table: Path) -> list[dict]:
     """Rows of a TSV table; a store (HDF5) has none."""
     if table.suffix not in (".tsv", ".txt"):
