@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..parameters import SHAPE_COLS
+from ..results import optimum_rows
 from . import bfgs, newton
 from .newton import Counter
 
@@ -34,6 +35,10 @@ class Optimum:
         """Inverse of `matrix` (ndim, ndim)."""
         covariance = newton.solve(self.matrix, np.eye(len(self.z)))
         return 0.5 * (covariance + covariance.T)
+
+    def fill(self, region, active, fixed, model, bounds=None, patchID=None):
+        """(final scene rows with flux errors and flags, covariance of z), as `Result.fill` gives."""
+        return optimum_rows(model, self, active), self.covariance
 
 
 def run_opt(

@@ -20,7 +20,7 @@ from .rules import Limits, Phase, accepted, extend, flags_of
 
 log = logging.getLogger("fpho")
 
-NEAR = 2.0  # rise of ln p that a step may promise where a given point still counts as the optimum
+NEAR = 0.1  # rise of ln p that a step may promise where a given point still counts as the optimum
 SAMPLERS = ("littlemcmc", "nutpie")
 
 
@@ -113,6 +113,7 @@ def run_lmc(
                 model, settings, start, n_draws, limits, max_treedepth, cores, tick
             )
         step = several.last_step(model, settings[0], phase)
+        several.forget(settings)
         counts = sum(one.ncall for one in state), sum(one.ncall_warmup for one in state)
     summary["accepted"] = accepted(summary, limits)
     record = Result(

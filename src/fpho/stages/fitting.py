@@ -1,0 +1,91 @@
+"""What the stages `optimize` and `sample` share: from a task to the posterior of its patch."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..background import read_tweakbg
+from ..bounds import make_bounds
+from ..flags import Flag
+from ..geometry import linearize
+from ..layout import Layout
+from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
+from ..psf import PSFStore
+from ..sersic import load_table
+from .tasks import PatchTask
+
+KINDS = {"mosaic": ("mosaic",), "exposure": ("exposure",), "all": ("mosaic", "exposure")}
+
+
+class CPUPatcher(StorePatch, CPUPatchMixin):
+    """Patches from stores, likelihood on the CPU."""
+
+
+class GPUPatcher(StorePatch, GPUPatchMixin):
+    """Patches from stores, likelihood on a GPU."""
+
+
+def open_patch(task: PatchTask, options):
+    """(patcher with the patch's pixels, model, q) of a task; `options`: config.optimize or config.sample."""
+    config = task.config
+    patcher = make_patcher(task.layout, options.on, config.kernel, _tweakbg(task), _stamps(task, options.on))
+    patcher.max_snr, patcher.interpolation = options.max_snr, config.psf.interpolation
+    region = task.patch.region
+    patcher.build_patch(region, None, allbands=task.bands)
+    bounds = make_bounds(task.active, task.bands, config.bounds, coarsest_pixel(patcher, region))
+    model, q = patcher.prepare_model(
+        active=task.active,
+        fixed=task.fixed,
+        bounds=bounds,
+        priors=config.priors,
+        in_fit_background=config.background.mode == "in_fit",
+    )
+    return patcher, model, q
+
+
+@lru_cache(maxsize=4)
+def make_patcher(layout: Layout, on: str, kernel: str, tweakbg: str, stamps: tuple):
+    """A patcher on the stores of one kind of images, opened once per process (`stamps`: sizes and times)."""
+    kinds = [kind for kind in KINDS[on] if Path(layout.pixels(kind)).is_file()]
+    pixels, meta = [layout.pixels(kind) for kind in kinds], [layout.meta(kind) for kind in kinds]
+    table = read_tweakbg(tweakbg) if tweakbg else None
+    patcher = GPUPatcher if kernel == "gpu" else CPUPatcher
+    psfs, sersic = PSFStore(layout.psf_store), load_table(layout.sersic_table)
+    return patcher(pixels, meta, psfs, sersic, tweakbg=table)
+
+
+def _tweakbg(task: PatchTask) -> str:
+    """The table of backgrounds that a stage subtracts: a given one, or after `background` the fitted one."""
+    given = task.config.background.tweakbg
+    if task.stage == "optimize":
+        return str(given) if given else ""
+    return str(task.layout.background) if Path(task.layout.background).is_file() else ""
+
+
+def _stamps(task: PatchTask, on: str) -> tuple:
+    """Sizes and times of the files, so that a cached patcher is not used for changed ones."""
+    layout = task.layout
+    files = [layout.psf_store, layout.sersic_table, layout.background]
+    files += [path(kind) for kind in KINDS[on] for path in (layout.pixels, layout.meta)]
+    states = [Path(path).stat() if Path(path).is_file() else None for path in files]
+    return tuple((state.st_size, state.st_mtime_ns) if state else None for state in states)
+
+
+def coarsest_pixel(patcher, region) -> float | None:
+    """Largest pixel (arcsec) of a patch's exposures, None without any."""
+    sizes = []
+    for tiles in patcher.tiles:
+        _, scale = linearize(tiles.wcs, region.ra, region.dec)
+        sizes.append(1 / np.sqrt(abs(np.linalg.det(scale[0]))))
+    return max(sizes, default=None)
+
+
+def patch_flags(patcher, task: PatchTask) -> int:
+    """Flags that come from the patch as a whole: a poor PSF, a group that was cut."""
+    store = patcher.psfstore
+    keys = {store.resolve(tiles.id, tiles.band, tiles.psf) for tiles in patcher.tiles}
+    flags = Flag.POOR_PSF if any(store.quality(key)["poor"] for key in keys) else Flag(0)
+    if task.patch.truncated:
+        flags |= Flag.TRUNCATED_PATCH
+    return int(flags)
