@@ -1,7 +1,7 @@
 """fpho: exposures, PSF images and a peak catalog become posterior catalogs, images and plots.
 
 `snakemake --cores N` runs the built-in example; `--configfile FILE` runs your own. Every stage is a
-target: `snakemake --cores N sample` ends after sampling. See docs/workflow.md.
+target: `snakemake sample --cores N` ends after sampling. See docs/workflow.md.
 """
 
 from snakemake.utils import min_version

@@ -15,7 +15,7 @@ def command(*arguments, config: Path = TOP / "config" / "tiny.yaml") -> list[str
     """Arguments of a call with this checkout's workflow and profile."""
     fixed = ["--snakefile", TOP / "Snakefile", "--profile", TOP / "profiles" / "default"]
     options = ["--configfile", config] if config else []
-    return [*SNAKEMAKE, *map(str, [*fixed, "--cores", 2, *options, *arguments])]
+    return [*SNAKEMAKE, *map(str, [*fixed, *options, "--cores", 2, *arguments])]
 
 
 def environment() -> dict:

@@ -103,7 +103,7 @@ def test_killed_in_sampling_it_goes_on(folder, tmp_path):
 
     # one core, so that patches finish one after the other
     run = subprocess.Popen(
-        command("--cores", 1, "sample"),
+        command("--cores", 1, "--", "sample"),
         cwd=tmp_path,
         env=environment(),
         start_new_session=True,
