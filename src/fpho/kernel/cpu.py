@@ -29,25 +29,30 @@ SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thre
 class Shortcuts:
     """The approximations of the kernel and where each is used; every one can be switched off.
 
-    cut: Gaussians are left out where they are further than this many sigma from all of a tile:
-        loses exp(-cut^2 / 2) of a Gaussian's flux (5.5: 2.7e-7). Off: a large number.
+    lost: share of a source's flux that may be lost by leaving its Gaussians out where they are faint: each
+        is cut where it has less than lost / n of the flux outside, n of them. Off: 1e-300.
     step_limit: largest Fxx + Fyy + 2 |Fxy| (pixel^-2) for which the 64 values of a tile come from
         recurrences (error 1e-6 of the peak); narrower ones take an exponential per pixel. Off: 0.
-    wide: sigma along x and y, in grid pitches, from which a Gaussian is evaluated on a
-        coarser grid and interpolated (error 1.6 wide^-8 of its own peak per axis). Off: a large number.
+    grid_error: a Gaussian is evaluated on a coarser grid and interpolated where the error of that, at
+        most 1.63 (pitch / sigma)^8 of its height along each axis, is below this share of the source's peak.
+    wide: and where its sigma along x and y is at least that many pitches (relative error below 1.63
+        wide^-8). Off: 1e3.
     crowd: Gaussians needed on a node before a coarser grid is begun there (0: always).
     """
 
-    cut: float = 5.5
+    lost: float = 5e-7
     step_limit: float = 1.5
-    wide: float = 5.5
+    grid_error: float = 1e-6
+    wide: float = 3.5
     crowd: int = 8
 
     def vector(self) -> np.ndarray:
-        return np.array([self.cut, self.step_limit, 1.0 / self.wide**2, self.crowd], np.float64)
+        return np.array(
+            [self.lost, self.step_limit, 1.0 / self.wide**2, self.grid_error, self.crowd], np.float64
+        )
 
 
-EXACT = Shortcuts(cut=1e3, step_limit=0.0, wide=1e3)
+EXACT = Shortcuts(lost=1e-300, step_limit=0.0, wide=1e3)
 _default = Shortcuts().vector()
 _local = threading.local()
 _threads = max(1, int(os.environ.get("NUMBA_NUM_THREADS", os.cpu_count() or 1)))
@@ -144,7 +149,10 @@ def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = N
 
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
+    size = max(1, patch.n_sources * patch.psf.shape[1] * state.profile.shape[1])
+    gauss, _, reach, kind = _scratch(size)[:4]
     return fisher_matrix(
-        patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position, patch.scale,
-        patch.gain, patch.psf_index, patch.psf, patch.psf_count, state.sources, state.profile, state.profile_count,
+        _default, patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position,
+        patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
+        state.sources, state.profile, state.profile_count, gauss, reach, kind,
     )  # fmt: skip

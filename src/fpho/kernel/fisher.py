@@ -1,4 +1,14 @@
-"""Fisher matrix J^t W J, tile by tile: the derivative images of a tile and their products."""
+"""Fisher matrix J^t W J, a block of tiles at a time.
+
+The derivative images of the sources that reach a block (8 rows for each: flux, east, north, m_ee, m_nn,
+m_en, sersic, rhalf, times sqrt(weight)) form a thin matrix; its product with itself is added to the
+exposure's. Only one block of images is held. With u = F d the images of one Gaussian m = A E are
+
+    dm/dcentre = m u      dm/dSigma = m (u u^t - F) / 2      dm/dv = <dm/dSigma, N>      dm/da = m / a
+
+and the chain to the parameters is that of the gradient (`fpho.kernel.formulas`). Images are float32 and
+cut like the model's; products are summed in float64 over blocks. The order is fixed: no threads here.
+"""
 
 import math
 
@@ -6,138 +16,180 @@ import numpy as np
 from numba import njit
 
 from .arrays import N_SHAPE
-from .walk import congruence, contract, invert
+from .exponential import exponential
+from .loops import HALF, ZERO, U, fast
+from .walk import congruence, lean, set_up
 
-PIXELS = 64
-CUT = 6.0
-_jit = njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_jit
-def _setup(
-    e, b, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, gauss, owner
-):
-    """Gaussians of exposure e into `gauss` (G, 8): x, y, fxx, fyy, fxy, A, dA/dflux, reach; `owner` (G, 3)."""
-    n, nb = 0, sources.shape[1] - N_SHAPE
-    for s in range(position.shape[1]):
-        d = scale[e, s]
-        east, north = sources[s, nb], sources[s, nb + 1]
-        x0 = position[e, s, 0] + d[0, 0] * east + d[0, 1] * north
-        y0 = position[e, s, 1] + d[1, 0] * east + d[1, 1] * north
-        nxx, nyy, nxy = congruence(
-            d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
-        )
-        p = psf_index[e, s]
-        for j in range(psf_count[p]):
-            for k in range(profile_count[s]):
-                v = profile[s, k, 1]
-                sxx, syy, sxy = v * nxx + psf[p, j, 3], v * nyy + psf[p, j, 4], v * nxy + psf[p, j, 5]
-                fxx, fyy, fxy, norm = invert(sxx, syy, sxy)
-                unit = gain[e, s] * norm * psf[p, j, 0]
-                gauss[n, 0], gauss[n, 1] = x0 + psf[p, j, 1], y0 + psf[p, j, 2]
-                gauss[n, 2], gauss[n, 3], gauss[n, 4] = fxx, fyy, fxy
-                gauss[n, 5], gauss[n, 6] = sources[s, b] * unit * profile[s, k, 0], unit
-                gauss[n, 7] = CUT * math.sqrt(max(sxx, syy) + 0.0)
-                owner[n, 0], owner[n, 1], owner[n, 2] = s, k, j
-                n += 1
-    return n
+BLOCK = 8  # tiles
+WIDTH = 64 * BLOCK
+I0, I1, I2, I3, I4, I5, I6, I7 = (U(64 * i) for i in range(8))
+ONE, TWO, THREE, FOUR, EIGHT = U(1), U(2), U(3), U(4), U(8)
 
 
-@_jit
-def _list_tile(gauss, n_gauss, tx, ty, listed):
-    """Gaussians whose box reaches the tile at (tx, ty), into `listed`; returns how many."""
-    n = 0
-    for g in range(n_gauss):
-        if (
-            abs(tx + 3.5 - gauss[g, 0]) <= gauss[g, 7] + 3.5
-            and abs(ty + 3.5 - gauss[g, 1]) <= gauss[g, 7] + 3.5
-        ):
-            listed[n] = g
-            n += 1
-    return n
+@fast
+def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
+    """Adds one Gaussian to the images (8 * 64,) of its source in a tile: flux, x, y, Nxx, Nyy, Nxy, sersic, rhalf.
+
+    (ox, oy): first pixel from the centre; f, n: F and N; by_a: dm/da / E; a_n .. v_r: derivatives of a and v.
+    """
+    fxx, fyy, fxy = f
+    nxx, nyy, nxy = n
+    for p in range(U(64)):
+        dx, dy = ox + np.float32(p & U(7)), oy + np.float32(p >> THREE)
+        ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
+        e = exponential(-HALF * (ux * dx + uy * dy))
+        m = amp * e
+        h = HALF * m
+        hxx, hyy, hxy = h * (ux * ux - fxx), h * (uy * uy - fyy), h * (ux * uy - fxy)
+        dv = hxx * nxx + hyy * nyy + (hxy + hxy) * nxy
+        da = by_a * e
+        image[I0 + p] += flux * e
+        image[I1 + p] += m * ux
+        image[I2 + p] += m * uy
+        image[I3 + p] += v * hxx
+        image[I4 + p] += v * hyy
+        image[I5 + p] += v * hxy
+        image[I6 + p] += da * a_n + dv * v_n
+        image[I7 + p] += da * a_r + dv * v_r
 
 
-@_jit
-def _derivatives(
-    e, b, tx, ty, scale, sources, profile, gauss, owner, listed, n_listed, image
-):  # image (S, 8, 64): flux, east, north, m_ee, m_nn, m_en, sersic, rhalf
-    nb = sources.shape[1] - N_SHAPE
-    for i in range(n_listed):
-        g = listed[i]
-        s, k = owner[g, 0], owner[g, 1]
-        d = scale[e, s]
-        fxx, fyy, fxy, amp = gauss[g, 2], gauss[g, 3], gauss[g, 4], gauss[g, 5]
-        nxx, nyy, nxy = congruence(
-            d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
-        )
-        for p in range(PIXELS):
-            dx, dy = tx + (p & 7) - gauss[g, 0], ty + (p >> 3) - gauss[g, 1]
-            ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
-            value = math.exp(-0.5 * (ux * dx + uy * dy))
-            m = amp * value
-            hxx, hyy, hxy = 0.5 * m * (ux * ux - fxx), 0.5 * m * (uy * uy - fyy), 0.5 * m * (ux * uy - fxy)
-            by_a, by_v = gauss[g, 6] * sources[s, b] * value, contract(hxx, hyy, hxy, nxx, nyy, nxy)
-            v = profile[s, k, 1]
-            ee, nn, en = congruence(d[0, 0], d[1, 0], d[0, 1], d[1, 1], v * hxx, v * hyy, v * hxy)
-            image[s, 0, p] += gauss[g, 6] * profile[s, k, 0] * value
-            image[s, 1, p] += m * (d[0, 0] * ux + d[1, 0] * uy)
-            image[s, 2, p] += m * (d[0, 1] * ux + d[1, 1] * uy)
-            image[s, 3, p] += ee
-            image[s, 4, p] += nn
-            image[s, 5, p] += 2.0 * en
-            image[s, 6, p] += by_a * profile[s, k, 2] + by_v * profile[s, k, 3]
-            image[s, 7, p] += by_a * profile[s, k, 4] + by_v * profile[s, k, 5]
+@lean
+def store(image, d, root, stack, row, at):
+    """Images of a source brought to its parameters, times sqrt(weight), into 8 rows of `stack`."""
+    xe, xn, ye, yn = d[0, 0], d[0, 1], d[1, 0], d[1, 1]
+    for p in range(64):
+        w, q = root[p], at + p
+        gx, gy = w * image[64 + p], w * image[128 + p]
+        ee, nn, en = congruence(xe, ye, xn, yn, w * image[192 + p], w * image[256 + p], w * image[320 + p])
+        stack[row, q] = w * image[p]
+        stack[row + 1, q], stack[row + 2, q] = xe * gx + ye * gy, xn * gx + yn * gy
+        stack[row + 3, q], stack[row + 4, q], stack[row + 5, q] = ee, nn, 2.0 * en
+        stack[row + 6, q], stack[row + 7, q] = w * image[384 + p], w * image[448 + p]
 
 
-@_jit
-def fisher_matrix(
-    weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count,
+@lean
+def put(total, place, i, j, value):
+    """Adds the product of rows i <= j to the lower triangle of `total`."""
+    if j >= i:
+        a, b = place[i], place[j]
+        total[max(a, b), min(a, b)] += value
+
+
+@fast
+def add_products(stack, n_rows, place, total):
+    """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`; n_rows in fours."""
+    for i in range(U(0), U(n_rows), FOUR):
+        for j in range(i, U(n_rows), TWO):
+            s00 = s10 = s20 = s30 = s01 = s11 = s21 = s31 = ZERO
+            for p in range(U(WIDTH)):
+                a0, a1, a2, a3 = stack[i, p], stack[i + ONE, p], stack[i + TWO, p], stack[i + THREE, p]
+                b0, b1 = stack[j, p], stack[j + ONE, p]
+                s00, s10, s20, s30 = s00 + a0 * b0, s10 + a1 * b0, s20 + a2 * b0, s30 + a3 * b0
+                s01, s11, s21, s31 = s01 + a0 * b1, s11 + a1 * b1, s21 + a2 * b1, s31 + a3 * b1
+            put(total, place, i, j, s00)
+            put(total, place, i + ONE, j, s10)
+            put(total, place, i + TWO, j, s20)
+            put(total, place, i + THREE, j, s30)
+            put(total, place, i, j + ONE, s01)
+            put(total, place, i + ONE, j + ONE, s11)
+            put(total, place, i + TWO, j + ONE, s21)
+            put(total, place, i + THREE, j + ONE, s31)
+
+
+@lean
+def fill_block(
+    e, b, first, end, n_gauss, weight, tile_x, tile_y, scale, sources, profile, gauss, reach, kind,
+    image, root, slot, place, stack,
 ):  # fmt: skip
+    """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows in use."""
+    nb = sources.shape[1] - N_SHAPE
+    n_src, n_rows = len(sources), 4
+    slot[:] = -1
+    stack[:4] = 0.0
+    place[0], place[1], place[2], place[3] = 8 * n_src, 8 * n_src + 1, 8 * n_src + 1, 8 * n_src + 1
+    for t in range(first, end):
+        at = 64 * (t - first)
+        for p in range(64):
+            root[p] = math.sqrt(weight[t, p]) if weight[t, p] > 0 else 0.0
+            stack[0, at + p] = root[p]
+        g = 0
+        while g < n_gauss:
+            s, used = kind[g, 0], False
+            d, amount = scale[e, s], sources[s, b]
+            n = congruence(
+                d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
+            )
+            n32 = np.float32(n[0]), np.float32(n[1]), np.float32(n[2])
+            while g < n_gauss and kind[g, 0] == s:
+                ox, oy, k = tile_x[t] - gauss[g, 0], tile_y[t] - gauss[g, 1], kind[g, 1]
+                fxx, fyy, fxy = gauss[g, 2], gauss[g, 3], gauss[g, 4]
+                dx, dy = ox + 3.5, oy + 3.5
+                if not (dx * (fxx * dx + 2.0 * fxy * dy) + fyy * dy * dy > reach[0, g]):
+                    if not used:
+                        used = True
+                        image[:] = np.float32(0.0)
+                    add_gaussian(
+                        image, np.float32(ox), np.float32(oy), (np.float32(fxx), np.float32(fyy), np.float32(fxy)),
+                        n32, np.float32(gauss[g, 5]), np.float32(gauss[g, 6] * profile[s, k, 0]),
+                        np.float32(gauss[g, 6] * amount), np.float32(profile[s, k, 2]), np.float32(profile[s, k, 3]),
+                        np.float32(profile[s, k, 4]), np.float32(profile[s, k, 5]), np.float32(gauss[g, 7]),
+                    )  # fmt: skip
+                g += 1
+            if used:
+                if slot[s] < 0:
+                    slot[s] = n_rows
+                    for i in range(8):
+                        stack[n_rows + i, :] = np.float32(0.0)
+                        place[n_rows + i] = 8 * s + i
+                    n_rows += 8
+                store(image, d, root, stack, slot[s], at)
+    return n_rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fisher_matrix(
+    options, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
+    sources, profile, profile_count, gauss, reach, kind,
+):  # fmt: skip
+    """J^t W J (P, P) float64; see `fpho.kernel`."""
     n_exp, n_src = position.shape[0], position.shape[1]
     nb = sources.shape[1] - N_SHAPE
-    width = nb + N_SHAPE
-    size = max(1, n_src * psf.shape[1] * profile.shape[1])
-    gauss, owner, listed = np.empty((size, 8)), np.empty((size, 3), np.int64), np.empty(size, np.int64)
+    width, size = nb + N_SHAPE, 8 * n_src + 2
     out = np.zeros((n_src * width + n_exp, n_src * width + n_exp))
-    image, column = np.empty((n_src, 8, PIXELS)), np.empty((n_src * 8 + 1), np.int64)
-    stack = np.empty((n_src * 8 + 1, PIXELS))
+    image, root = np.empty(512, np.float32), np.empty(64)
+    slot, place, column = (
+        np.empty(n_src, np.int64),
+        np.empty(8 * n_src + 4, np.int64),
+        np.empty(size, np.int64),
+    )
+    stack = np.zeros((8 * n_src + 4, WIDTH + 16), np.float32)
     for e in range(n_exp):
-        n_gauss = _setup(
-            e,
-            band[e],
-            position,
-            scale,
-            gain,
-            psf_index,
-            psf,
-            psf_count,
-            sources,
-            profile,
-            profile_count,
-            gauss,
-            owner,
-        )
+        b = band[e]
+        n = set_up(
+            e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count,
+            gauss, reach, kind,
+        )  # fmt: skip
+        total = np.zeros((size, size))  # its last row and column take what fills up the rows to fours
+        for first in range(start[e], start[e + 1], BLOCK):
+            rows = fill_block(
+                e, b, first, min(first + BLOCK, start[e + 1]), n, weight, tile_x, tile_y, scale, sources, profile,
+                gauss, reach, kind, image, root, slot, place, stack,
+            )  # fmt: skip
+            add_products(stack, rows, place, total)
         for s in range(n_src):
-            column[8 * s] = s * width + band[e]
+            column[8 * s] = s * width + b
             for i in range(N_SHAPE):
                 column[8 * s + 1 + i] = s * width + nb + i
         column[8 * n_src] = n_src * width + e
-        total = np.zeros((n_src * 8 + 1, n_src * 8 + 1))
-        for t in range(start[e], start[e + 1]):
-            image[:] = 0.0
-            n = _list_tile(gauss, n_gauss, tile_x[t], tile_y[t], listed)
-            _derivatives(
-                e, band[e], tile_x[t], tile_y[t], scale, sources, profile, gauss, owner, listed, n, image
-            )
-            for p in range(PIXELS):
-                w = math.sqrt(weight[t, p]) if weight[t, p] > 0 else 0.0
-                for s in range(n_src):
-                    for i in range(8):
-                        stack[8 * s + i, p] = image[s, i, p] * w
-                stack[8 * n_src, p] = w
-            total += np.dot(stack, stack.T)
-        for i in range(8 * n_src + 1):
-            for j in range(8 * n_src + 1):
-                out[column[i], column[j]] += total[i, j]
+        spread(total, column, 8 * n_src + 1, out)
     return out
+
+
+@lean
+def spread(total, column, n, out):
+    """Adds an exposure's matrix, of which the lower triangle is filled, to the whole one."""
+    for i in range(n):
+        for j in range(i):
+            out[column[i], column[j]] += total[i, j]
+            out[column[j], column[i]] += total[i, j]
+        out[column[i], column[i]] += total[i, i]

@@ -136,10 +136,30 @@ def row_moments(expo, which, slab, g, r0, r1, r2, r3, r4, r5, r6, r7):
 def rows_sums(expo, which, slab, n, row, level, grids, sums):
     """Adds the rows 4 + row and 3 - row to the six sums (0, x, y, xx, yy, xy) about the middle."""
     up, low = EIGHT * (FOUR + row), EIGHT * (THREE - row)
-    u0, u1, u2, u3 = grids[level, RESIDUAL, up], grids[level, RESIDUAL, up + U(1)], grids[level, RESIDUAL, up + U(2)], grids[level, RESIDUAL, up + U(3)]
-    u4, u5, u6, u7 = grids[level, RESIDUAL, up + U(4)], grids[level, RESIDUAL, up + U(5)], grids[level, RESIDUAL, up + U(6)], grids[level, RESIDUAL, up + U(7)]
-    l0, l1, l2, l3 = grids[level, RESIDUAL, low], grids[level, RESIDUAL, low + U(1)], grids[level, RESIDUAL, low + U(2)], grids[level, RESIDUAL, low + U(3)]
-    l4, l5, l6, l7 = grids[level, RESIDUAL, low + U(4)], grids[level, RESIDUAL, low + U(5)], grids[level, RESIDUAL, low + U(6)], grids[level, RESIDUAL, low + U(7)]
+    u0, u1, u2, u3 = (
+        grids[level, RESIDUAL, up],
+        grids[level, RESIDUAL, up + U(1)],
+        grids[level, RESIDUAL, up + U(2)],
+        grids[level, RESIDUAL, up + U(3)],
+    )
+    u4, u5, u6, u7 = (
+        grids[level, RESIDUAL, up + U(4)],
+        grids[level, RESIDUAL, up + U(5)],
+        grids[level, RESIDUAL, up + U(6)],
+        grids[level, RESIDUAL, up + U(7)],
+    )
+    l0, l1, l2, l3 = (
+        grids[level, RESIDUAL, low],
+        grids[level, RESIDUAL, low + U(1)],
+        grids[level, RESIDUAL, low + U(2)],
+        grids[level, RESIDUAL, low + U(3)],
+    )
+    l4, l5, l6, l7 = (
+        grids[level, RESIDUAL, low + U(4)],
+        grids[level, RESIDUAL, low + U(5)],
+        grids[level, RESIDUAL, low + U(6)],
+        grids[level, RESIDUAL, low + U(7)],
+    )
     y = np.float32(row) + HALF
     for g in range(U(n)):
         s, sx, sxx = row_moments(expo, which, slab, up * P1 + g, u0, u1, u2, u3, u4, u5, u6, u7)

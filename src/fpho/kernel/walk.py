@@ -26,8 +26,16 @@ lean = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # makes no
 congruence = njit(formulas.congruence, cache=True)
 invert = njit(formulas.invert, cache=True)
 contract = njit(formulas.contract, cache=True)
-CUT, STEP_LIMIT, WIDE, CROWD = range(4)  # places in the vector of `cpu.Shortcuts`
-NARROW, LISTS = LEVELS + 1, LEVELS + 2  # lists: 0 smooth ones of tiles, one for each level, narrow ones of tiles
+LOST, STEP_LIMIT, WIDE, GRID_ERROR, CROWD = range(5)  # places in the vector of `cpu.Shortcuts`
+ZEROS = (np.float32(0.0), np.float32(0.0))
+GRID_FACTOR = (
+    1.63  # largest |(x - x0) ... (x - x7)| f''(x) / 8! on 8 points, for exp(-x^2 / 2 sigma^2): times sigma^-8
+)
+MIN_RATIO, TINY = 90.0, 1e-30  # no Gaussian is cut within 3 sigma
+NARROW, LISTS = (
+    LEVELS + 1,
+    LEVELS + 2,
+)  # lists: 0 smooth ones of tiles, one for each level, narrow ones of tiles
 VECTOR = 8  # lists are filled up to a multiple of this with Gaussians of amplitude 0
 
 
@@ -60,7 +68,10 @@ def set_up(
     reach,
     kind,
 ):
-    """Gaussians of exposure e: `gauss` (G, 8) x, y, fxx, fyy, fxy, A, dA/d(flux a), v; returns how many."""
+    """Gaussians of exposure e: `gauss` (G, 8) x, y, fxx, fyy, fxy, A, dA/d(flux a), v; returns how many.
+
+    Also `kind` (G, 4): source, component, coarsest level, narrow; `reach` (LEVELS + 1, G).
+    """
     n, nb = 0, sources.shape[1] - N_SHAPE
     for s in range(position.shape[1]):
         d = scale[e, s]
@@ -70,7 +81,7 @@ def set_up(
         nxx, nyy, nxy = congruence(
             d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
         )
-        p = psf_index[e, s]
+        p, first, peak = psf_index[e, s], n, 0.0
         for j in range(psf_count[p]):
             for k in range(profile_count[s]):
                 v = profile[s, k, 1]
@@ -81,16 +92,33 @@ def set_up(
                 gauss[n, 0], gauss[n, 1] = x0 + psf[p, j, 1], y0 + psf[p, j, 2]
                 gauss[n, 2], gauss[n, 3], gauss[n, 4] = fxx, fyy, fxy
                 gauss[n, 5], gauss[n, 6], gauss[n, 7] = sources[s, b] * unit * profile[s, k, 0], unit, v
-                spread = fxx + fyy + 2.0 * abs(fxy)
-                coarsest = 0
-                for level in range(LEVELS + 1):
-                    rho = 0.5 * 7.0 * PITCH[level] * math.sqrt(spread)
-                    reach[level, n] = (options[CUT] + rho) ** 2
-                    if level > 0 and max(fxx, fyy) * PITCH[level] ** 2 <= options[WIDE]:
-                        coarsest = level
-                kind[n, 0], kind[n, 1], kind[n, 2], kind[n, 3] = s, k, coarsest, spread > options[STEP_LIMIT]
+                kind[n, 0], kind[n, 1] = s, k
+                peak += abs(unit * profile[s, k, 0])
                 n += 1
+        for g in range(first, n):
+            j, k = (g - first) // profile_count[s], kind[g, 1]
+            flux = abs(profile[s, k, 0] * psf[p, j, 0])
+            classify(
+                g, flux * (n - first), abs(gauss[g, 6] * profile[s, k, 0]) / peak, options, gauss, reach, kind
+            )
     return n
+
+
+@lean
+def classify(g, flux, height, options, gauss, reach, kind):
+    """How far Gaussian g reaches and on which grids it may stand, by `cpu.Shortcuts`.
+
+    flux: its share of the source's flux times the number of the source's Gaussians; height: share of the peak.
+    """
+    fxx, fyy, fxy = gauss[g, 2], gauss[g, 3], gauss[g, 4]
+    cut = math.sqrt(2.0 * math.log(max(flux / options[LOST], MIN_RATIO)))
+    spread = fxx + fyy + 2.0 * abs(fxy)
+    limit = min(options[WIDE], math.sqrt(math.sqrt(options[GRID_ERROR] / (GRID_FACTOR * height + TINY))))
+    kind[g, 2], kind[g, 3] = 0, spread > options[STEP_LIMIT]
+    for level in range(LEVELS + 1):
+        reach[level, g] = (cut + 3.5 * PITCH[level] * math.sqrt(spread)) ** 2
+        if level > 0 and max(fxx, fyy) * PITCH[level] ** 2 <= limit:
+            kind[g, 2] = level
 
 
 @lean
@@ -98,8 +126,14 @@ def enter(gauss, g, x4, y4, pitch, which, given, listed, counts):
     """Adds Gaussian g to a list, in units of the grid with point (4, 4) at (x4, y4)."""
     n = counts[which]
     slab, slot, f_scale = n // LANES, U(n % LANES), pitch * pitch
-    given[which, slab, X + slot], given[which, slab, Y + slot] = (x4 - gauss[g, 0]) / pitch, (y4 - gauss[g, 1]) / pitch
-    given[which, slab, FXX + slot], given[which, slab, FYY + slot] = gauss[g, 2] * f_scale, gauss[g, 3] * f_scale
+    given[which, slab, X + slot], given[which, slab, Y + slot] = (
+        (x4 - gauss[g, 0]) / pitch,
+        (y4 - gauss[g, 1]) / pitch,
+    )
+    given[which, slab, FXX + slot], given[which, slab, FYY + slot] = (
+        gauss[g, 2] * f_scale,
+        gauss[g, 3] * f_scale,
+    )
     given[which, slab, FXY + slot], given[which, slab, A + slot] = gauss[g, 4] * f_scale, gauss[g, 5]
     listed[which, n] = g
     counts[which] = n + 1
@@ -265,13 +299,11 @@ def piece_sums(
             for p in range(64):
                 grids[level, RESIDUAL, p] = 0.0
                 grids[level, MODEL, p] = grids[level, MODEL, p] if active[above] != 0 else np.float32(0.0)
-            if level > 0:
-                list_model(level, given, counts, expo, state, np.float32(0.0), np.float32(0.0), level, grids)
+            ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
+            for which in range(level, LISTS, NARROW if level == 0 else LISTS):
+                list_model(which, given, counts, expo, state, ox, oy, level, grids)
             active[level] = active[above] != 0 or (level > 0 and counts[level] > 0)
         if tile >= 0:
-            ox, oy = np.float32(x - corner_x), np.float32(y - corner_y)
-            list_model(0, given, counts, expo, state, ox, oy, 0, grids)
-            list_model(NARROW, given, counts, expo, state, ox, oy, 0, grids)
             if draw:
                 for p in range(64):
                     image[tile, p] = grids[0, MODEL, p] + background
@@ -279,18 +311,16 @@ def piece_sums(
             c, r = residuals(data, weight, tile, background, grids)
             chi2 += c
             total += r
-            list_sums(0, given, counts, expo, ox, oy, 0, grids, slab_total, totals)
-            list_sums(NARROW, given, counts, expo, ox, oy, 0, grids, slab_total, totals)
         if draw or tile == -1:
             continue
-        if level > 0:
-            list_sums(
-                level, given, counts, expo, np.float32(0.0), np.float32(0.0), level, grids, slab_total, totals
-            )
-            deliver(level, listed, counts, totals, PITCH[level], sums)
-        if carries:
-            deliver(0, listed, counts, totals, 1.0, sums)
-            deliver(NARROW, listed, counts, totals, 1.0, sums)
+        ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
+        for which in range(level, LISTS, NARROW if level == 0 else LISTS):
+            list_sums(which, given, counts, expo, ox, oy, level, grids, slab_total, totals)
+        # a tile's lists are delivered by the node that they were made for
+        for which in range(0 if carries else level, LISTS if carries else level + 1, 1):
+            if which == level or which == 0 or which == NARROW:
+                if which > 0 or carries:
+                    deliver(which, listed, counts, totals, PITCH[which] if which < NARROW else 1.0, sums)
         if active[above]:
             gather(grids, level, interpolation, above, hx, hy, width, work)
     return chi2, total
