@@ -14,6 +14,12 @@ class Background(Section):
     mode: Annotated[Literal["off", "constant", "plane", "in_fit"], _OFF] = option(
         "constant", "what is fitted; in_fit: a constant of each exposure inside every patch's own fit"
     )
+    prior_sigma: float = option(
+        10.0,
+        "in_fit: width of the prior of a background around 0, in noise of a typical pixel; narrow it where a "
+        "galaxy fills the image, as its wings and the sky cannot be told apart there",
+        gt=0,
+    )
     per: Literal["band", "exposure"] = option("exposure", "one value for each")
     nsigma: float = option(3.0, "below this significance a background is reported, not subtracted", gt=0)
     tweakbg: str | None = option(None, "table of backgrounds to use instead of fitting (TSV)")

@@ -36,6 +36,7 @@ class Posterior:
         backend: str = "cpu",
         in_fit_background: bool = False,
         exposures=None,
+        background_sigma: float = 10.0,
     ):
         """
         Parameters
@@ -48,7 +49,8 @@ class Posterior:
         reference : (ra, dec) in degrees that the positions in q are offsets from
         backend : `cpu` or `gpu`
         in_fit_background : fit one constant (nJy/pixel) of each exposure, at the end of q; its prior is
-            normal about 0 with ten times the noise of a pixel
+            normal about 0
+        background_sigma : width of that prior, in units of the noise of an exposure's typical pixel
         exposures : names of the exposures, for results; their numbers when None
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
@@ -56,9 +58,11 @@ class Posterior:
         self.bounds = make_bounds(rows, self.bands) if bounds is None else bounds
         self.priors = priors or Priors()
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
-        self.in_fit_background = in_fit_background
+        self.in_fit_background, self.background_sigma = in_fit_background, background_sigma
         sky = pixel_noise(arrays) if in_fit_background else None
-        self.plan = make_plan(rows, self.bands, self.bounds, self.priors, self.reference, sky)
+        self.plan = make_plan(
+            rows, self.bands, self.bounds, self.priors, self.reference, sky, background_sigma
+        )
         self.transform = Transform(self.plan)
         self.ndim = self.plan.ndim
         self.ncall = 0  # likelihood evaluations so far
@@ -149,6 +153,7 @@ class Posterior:
             self.backend,
             self.in_fit_background,
             self.exposures,
+            self.background_sigma,
         )
 
     def near_pixels(self, reach: float = 3.0) -> np.ndarray:

@@ -68,8 +68,12 @@ class Plan:
         return out
 
 
-def make_plan(rows, bands, bounds, priors: Priors, reference, sky_noise=None) -> Plan:
+def make_plan(
+    rows, bands, bounds, priors: Priors, reference, sky_noise=None, sky_sigma: float = 10.0
+) -> Plan:
     """The plan of scene rows (S,); `sky_noise` (E,): noise per pixel (nJy), when backgrounds are fitted.
+
+    `sky_sigma` is the prior's width of a background, in units of that noise.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def make_plan(rows, bands, bounds, priors: Priors, reference, sky_noise=None) ->
         cosine=np.cos(np.radians(dec)),
         offset=offset.reshape(-1, 2),
         sky_unit=0.1 * sky,
-        sky_curvature=1 / (10 * sky) ** 2,
+        sky_curvature=1 / (sky_sigma * sky) ** 2,
         columns=q_names(bands),
     )
 
