@@ -258,7 +258,7 @@ def fits(samples: Samples, numbers):
         rough.sort(key=lambda result: result[2])
         final = [refine(rows, theta, 60) for theta, _, _ in rough[:2]]
         best = min(final, key=lambda result: result[2])
-        for _ in range(SWAPS if n == numbers[-1] else 1):
+        for _ in range((SWAPS if n == numbers[-1] else 1) if n > 1 else 0):
             better = swap(rows, best)
             if better[2] > 0.97 * best[2]:
                 break

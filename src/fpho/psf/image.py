@@ -10,6 +10,7 @@ from ..errors import InputError
 
 LOG = logging.getLogger("fpho")
 SMALLEST = 7  # native pixels on a side; below, the wings are lost and no aperture is left to check
+FLAT = 0.5  # FWHM over the stamp's width
 FAR_OFF_CENTRE = 0.5  # native pixel
 
 
@@ -73,6 +74,9 @@ def effective_image(
         raise InputError(where, found, f"Give a stamp of at least {SMALLEST} pixels that holds the wings")
     data, total = _normalise(data, keep_total, where)
     image = PSFImage(data * oversample**2, 1 / oversample, _middle(data), total, str(where), location)
+    if fwhm(image) > FLAT * min(data.shape) / oversample:
+        found = f"half of the peak is reached over {fwhm(image):.1f} native pixels: the stamp is flat"
+        raise InputError(where, found, "Give a stamp with one star, several times wider than its FWHM")
     if not pixel_included:
         image = replace(image, data=convolve_pixel(image.data, oversample))
         if oversample < 2:

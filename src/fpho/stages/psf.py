@@ -20,6 +20,7 @@ from ..psf import PSFStore, fit_locations, write_store
 from ..psf.inputs import images_by_key, read_psf_table
 from .inputs import resolve
 
+ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 LOG = logging.getLogger("fpho")
 
 
@@ -48,11 +49,15 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
 
 def _map(function, items, cores):
-    """Results of a function, in order, from `cores` processes."""
-    if cores == 1 or len(items) == 1:
+    """Results of a function, in order, from `cores` processes.
+
+    A process has one thread: sums by several threads are rounded otherwise, and a fit that depends on
+    the number of cores could end elsewhere.
+    """
+    if cores == 1 and all(os.environ.get(name) == "1" for name in ONE_THREAD):
         yield from map(function, items)
         return
-    os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(ONE_THREAD)
     with ProcessPoolExecutor(min(cores, len(items)), get_context("forkserver")) as pool:
         yield from pool.map(function, items)
 
@@ -70,12 +75,8 @@ def _report(key, fits, layout):
     from ..psf.plots import plot_psf
 
     for i, fit in enumerate(fits):
-        name = (
-            key
-            if len(fits) == 1
-            else f"{key} at ({fits[i].image.location[0]:g}, {fits[i].image.location[1]:g})"
-        )
-        q = fit.quality
+        place = "" if len(fits) == 1 else " at ({:g}, {:g})".format(*fit.image.location)
+        name, q = f"{key}{place}", fit.quality
         text = ", ".join(
             f"{part} {q[part]:+.4f}" for part in ("encircled_energy", "point_flux", "galaxy_flux")
         )
