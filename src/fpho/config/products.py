@@ -19,7 +19,7 @@ class Postprocess(Section):
     images: bool = option(True, "write model and residual images")
     regions: bool = option(True, "write DS9 regions")
     plots: bool = option(True, "write chain, corner and data-model-residual plots")
-    max_plots: int = option(30, "most sources, and most patches, that get plots of their own", ge=0)
+    max_plots: int = option(12, "most sources, and most patches, that get plots of their own", ge=0)
     percentiles: list[Percentile] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog", "%")
     chain_draws: int = option(400, "most draws of each source in the catalog of chains", ge=1)
 

@@ -1,6 +1,9 @@
 """Stage `postprocess`: catalogs, images, regions, plots and the summary of a sampled run."""
 
 import logging
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 
 from ..config import Config
 from ..layout import Layout
@@ -19,7 +22,7 @@ from ..products.report import write_summary
 log = logging.getLogger("fpho")
 
 
-def run(config: Config, layout: Layout) -> None:
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
     results = collect(layout.outdir)
@@ -39,7 +42,8 @@ def run(config: Config, layout: Layout) -> None:
         write_sourcereg(rows, layout.regions / "sources.reg")
         write_patchreg(results, layout.regions / "patches.reg")
     if options.plots:
-        _plots(config, layout, results, table, gallery, chi2)
+        with sources_drawn(config, layout, results, cores):
+            _plots(config, layout, results, table, gallery, chi2)
     figures = [layout.plots / name for name in ("colour.png", "summary.png")] if options.plots else []
     write_summary(layout.summary, results, table, chi2, figures, config.seed)
 
@@ -68,8 +72,8 @@ class Gallery:
 
 
 def _plots(config: Config, layout: Layout, results: Results, table, gallery: Gallery, chi2) -> None:
-    """Plots of the field, of patches, and of the sources that are worth one."""
-    options, folder, rows = config.postprocess, layout.plots, results.rows
+    """Plots of the field and of patches."""
+    folder, rows = layout.plots, results.rows
     if len(results.bands) > 1:
         plot_colour(folder / "colour.png", [gallery.by_band[band] for band in results.bands], rows)
     limits = config.sample.max_rhat, config.sample.min_ess
@@ -78,10 +82,28 @@ def _plots(config: Config, layout: Layout, results: Results, table, gallery: Gal
         title = f"patch {patch.number}: {len(patch.active)} sources"
         path = folder / "patches" / f"patch{patch.number}.png"
         plot_patch(path, title, gallery.patches[patch.number], rows, patch.active)
-    for source in chosen_sources(results, options.max_plots):
-        stem = f"source{source.row['source_index']}"
-        point = bool(source.row["is_point"])
-        title = f"source {source.name}, patch {source.patch}"
-        path = folder / "sources" / f"{stem}_chains.png"
-        plot_chains(path, title, source.draws, results.bands, point, source.n_chains)
-        plot_corner(folder / "sources" / f"{stem}_corner.png", title, source.draws, results.bands, point)
+
+
+@contextmanager
+def sources_drawn(config: Config, layout: Layout, results: Results, cores: int):
+    """Plots of the sources that are worth one, drawn beside the block's own work if there are cores."""
+    chosen = chosen_sources(results, config.postprocess.max_plots)
+    jobs = [(layout.plots / "sources", source, results.bands) for source in chosen]
+    if cores == 1 or len(jobs) < 2:
+        yield
+        for job in jobs:
+            draw_source(*job)
+        return
+    with ProcessPoolExecutor(min(cores, len(jobs)), get_context("forkserver")) as pool:
+        waiting = [pool.submit(draw_source, *job) for job in jobs]
+        yield
+        for one in waiting:
+            one.result()
+
+
+def draw_source(folder, source, bands) -> None:
+    """Chain and corner plots of one source."""
+    stem, point = f"source{source.row['source_index']}", bool(source.row["is_point"])
+    title = f"source {source.name}, patch {source.patch}"
+    plot_chains(folder / f"{stem}_chains.png", title, source.draws, bands, point, source.n_chains)
+    plot_corner(folder / f"{stem}_corner.png", title, source.draws, bands, point)

@@ -54,8 +54,12 @@ def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, t
     """
     shown = parameters_of(draws, bands, is_point)
     true = true_values(truth, draws, bands, is_point)
-    with figure(path, 8.2, 0.95 * len(shown) + 0.6) as fig:
+    height = 0.95 * len(shown) + 0.8
+    margins = {"left": 0.17, "right": 0.99, "bottom": 0.45 / height, "top": 1 - 0.35 / height}
+    # fixed margins: a constrained layout of so many axes takes longer than the drawing
+    with figure(path, 8.2, height, layout=None) as fig:
         grid = fig.subplots(len(shown), 2, squeeze=False, width_ratios=[4, 1], sharey="row")
+        fig.subplots_adjust(**margins, wspace=0.03, hspace=0.18)
         for (name, (label, values)), (trace, marginal) in zip(shown.items(), grid, strict=True):
             for number, chain in enumerate(np.array_split(values, n_chains)):
                 colour = COLOURS[number % len(COLOURS)]
@@ -65,12 +69,12 @@ def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, t
                 if name in true:
                     axis.axhline(true[name], color="black", lw=1.0, ls="--")
                 axis.tick_params(labelbottom=axis is trace and axis is grid[-1, 0])
-            trace.set_ylabel(label, rotation=0, ha="right", va="center")
+            trace.set_ylabel(label.replace(" (", "\n("), rotation=0, ha="right", va="center")
             trace.margins(x=0)
             marginal.set(xticks=[])
+            trace.yaxis.set_label_coords(-0.09, 0.5)
         grid[-1, 0].set_xlabel("draw")
-        fig.align_ylabels(grid[:, 0])
-        fig.suptitle(title + (", dashed: truth" if true else ""), fontsize=10)
+        fig.suptitle(title + (", dashed: truth" if true else ""), fontsize=10, y=1 - 0.12 / height)
 
 
 def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> None:
