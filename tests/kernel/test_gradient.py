@@ -1,0 +1,77 @@
+"""The gradient everywhere in the prior box, against central differences of the float64 reference.
+
+Through the Sersic table, so that its derivatives are tested along. The tolerance of 1e-4 of the largest
+element leaves room for float32 sums (some 1e-6); a wrong or missing term shows as 1e-2 or more.
+"""
+
+import dataclasses
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fpho.kernel import cpu
+from fpho.parameters import ellipticity, shape_matrix
+from fpho.sersic import load_table
+from tests import reference
+from tests.kernel.scenes import scene
+
+TABLE = load_table()
+source = st.fixed_dictionaries(
+    {
+        "ratio": st.one_of(st.floats(0.16, 1.0), st.floats(0.05, 0.16), st.just(1.0)),
+        "pa": st.floats(-np.pi / 2, np.pi / 2),
+        "n": st.floats(0.55, 5.9),
+        "log_rhalf": st.floats(np.log(0.005), np.log(3.0)),
+        "flux": st.tuples(*[st.floats(1.0, 500.0)] * 2),
+        "offset": st.tuples(*[st.floats(-0.03, 0.03)] * 2),
+        "is_point": st.booleans(),
+    }
+)
+
+
+def profile_of(rows, moved=None, n=0.0, rhalf=0.0):
+    """Profiles of the sources, n and rhalf of one of them moved."""
+    index = np.array([r["n"] for r in rows])
+    size = np.exp([r["log_rhalf"] for r in rows])
+    if moved is not None:
+        index[moved] += n
+        size[moved] += rhalf
+    return TABLE.evaluate(index, size, np.array([r["is_point"] for r in rows]))
+
+
+def state_of(rows, state):
+    matrix = shape_matrix(*ellipticity(np.sqrt([r["ratio"] for r in rows]), np.array([r["pa"] for r in rows])))
+    sources = state.sources.copy()
+    sources[:, :2], sources[:, 2:4] = [r["flux"] for r in rows], [r["offset"] for r in rows]
+    sources[:, 4:7] = matrix.reshape(-1, 3)
+    profile, count = profile_of(rows)
+    return dataclasses.replace(state, sources=sources, profile=profile, profile_count=count)
+
+
+def moves_of(rows, state, patch):
+    """All parameters with their steps; shape only where it is a parameter."""
+    moves = reference.variations(patch, state)
+    width = state.sources.shape[1]
+    for s, row in enumerate(rows):
+        size = np.exp(row["log_rhalf"])
+        steps = {"n": 1e-3, "rhalf": 1e-3 * size}
+        for column, (name, step) in enumerate(steps.items(), start=width - 2):
+            moves[s * width + column] = (
+                lambda h, s=s, name=name: dataclasses.replace(state, profile=profile_of(rows, s, **{name: h})[0]),
+                step,
+            )
+    return moves
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(rows=st.tuples(source, source), seed=st.integers(0, 1000))
+def test_gradient_in_the_prior_box(rows, seed):
+    patch, state = scene(seed, n_sources=2, n_bands=2, n_exposures=2, shape=(24, 32))
+    state = state_of(rows, state)
+    _, gradient, by_background = cpu.evaluate(patch, state)
+    ours = np.concatenate([gradient.ravel(), by_background])
+    expected = np.array(
+        [reference.derivative(lambda s: reference.chi2(patch, s).sum(), *v) for v in moves_of(rows, state, patch)]
+    )
+    assert np.abs(ours - expected).max() < 1e-4 * np.abs(expected).max()
