@@ -40,6 +40,7 @@ def open_patch(task: PatchTask, options):
         bounds=bounds,
         priors=config.priors,
         in_fit_background=config.background.mode == "in_fit",
+        background_sigma=config.background.prior_sigma,
     )
     return patcher, model, q
 
