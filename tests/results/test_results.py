@@ -1,0 +1,129 @@
+"""What a sampled patch leaves: final rows, flags, files, and that ArviZ opens them."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fpho.errors import InputError
+from fpho.flags import Flag
+from fpho.geometry import CircularRegion
+from fpho.optimize import run_opt
+from fpho.parameters import ellipticity, source_vector
+from fpho.posterior import Posterior
+from fpho.results import Residuals, Samples, optimum_rows, write_to_disk
+from fpho.results.fit import source_chi2
+from fpho.sampling import run_lmc
+
+from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
+
+BANDS = ("g", "r")
+SOURCES = (
+    {"g": 300.0, "r": 500.0, "pa": 1.2, "id": "galaxy é"},
+    {"g": 60.0, "r": 90.0, "is_point": True, "rhalf": 0.0, "offset": (0.6, 0.4)},
+)
+REGION = CircularRegion(RA, DEC, 2.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    rows = make_rows(BANDS, *SOURCES)
+    arrays = make_arrays(rows, BANDS, size=40, sigma=0.5)
+    bounds = wide_bounds(rows, BANDS)
+    return Posterior(arrays, rows, BANDS, TABLE, bounds, reference=(RA, DEC), in_fit_background=True)
+
+
+@pytest.fixture(scope="module")
+def filled(model):
+    q = np.concatenate([source_vector(model.rows, BANDS, (RA, DEC)), np.zeros(2)])
+    out, step, stats = run_lmc(model, q, n_draws=100, chains=2, seed=4)
+    final, covs = out.fill(
+        REGION, model.rows, model.rows[:0], model, bounds=model.bounds, step=step, stats=stats, patchID=7
+    )
+    return out, final, covs
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, model, filled):
+    folder = tmp_path_factory.mktemp("run")
+    return write_to_disk(filled[0], folder, model, {"seed": 1})
+
+
+def test_final_rows_are_the_truth_within_errors(model, filled):
+    _, final, covs = filled
+    for band in BANDS:
+        assert np.all(np.abs(final[band] - model.rows[band]) < 4.5 * final[f"{band}_err"])
+    assert np.all(final["flags"] & ~int(Flag.NOT_CONVERGED) == 0)  # the chains here are short
+    assert covs.shape == (model.ndim, model.ndim)
+    e = np.array(ellipticity(final["q"], final["pa"])) - ellipticity(model.rows["q"], model.rows["pa"])
+    assert np.abs(e[:, 0]).max() < 0.1
+
+
+def test_samples_file(model, filled, written):
+    out, final, _ = filled
+    samples = Samples(written[0])
+    assert written[0].name == "patch7_samples.h5" and samples.n_chains == 2
+    assert np.array_equal(samples.final, final) and samples.active["id"][0] == "galaxy é"
+    assert np.array_equal(samples.chain, out.chain) and samples.n_draws == 200
+    assert samples.samples.shape == (2, 200) and samples.exposures == ["0", "1"]
+    width = len(model.plan.columns)
+    assert np.allclose(samples.samples["dec"][1], DEC + out.chain[:, width + 3])
+    assert samples.summary["min_bulk_ess"] == out.summary["min_bulk_ess"]
+    assert samples.chains["rhalf"].shape == (2, 100, 2) and samples.chains["background"].shape == (2, 100, 2)
+    assert np.allclose(samples.chi2 / samples.n_pix, 1, atol=0.15)
+    assert samples.reference == (RA, DEC) and samples.region == REGION
+
+
+def test_arviz_opens_the_samples(filled, written):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    data = arviz.from_netcdf(written[0])
+    assert data.posterior.rhalf.dims == ("chain", "draw", "source")
+    assert np.array_equal(data.sample_stats.energy, filled[0].stats["energy"])
+
+
+def test_residuals_file(model, filled, written):
+    residuals = Residuals(written[1])
+    one = residuals[1]
+    assert len(residuals) == 2 and one["band"] == "r"
+    expected = model.residuals(filled[0].patch["final_q"])[1]
+    assert np.allclose(one["residual"], expected) and len(one["x"]) == 1600
+    assert np.isclose(np.mean((one["residual"] * one["ierr"]) ** 2), 1, atol=0.2)
+
+
+def test_a_missing_file_names_the_cure(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        Samples(tmp_path / "none.h5")
+
+
+def flags_of(rows, drawn=None, bounds=None, weight=None, **scene):
+    """Flags of the optimum of `rows`, fitted to an image of `drawn`."""
+    arrays = make_arrays(rows if drawn is None else drawn, BANDS, size=40, **scene)
+    if weight is not None:
+        arrays.weight[:] *= weight
+    model = Posterior(arrays, rows, BANDS, TABLE, bounds, reference=(RA, DEC))
+    optimum, _ = run_opt(model, source_vector(rows, BANDS, (RA, DEC)))
+    return Flag(int(optimum_rows(model, optimum, rows)["flags"][0])), model
+
+
+def test_flags_say_what_is_wrong():
+    bright = make_rows(BANDS, {"g": 3000.0, "r": 5000.0, "rhalf": 0.25})
+    assert flags_of(bright)[0] == 0
+    faint = make_rows(BANDS, {"g": 0.1, "r": 0.1})
+    assert flags_of(faint)[0] & Flag.PRIOR_DOMINATED
+    assert flags_of(bright, bounds=wide_bounds(bright, BANDS, rhalf=(0.01, 0.1)))[0] & Flag.AT_BOUND
+    one_band = np.repeat([1.0, 0.0], 25)[:, None]
+    assert flags_of(bright, weight=one_band)[0] == Flag.MISSING_BAND
+    assert flags_of(bright, weight=0.0)[0] & Flag.NO_DATA
+    double = make_rows(BANDS, {"g": 9000.0, "r": 9000.0, "offset": (0.3, 0.0)}, {"g": 9000.0, "r": 9000.0})
+    arrays = make_arrays(double, BANDS, size=40)
+    single = SimpleNamespace(rows=double[:1], arrays=arrays)
+    for name in ("position", "scale", "gain", "psf_index"):
+        object.__setattr__(arrays, name, np.ascontiguousarray(getattr(arrays, name)[:, :1]))
+    model = Posterior(arrays, single.rows, BANDS, TABLE, reference=(RA, DEC))
+    chi2, n_pix = source_chi2(model, source_vector(single.rows, BANDS, (RA, DEC)))
+    assert chi2[0] > 1.5 * n_pix[0]
+    optimum, _ = run_opt(model, source_vector(single.rows, BANDS, (RA, DEC)))
+    assert optimum_rows(model, optimum, single.rows)["flags"][0] & Flag.POOR_FIT
