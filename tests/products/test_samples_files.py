@@ -1,0 +1,95 @@
+"""From images drawn by GalSim through a patch's files to all products: nothing made up in between."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from fpho import CPUPatchMixin, StorePatch, run_lmc, write_to_disk
+from fpho.bounds import make_bounds
+from fpho.config import Bounds, load_config
+from fpho.geometry import CircularRegion
+from fpho.layout import Layout
+from fpho.optimize import run_opt
+from fpho.products import collect, postop_catalog, postsample_catalog, write_images
+from fpho.scene import read_scene
+from fpho.simulate.scenes import REFERENCE
+from fpho.stages import compare, postprocess, preprocess, psf, scene, settings, simulate
+
+
+class Patcher(StorePatch, CPUPatchMixin):
+    """Pixels from the run's stores."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of the tiny scene in one band, with one patch sampled; configuration and layout."""
+    layout = Layout(tmp_path_factory.mktemp("run"))
+    overrides = ["simulate.scene=tiny", "psf.n_components=4", "bands=[F125W]", "postprocess.max_plots=1"]
+    config = load_config(None, [f"outdir={layout.outdir}", *overrides])
+    for stage in (simulate, settings, psf, preprocess, scene):
+        stage.run(config, layout)
+    rows, bands, _ = read_scene(layout.scene("initial"))
+    region = CircularRegion(*REFERENCE, 2.0)
+    patcher = Patcher(layout.pixels("exposure"), layout.meta("exposure"), layout.psf_store)
+    patcher.build_patch(region, None, allbands=bands)
+    bounds = make_bounds(rows, bands, Bounds(pixscale=0.05))
+    model, q = patcher.prepare_model(active=rows, fixed=rows[:0], bounds=bounds)
+    optimum, _ = run_opt(model, q)
+    out, _, _ = run_lmc(model, optimum.q, n_draws=60, warmup=40, chains=2, seed=5)
+    out.fill(region, rows, rows[:0], model, patchID=0)
+    write_to_disk(out, layout.outdir, model, config)
+    return config, layout
+
+
+def test_forward_model_is_that_of_galsim(run, tmp_path):
+    """The truth, rendered by the kernel through the PSF mixtures, leaves nothing but noise in the images."""
+    _, layout = run
+    truth = layout.simulation / "truth.fits"
+    rows, _, _ = read_scene(truth)
+    constant = {row["exposure"]: row["constant"] for row in Table.read(truth, hdu="BACKGROUND")}
+    for path in write_images(layout.outdir, tmp_path, rows):
+        with fits.open(path) as hdus:
+            good = hdus["ERR"].data > 0
+            pull = (hdus["RESIDUAL"].data - constant[path.stem])[good] / hdus["ERR"].data[good]
+        assert np.mean(pull**2) == pytest.approx(1, abs=4 * np.sqrt(2 / pull.size))
+        assert np.abs(pull).max() < 5.5  # a wrong PSF or profile shows in the sources' cores
+
+
+def test_results_are_collected(run):
+    _, layout = run
+    results = collect(layout.outdir)
+    assert results.bands == ["F125W"] and [s.row["id"] for s in results.sources] == [
+        "gal-1",
+        "gal-2",
+        "star-3",
+    ]
+    table = postsample_catalog(layout.outdir)
+    assert np.all(table["chi2"] > 0.5) and np.all(table["chi2"] < 2) and np.all(table["n_draws"] == 120)
+    assert np.all(np.isfinite(table["rhat"])) and np.isnan(table["sersic"][2])
+
+
+def test_postprocess_writes_everything(run):
+    config, layout = run
+    postprocess.run(config, layout)
+    compare.run(config, layout)
+    names = ["plots/field_F125W_1.png", "plots/summary.png", "plots/patches/patch0.png", "summary.html"]
+    names += ["catalogs/posterior.ecsv", "catalogs/chains.fits", "images/F125W_1.fits", "regions/sources.reg"]
+    names += ["comparison/comparison.ecsv", "comparison/comparison.png", "comparison/recovery.png"]
+    for name in names:
+        assert (layout / name).stat().st_size > 100, name
+    assert len(list((layout.plots / "sources").glob("*.png"))) == 2
+
+
+def test_postop_catalog_is_an_input_catalog(run):
+    config, layout = run
+    layout.scene("optimize").write_bytes(layout.scene("initial").read_bytes())
+    postop_catalog(layout.outdir)
+    from fpho.scene.catalog import read_catalog
+
+    rows = read_catalog(layout.postop, ["F125W"])
+    assert np.array_equal(rows["q"], read_scene(layout.postop)[0]["q"]) and rows["is_point"].tolist() == [
+        0,
+        0,
+        1,
+    ]
