@@ -83,6 +83,11 @@ class Layout:
         return self / "background" / "tweakbg.tsv"
 
     @property
+    def registration(self) -> Path:
+        """Table of shifts of the exposures (TSV), used by later stages and editable."""
+        return self / "background" / "tweakwcs.tsv"
+
+    @property
     def postop(self) -> Path:
         return self / "catalogs" / "postop_catalog.fits"
 
@@ -131,3 +136,13 @@ class Layout:
     @property
     def plots(self) -> Path:
         return self / "plots"
+
+    @property
+    def calibration(self) -> Path:
+        """Results of `calibrate`: a file for each trial, tables, plots, a page."""
+        return self / "calibration"
+
+    @property
+    def injection(self) -> Path:
+        """Images with simulated sources and the run on them, by `inject`."""
+        return self / "injection"

@@ -1,19 +1,22 @@
 """One validated model of all options, with meaning and unit; the default YAML and the JSON schema."""
 
+from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
 from .inference import Optimize, Prior, Priors, Sample
 from .loading import default_yaml, dump_config, json_schema, load_config, make_config
 from .model import Config
 from .products import Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
-from .sky import Background, Detect
+from .sky import Background, Detect, Registration
 
 __all__ = [
     "Background",
     "Bounds",
+    "Calibrate",
     "Catalog",
     "Config",
     "Detect",
+    "Inject",
     "Optimize",
     "Patches",
     "Postprocess",
@@ -21,6 +24,7 @@ __all__ = [
     "Prior",
     "Priors",
     "Psf",
+    "Registration",
     "Sample",
     "Sersic",
     "Simulate",

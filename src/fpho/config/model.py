@@ -5,11 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Section, option
+from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
 from .inference import Optimize, Priors, Sample
 from .products import Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
-from .sky import Background, Detect
+from .sky import Background, Detect, Registration
 
 
 def _group(cls, meaning: str):
@@ -34,8 +35,11 @@ class Config(Section):
     patches: Patches = _group(Patches, "cutting the sky")
     optimize: Optimize = _group(Optimize, "maximum of the posterior")
     background: Background = _group(Background, "residual background")
+    registration: Registration = _group(Registration, "shifts of the exposures against each other")
     detect: Detect = _group(Detect, "missing objects")
     sample: Sample = _group(Sample, "posterior sampling")
     postprocess: Postprocess = _group(Postprocess, "products")
     simulate: Simulate = _group(Simulate, "the built-in example")
+    calibrate: Calibrate = _group(Calibrate, "test of the posterior on drawn sources (`fpho calibrate`)")
+    inject: Inject = _group(Inject, "simulated sources in the images (`fpho inject`)")
     workflow: Workflow = _group(Workflow, "division into jobs")

@@ -1,0 +1,52 @@
+"""Calibration of the posterior, and injection of simulated sources."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Range, Section, option
+
+
+class Calibrate(Section):
+    isolated: int = option(500, "isolated sources to draw, fit and sample", ge=0)
+    pairs: int = option(200, "close pairs", ge=0)
+    empty: int = option(200, "empty places at which a source is fitted", ge=0)
+    draws: int = option(99, "thinned draws among which the truth is ranked", ge=19)
+    psf: list[Literal["moffat", "optical"]] = option(["moffat", "optical"], "PSF of each of the bands")
+    pixel_scale: list[float] = option([0.05, 0.06], "pixel of each of the bands", "arcsec")
+    size: int = option(64, "side of the images", "pixel", ge=24)
+    noise: float = option(1.0, "sigma of the noise per pixel", "nJy", gt=0)
+    snr_range: Range = option(
+        (10.0, 100.0),
+        "S/N at the middle of a source's flux prior if its shape is the median one; drawn log-uniformly",
+    )
+    flux_range: Range = option(
+        (0.5, 2.0),
+        "flux prior of a source, from and to, in units of the flux of that S/N; the truth is drawn from it",
+    )
+    rhalf_range: Range = option((0.03, 0.8), "bounds of the half-light radius", "arcsec")
+    separation: Range = option((0.3, 0.8), "distance of the two of a pair", "arcsec")
+
+
+class Inject(Section):
+    catalog: str | None = option(None, "sources to put into the images (FITS, ECSV or CSV), in nJy")
+    on: Literal["mosaic", "exposure", "all"] = option("all", "kind of images to put them into")
+    poisson: bool = option(False, "add the Poisson noise of the sources' own light")
+    electrons_per_njy: float = option(1.0, "electrons per nJy, for `poisson`", gt=0)
+    stages: list[str] = option(
+        ["preprocess", "scene", "optimize", "background", "detect", "reoptimize", "postop"],
+        "stages to run on the images with the sources in them; add `sample` for pulls from draws",
+    )
+    listed: bool = option(
+        True, "add the sources to the peak catalog; false: only `detect` may find them (completeness)"
+    )
+    position_scatter: float = option(0.02, "error of their listed positions, sigma", "arcsec", ge=0)
+    flux_scatter: float = option(0.2, "error of ln of their listed fluxes, sigma", ge=0)
+    match_radius: float = option(0.25, "an injected source is found within this distance", "arcsec", gt=0)
+    min_snr: float = option(3.0, "and with at least this S/N in one band", ge=0)
+    magnitude_bins: list[float] = Field(
+        default=[20, 24, 25, 26, 27, 28, 30], description="edges for the tables [AB mag]"
+    )
+    size_bins: list[float] = Field(
+        default=[0, 0.1, 0.2, 0.4, 1.0], description="edges for the tables, half-light radius [arcsec]"
+    )
