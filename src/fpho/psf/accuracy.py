@@ -21,6 +21,7 @@ from .quality import LIMITS
 from .readers import READERS, Source
 
 COLUMNS = ("PSF", "FWHM", "J", "energy", "point", "galaxy n=1", "galaxy n=4", "pixel/peak")
+HEADING = f"{COLUMNS[0]:<20}" + "".join(f"{name:>12}" for name in COLUMNS[1:])
 REAL = (
     ("decam_testcase3/*_psf.fits", "fits", "included"),
     ("jwst_ceers/psf/psf_*.fits", "fits", "included"),
@@ -51,7 +52,8 @@ def optical_psfs():
     )
     for name, ratio, options in cases:
         angle = 20 * galsim.degrees
-        psf = galsim.OpticalPSF(lam_over_diam=ratio, strut_thick=0.03, strut_angle=angle, **options)
+        options |= {"strut_thick": 0.03, "strut_angle": angle, "oversampling": 4}
+        psf = galsim.OpticalPSF(lam_over_diam=ratio, **options)
         yield name, psf
 
 
@@ -82,7 +84,13 @@ def _as_galsim(image: PSFImage):
     drawn = galsim.Image(np.ascontiguousarray(image.data), scale=image.step)
     middle = (np.array(image.data.shape[::-1]) - 1) / 2
     shift = (middle - image.center) * image.step
-    psf = galsim.InterpolatedImage(drawn, x_interpolant="lanczos5", flux=image.total, normalization="sb")
+    psf = galsim.InterpolatedImage(
+        drawn,
+        x_interpolant="lanczos5",
+        flux=image.total,
+        normalization="sb",
+        gsparams=galsim.GSParams(folding_threshold=1e-3),
+    )
     return psf.shift(*shift)
 
 
@@ -119,17 +127,19 @@ def phase_errors(psf, fit, phases=4, total=1.0):
     return worst, bias
 
 
-def rows(folder=None, optical=True, plots=None) -> list[dict]:
-    """Measured figures, a row per PSF."""
+def rows(folder=None, optical=True, plots=None, show=lambda row: None) -> list[dict]:
+    """Measured figures, a row per PSF; each is given to `show` when it is done."""
     out = []
     for name, image in real_psfs(folder) if folder else ():
         out.append(_row(name, image, plots))
+        show(out[-1])
     for name, psf in optical_psfs() if optical else ():
         stamp = optical_image(psf)
         source = fit_mixture(stamp / stamp.sum(), oversample=4, pixel_included=False, where=name)
         row = _row(name, source.image, plots, source)
         row["pixel/peak"], row["point"] = phase_errors(psf, source, total=stamp.sum())
         out.append(row)
+        show(row)
     return out
 
 
@@ -149,19 +159,12 @@ def misses(row) -> list[str]:
     return [name for name, limit in limits.items() if not abs(row[name]) < limit]
 
 
-def report(table) -> str:
-    """The figures as text, per cent where they are fractions."""
-    lines = [f"{COLUMNS[0]:<20}" + "".join(f"{name:>12}" for name in COLUMNS[1:])]
-    for row in table:
-        cells = [f"{row['FWHM']:12.2f}", f"{row['J']:12d}"]
-        cells += [f"{100 * row[name]:+11.2f}%" for name in COLUMNS[3:]]
-        lines.append(
-            f"{row['PSF']:<20}"
-            + "".join(cells)
-            + ("   misses " + ", ".join(misses(row)) if misses(row) else "")
-        )
-    lines.append(f"{'limit':<20}{'':>24}" + "".join(f"{value:11.2f}%" for value in (0.5, 0.5, 0.3, 0.3)))
-    return "\n".join(lines)
+def line(row) -> str:
+    """A row as text, per cent where they are fractions."""
+    cells = [f"{row['FWHM']:12.2f}", f"{row['J']:12d}"]
+    cells += [f"{100 * row[name]:+11.2f}%" for name in COLUMNS[3:]]
+    missed = f"   misses {', '.join(misses(row))}" if misses(row) else ""
+    return f"{row['PSF']:<20}{''.join(cells)}{missed}"
 
 
 def main(arguments=None) -> int:
@@ -170,10 +173,11 @@ def main(arguments=None) -> int:
     parser.add_argument("--data", help="folder with the observed PSFs")
     parser.add_argument("--plots", help="folder for a picture of each (PNG)")
     options = parser.parse_args(arguments)
+    print(HEADING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        table = rows(options.data, plots=options.plots)
-    print(report(table))
+        table = rows(options.data, plots=options.plots, show=lambda row: print(line(row), flush=True))
+    print(f"{'limit':<20}{'':>24}" + "".join(f"{value:11.2f}%" for value in (0.5, 0.5, 0.3, 0.3)))
     return int(any(misses(row) for row in table))
 
 

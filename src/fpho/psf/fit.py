@@ -211,7 +211,7 @@ def swap(rows, best):
     return min([best, *found], key=lambda result: result[2])
 
 
-def even_out(rows, best, rounds=4):
+def even_out(rows, best, rounds=8):
     """Weigh the apertures by their errors until the worst is small; the result with the smallest."""
     theta, amp, _ = found = best
     worst = np.abs(rows.growth_errors(theta, amp)).max()

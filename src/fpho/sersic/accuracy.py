@@ -54,7 +54,7 @@ def _draw(galsim, n, rhalf, sigma):
     widest = np.pi * LARGEST_FFT / (2 * max(psf.maxk * 1.3, np.pi))
     parameters = galsim.GSParams(
         folding_threshold=max(1e-3, 1.05 * (1 - float(curve_of_growth(widest / rhalf, n)))),
-        maxk_threshold=1e-4,
+        maxk_threshold=1e-6,
         kvalue_accuracy=1e-6,
         maximum_fft_size=2 * LARGEST_FFT,
     )
