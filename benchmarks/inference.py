@@ -1,0 +1,257 @@
+"""Cost and reliability of optimum and sampling on scenes drawn by GalSim.
+
+python benchmarks/inference.py [--quick] [--seed N]
+
+Optimum from random starts; one galaxy and three overlapping ones: CPU time and effective samples, with the
+same scene sampled from a unit matrix with dense adaptation; faint sources at empty places; pulls of simulated
+sources. CPU seconds are those of one process after compilation.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fpho.bounds import make_bounds
+from fpho.config import Bounds
+from fpho.geometry import CircularRegion
+from fpho.images import Exposure
+from fpho.optimize import run_opt
+from fpho.parameters import ellipticity, q_names, scene_dtype
+from fpho.patch import CPUPatchMixin, DirectPatch
+from fpho.psf import PSFStore, fit_mixture, write_store
+from fpho.sampling import run_lmc
+from fpho.simulate.drawing import draw_exposure, draw_noiseless
+from fpho.simulate.optics import make_wcs, moffat_psf, psf_image
+
+RA, DEC, SCALE = 53.16, -27.79, 0.05
+FWHM = {"g": 0.16, "r": 0.18, "i": 0.20}
+
+
+class Patcher(DirectPatch, CPUPatchMixin):
+    """Patches from memory."""
+
+
+def make_store(folder) -> PSFStore:
+    """Mixtures of the Moffat PSFs, fitted to oversampled images as a user's would be."""
+    groups = {}
+    for band, fwhm in FWHM.items():
+        image = psf_image(moffat_psf(fwhm, SCALE, beta=3.5), 4, 241, pixel_response=True)
+        fit = fit_mixture(image, oversample=4, pixel_included=True, center="stamp")
+        groups[band] = (fit.mixture[None], None, [fit.quality])
+    path = Path(folder) / "psfs.h5"
+    write_store(path, groups)
+    return PSFStore(path)
+
+
+def make_rows(bands, n) -> np.ndarray:
+    rows = np.zeros(n, scene_dtype(bands))
+    rows["source_index"], rows["is_valid"], rows["roi"] = np.arange(n), True, 1.0
+    rows["ra"], rows["dec"] = RA, DEC
+    rows["id"] = [f"s{i}" for i in range(n)]
+    rows["q"], rows["sersic"], rows["rhalf"] = 0.85, 1.5, 0.2
+    for band in bands:
+        rows[f"{band}_err"] = np.nan
+    return rows
+
+
+def move(rows, east, north) -> None:
+    """Shift rows by offsets in arcsec."""
+    rows["ra"] += np.asarray(east) / 3600 / np.cos(np.radians(DEC))
+    rows["dec"] += np.asarray(north) / 3600
+
+
+def noise_for(rows, band, shape, snr) -> float:
+    """Noise per pixel that gives the first source this S/N by matched filter."""
+    image = draw_noiseless(
+        rows[:1], make_wcs(RA, DEC, SCALE, shape), moffat_psf(FWHM[band], SCALE, 3.5), shape, band
+    )
+    return float(np.sqrt((image**2).sum()) / snr)
+
+
+def make_exposures(rows, bands, shape, noise, rng, per_band=1) -> list[Exposure]:
+    """Images of the rows, dithered and rotated when there are several per band."""
+    out = []
+    for k in range(per_band):
+        for band in bands:
+            wcs = make_wcs(RA, DEC, SCALE, shape, 23.0 * k, (0.017 * k, -0.011 * k))
+            psf = moffat_psf(FWHM[band], SCALE, 3.5)
+            data = draw_exposure(rows, wcs, psf, shape, noise, band, rng)
+            ierr = np.full(shape, 1 / noise, "f4")
+            out.append(
+                Exposure(f"{band}{k}", band, "exposure", data.astype("f4"), ierr, wcs, wcs.to_header())
+            )
+    return out
+
+
+def prepare(exposures, store, bands, catalog, **bounds):
+    """(model, q) of a catalog on exposures."""
+    patcher = Patcher(exposures, store)
+    patcher.build_patch(CircularRegion(RA, DEC, 100.0), None, allbands=bands)
+    limits = make_bounds(catalog, bands, Bounds(**bounds), SCALE)
+    return patcher.prepare_model(active=catalog, bounds=limits)
+
+
+def anywhere(model, rng) -> np.ndarray:
+    """A vector q drawn uniformly from the bounds."""
+    names = q_names(model.bands)
+    block = np.stack([rng.uniform(*model.bounds[name].T) for name in names], axis=-1)
+    block[:, len(model.bands) : len(model.bands) + 2] -= model.reference
+    return block.ravel()
+
+
+def cpu(function, *arguments, **options):
+    """(CPU seconds, result)."""
+    start = time.process_time()
+    result = function(*arguments, **options)
+    return time.process_time() - start, result
+
+
+def optimum_from_anywhere(store, rng, n_starts) -> None:
+    """5 sources, 3 bands, 6 exposures."""
+    bands, shape = ("g", "r", "i"), (88, 88)
+    rows = make_rows(bands, 5)
+    move(rows, [0, 0.7, -0.6, 0.2, -0.9], [0, 0.3, 0.5, -0.8, -0.6])
+    rows["sersic"], rows["rhalf"] = [1.0, 2.5, 0.8, 4.0, 1.5], [0.2, 0.12, 0.3, 0.25, 0.1]
+    rows["q"], rows["pa"] = [0.8, 0.95, 0.7, 0.9, 0.85], [0.3, 1.2, -1.0, 0.7, -0.4]
+    for band in bands:
+        rows[band] = rng.uniform(100, 400, 5)
+    noise = noise_for(rows, "g", shape, 40)
+    model, q = prepare(make_exposures(rows, bands, shape, noise, rng, per_band=2), store, bands, rows)
+    results = [run_opt(model, anywhere(model, rng)) for _ in range(n_starts)]
+    lnp = np.array([optimum.lnp for optimum, _ in results])
+    best = max(lnp.max(), run_opt(model, q)[0].lnp)
+    calls, matrices = (np.array([info[name] for _, info in results]) for name in ("ncall", "n_fisher"))
+    print(f"optimum: {np.sum(lnp > best - 0.5)} of {n_starts} starts within 0.5 of the best in ln p; "
+          f"evaluations median {np.median(calls):.0f}, most {calls.max()}; "
+          f"Fisher matrices median {np.median(matrices):.0f}, most {matrices.max()}")  # fmt: skip
+
+
+def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
+    """Optimum and sampling in one band, and the same from a unit matrix."""
+    bands = ("r",)
+    noise = noise_for(rows, "r", shape, snr)
+    model, _ = prepare(make_exposures(rows, bands, shape, noise, rng), store, bands, rows)
+    start = model.transform.transform(0.5 * rng.standard_normal(model.ndim))
+    run_opt(model, start)
+    spent, (optimum, info) = cpu(run_opt, model, start)
+    print(
+        f"{name}: optimum {spent:.4f} CPU s, {info['ncall']} evaluations, {info['n_fisher']} Fisher matrices"
+    )
+    unit = np.eye(model.ndim)
+    for label, options in (
+        ("Fisher metric", {}),
+        (
+            "unit matrix, dense adaptation",
+            {"z_cov": unit, "adapt": True, "warmup": 600, "target_accept": 0.8},
+        ),
+    ):
+        spent, (out, _, _) = cpu(run_lmc, model, optimum.q, n_draws=n_draws, seed=1, **options)
+        s, calls = out.summary, out.ncall - out.ncall_warmup
+        bulk, tail = s["min_bulk_ess"], s["min_tail_ess"]
+        print(f"  {label}: warm-up {out.ncall_warmup / 4:.0f} g per chain; per 1000 g bulk {1e3 * bulk / calls:.0f} "
+              f"({s['min_bulk_ess_name']}), tail {1e3 * tail / calls:.0f}; {spent:.2f} CPU s in all, "
+              f"{bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s; R-hat {s['max_rhat']:.3f}, "
+              f"{s['divergences']} divergences, sd / Fisher {s['max_sd_ratio']:.2f}")  # fmt: skip
+
+
+def one_galaxy():
+    rows = make_rows(("r",), 1)
+    rows["r"], rows["q"], rows["pa"] = 100.0, 0.8, 0.6
+    return rows
+
+
+def three_galaxies():
+    rows = make_rows(("r",), 3)
+    rows["r"], rows["rhalf"], rows["sersic"] = [100, 80, 60], [0.25, 0.2, 0.15], [1.0, 2.5, 1.5]
+    move(rows, [0, 0.35, -0.3], [0, 0.2, 0.3])
+    return rows
+
+
+def undetected(store, rng, n, n_draws) -> None:
+    """Sources of no flux fitted at empty places: flux over its error."""
+    bands, shape = ("r",), (48, 48)
+    pulls = []
+    for _ in range(n):
+        rows = make_rows(bands, 1)
+        rows["r"] = 0.0
+        catalog = rows.copy()
+        catalog["r"] = 3.0
+        model, q = prepare(make_exposures(rows, bands, shape, 1.0, rng), store, bands, catalog)
+        out, _, _ = run_lmc(model, q, n_draws=n_draws, chains=2, seed=int(rng.integers(2**31)))
+        pulls.append(np.mean(out.chain[:, 0]) / np.std(out.chain[:, 0]))
+    print(f"undetected: flux / error over {n} places: mean {np.mean(pulls):+.3f} +- {n**-0.5:.3f}, "
+          f"sd {np.std(pulls):.3f}")  # fmt: skip
+
+
+def calibration(store, rng, n, n_draws) -> None:
+    """Sources drawn from the prior of the fit, images by GalSim: ranks and pulls of the truth."""
+    bands, shape = ("r",), (64, 64)
+    limits = {"rhalf_range": (0.05, 0.5), "sersic_range": (0.6, 4.5)}
+    names = ("flux", "east", "north", "e1", "e2", "sersic", "rhalf")
+    ranks, pulls = [], []
+    for _ in range(n):
+        catalog = make_rows(bands, 1)
+        catalog["r"] = 100.0
+        noise = noise_for(catalog, "r", shape, np.exp(rng.uniform(np.log(5), np.log(200))))
+        blank = make_exposures(catalog, bands, shape, noise, rng)
+        model, _ = prepare(blank, store, bands, catalog, **limits)
+        z = rng.standard_normal(model.ndim)
+        truth = model.transform.transform(z)
+        truth[0] = 100.0
+        rows = _rows_of(catalog, truth)
+        model, q = prepare(make_exposures(rows, bands, shape, noise, rng), store, bands, catalog, **limits)
+        out, _, _ = run_lmc(model, q, n_draws=n_draws, seed=int(rng.integers(2**31)))
+        draws, true = _observables(out.chain), _observables(truth[None])[0]
+        ranks.append((draws < true).mean(axis=0))
+        pulls.append((true - draws.mean(axis=0)) / draws.std(axis=0))
+    ranks, pulls = np.array(ranks), np.array(pulls)
+    print(f"calibration: {n} sources of S/N 5-200 (shape and position from the prior)")
+    for k, name in enumerate(names):
+        r = ranks[:, k]
+        print(f"  {name:7s} 68% covers {np.mean(abs(r - 0.5) < 0.34):.2f}, 95% {np.mean(abs(r - 0.5) < 0.475):.2f}, "
+              f"pull {pulls[:, k].mean():+.2f} +- {pulls[:, k].std():.2f}")  # fmt: skip
+
+
+def _rows_of(catalog, truth):
+    from fpho.parameters import fill_rows
+
+    return fill_rows(catalog, truth, ("r",), (RA, DEC))
+
+
+def _observables(chain) -> np.ndarray:
+    e1, e2 = ellipticity(chain[:, 3], chain[:, 4])
+    return np.stack(
+        [chain[:, 0], chain[:, 1], chain[:, 2], e1, e2, np.log(chain[:, 5]), np.log(chain[:, 6])], axis=1
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a few minutes instead of half an hour")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="one of optimum, efficiency, undetected, calibration")
+    options = parser.parse_args()
+    quick = options.quick
+    with tempfile.TemporaryDirectory() as folder:
+        store = make_store(folder)
+        rng = np.random.default_rng(options.seed)
+        if options.only in ("", "optimum"):
+            optimum_from_anywhere(store, rng, 30 if quick else 100)
+        if options.only in ("", "efficiency"):
+            n_draws = 300 if quick else 1000
+            efficiency("one galaxy, 64 x 64, S/N 50", store, rng, one_galaxy(), (64, 64), 50, n_draws)
+            efficiency("three overlapping, 96 x 96", store, rng, three_galaxies(), (96, 96), 50, n_draws)
+            efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
+        if options.only in ("", "undetected"):
+            undetected(store, rng, 40 if quick else 200, 150)
+        if options.only in ("", "calibration"):
+            calibration(store, rng, 40 if quick else 500, 150)
+
+
+if __name__ == "__main__":
+    main()
