@@ -22,6 +22,7 @@ FLOORS = [
     {"psf"},
     {"images", "background"},
     {"registration"},
+    {"registration"},
     {"scene"},
     {"posterior"},
     {"patch"},

@@ -127,7 +127,15 @@ checked_options += ["simulate", "optimize.on", "sample.on", "background.tweakbg"
 
 # For each pass over the patches: the state it starts from, its kind of images, the options it depends on,
 # and the code that it does not use.
-common_to_passes = ["bounds", "priors", "kernel", "bands", "seed", "background.mode"]
+common_to_passes = [
+    "bounds",
+    "priors",
+    "kernel",
+    "bands",
+    "seed",
+    "background.mode",
+    "background.prior_sigma",
+]
 plan_options = ["patches", "seed", "optimize.on", "sample.on"]
 passes = {
     "optimize": {
@@ -140,14 +148,14 @@ passes = {
     "reoptimize": {
         "start": layout.scene("detect"),
         "on": config["optimize"]["on"],
-        "files": [layout.background],
+        "files": [layout.background, layout.registration],
         "options": ["optimize", "background.reoptimize", *common_to_passes],
         "without": ["sampling", "products"],
     },
     "sample": {
         "start": layout.postop,
         "on": config["sample"]["on"],
-        "files": [layout.background],
+        "files": [layout.background, layout.registration],
         "options": ["sample", *common_to_passes],
         "without": ["products"],
     },

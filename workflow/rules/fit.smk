@@ -59,6 +59,7 @@ rule background:
         checked=ancient(layout.checked),
     output:
         shown(layout.background, "background", "Background"),
+        layout.registration,
     log:
         layout.log("background"),
     benchmark:
@@ -67,7 +68,9 @@ rule background:
         environment
     threads: workflow.cores or 1
     params:
-        options=options("background", "bands"),
+        options=options(
+            "background", "registration", "bands", "optimize.on", "sample.on", "psf.interpolation"
+        ),
         code=code("background"),
     shell:
         "python -m fpho background --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
@@ -79,6 +82,7 @@ rule detect:
         stores("all"),
         scene=layout.scene("optimize"),
         background=layout.background,
+        registration=layout.registration,
         psf=layout.psf_store,
         sersic=layout.sersic_table,
         checked=ancient(layout.checked),

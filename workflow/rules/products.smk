@@ -13,6 +13,7 @@ rule postprocess:
         plan=layout.plan("sample"),
         scene=layout.scene("sample"),
         background=layout.background,
+        registration=layout.registration,
         psf=layout.psf_store,
         sersic=layout.sersic_table,
     output:

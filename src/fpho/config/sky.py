@@ -26,6 +26,15 @@ class Background(Section):
     reoptimize: bool = option(True, "optimize again after a significant background")
 
 
+class Registration(Section):
+    mode: Annotated[Literal["off", "measure"], _OFF] = option(
+        "off", "measure: the shift of each exposure's WCS from the optimized scene, used in what follows"
+    )
+    nsigma: float = option(5.0, "smaller shifts are reported, not used", "sigma", gt=0)
+    largest: float = option(2.0, "a larger shift is taken for a failure", "pixel", gt=0)
+    table: str | None = option(None, "table of shifts to use instead of measuring (TSV)")
+
+
 class Detect(Section):
     enabled: bool = option(False, "look for objects that the catalog lacks in the residual images")
     nsigma: float = option(5.0, "threshold in the PSF-matched residual", "sigma", gt=0)

@@ -6,11 +6,13 @@ from .reading import cap_snr, read_exposure, read_fits, scale_noise
 from .store import Store, open_store, write_store
 from .table import ExposureSpec, read_table
 from .validate import overlaps, validate
+from .wcs import ShiftedWCS
 
 __all__ = [
     "Exposure",
     "ExposureSpec",
     "ExposureTiles",
+    "ShiftedWCS",
     "Store",
     "blank_pixels",
     "cap_snr",

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..files import atomic
 from ..geometry import CircularRegion, footprint, linearize
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
-from .wcs import restore_wcs
+from .wcs import ShiftedWCS, restore_wcs
 
 CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
 
@@ -70,7 +70,8 @@ class Store:
     Files are opened for each reading, so that a store can be handed to worker processes.
     """
 
-    def __init__(self, pixel_path, meta_path):
+    def __init__(self, pixel_path, meta_path, shifts: dict | None = None):
+        self.shifts = shifts or {}
         self.pixel_path, self.meta_path = Path(pixel_path), Path(meta_path)
         self.ids: list[str] = []
         self._meta: dict[str, dict] = {}
@@ -92,7 +93,8 @@ class Store:
         """WCS of an exposure."""
         if name not in self._wcs:
             meta = self._meta[name]
-            self._wcs[name] = restore_wcs(meta["header"], meta["wcs_bytes"], f"{self.meta_path}:{name}")
+            wcs = restore_wcs(meta["header"], meta["wcs_bytes"], f"{self.meta_path}:{name}")
+            self._wcs[name] = ShiftedWCS(wcs, self.shifts[name]) if name in self.shifts else wcs
         return self._wcs[name]
 
     def shape(self, name: str) -> tuple[int, int]:
@@ -154,9 +156,9 @@ class Store:
         return None if np.any(low >= high) else tuple(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def open_store(pixel_path, meta_path) -> Store:
-    """A store by the paths of its two files."""
-    return Store(pixel_path, meta_path)
+def open_store(pixel_path, meta_path, shifts: dict | None = None) -> Store:
+    """A store by the paths of its two files; `shifts`: pixels (x, y) by which exposures' WCS are moved."""
+    return Store(pixel_path, meta_path, shifts)
 
 
 def _open(path):

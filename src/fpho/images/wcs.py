@@ -148,3 +148,19 @@ def _lookup_wcs(header, hdus, approximate, where):
     stream = io.BytesIO()
     wcs.to_fits(relax=True).writeto(stream)
     return wcs, stream.getvalue()
+
+
+class ShiftedWCS:
+    """A WCS whose pixels are moved by `shift` (x, y): pixel = given pixel + shift."""
+
+    def __init__(self, wcs, shift):
+        self._wcs, self.shift = wcs, tuple(map(float, shift))
+
+    def world_to_pixel_values(self, ra, dec):
+        """Zero-indexed pixels of positions in degrees."""
+        x, y = self._wcs.world_to_pixel_values(ra, dec)
+        return x + self.shift[0], y + self.shift[1]
+
+    def pixel_to_world_values(self, x, y):
+        """Positions in degrees of zero-indexed pixels."""
+        return self._wcs.pixel_to_world_values(x - self.shift[0], y - self.shift[1])

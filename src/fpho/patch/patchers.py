@@ -132,10 +132,11 @@ class FITSPatch(_Patch):
 class StorePatch(_Patch):
     """Pixels from one or several pixel stores with their meta stores; only the region's tiles are read."""
 
-    def __init__(self, pixelstore, metastore, psfstore, splinedata="default", **options):
+    def __init__(self, pixelstore, metastore, psfstore, splinedata="default", registration=None, **options):
+        """`registration`: pixels (x, y) by exposure that WCS are moved by, see `fpho.registration`."""
         super().__init__(psfstore, splinedata, **options)
         pairs = zip(_several(pixelstore), _several(metastore), strict=True)
-        self._stores = [open_store(pixels, meta) for pixels, meta in pairs]
+        self._stores = [open_store(pixels, meta, registration) for pixels, meta in pairs]
 
     def _exposures(self, region, bands):
         for store in self._stores:

@@ -13,6 +13,7 @@ from ..images import open_store
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
+from ..registration import read_shifts
 from ..sersic import load_table
 from .collecting import Results, collect
 from .picture import Picture
@@ -67,9 +68,10 @@ def pictures(root, rows=None, results: Results | None = None, config=None):
 
 def exposures(layout: Layout):
     """Yield the exposures of a run's stores, with the used backgrounds subtracted."""
+    shifts = read_shifts(layout.registration) if layout.registration.is_file() else None
     for kind in KINDS:
         if layout.pixels(kind).is_file():
-            store = open_store(layout.pixels(kind), layout.meta(kind))
+            store = open_store(layout.pixels(kind), layout.meta(kind), shifts)
             for name in store.ids:
                 exposure = store.exposure(name)
                 known = layout.background.is_file()

@@ -10,6 +10,7 @@ from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
 from ..scene import read_scene
+from . import register
 from .sky_inputs import images_with_models, stores_of
 
 log = logging.getLogger("fpho")
@@ -20,7 +21,8 @@ WHY_NOT = {
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write `layout.background`: a row for each image that optimization or sampling uses.
+    """Write `layout.background` and `layout.registration`: a row for each image that optimization or
+    sampling uses.
 
     With `background.tweakbg` that table is checked and copied, and nothing is fitted.
 
@@ -31,12 +33,13 @@ def run(config: Config, layout: Layout) -> None:
     """
     options = config.background
     on = (config.optimize.on, config.sample.on)
+    shifts = register.run(config, layout, on)
     if options.tweakbg:
         table, comment = given(layout, options.tweakbg), f"copied from {options.tweakbg}"
     elif options.mode in WHY_NOT:
         table, comment = unused(layout, on), WHY_NOT[options.mode]
     else:
-        table = fitted(config, layout, on)
+        table = fitted(config, layout, on, shifts)
         comment = f"mode {options.mode}, per {options.per}, used from {options.nsigma:g} sigma on"
     write_tweakbg(layout.background, table, comment)
     report(table, comment)
@@ -59,14 +62,14 @@ def unused(layout: Layout, on) -> np.ndarray:
     return table
 
 
-def fitted(config: Config, layout: Layout, on) -> np.ndarray:
+def fitted(config: Config, layout: Layout, on, shifts=None) -> np.ndarray:
     """Backgrounds from the residuals of all images; those below the threshold are not used."""
     options = config.background
     if options.mode == "plane" and options.per == "band":
         cure = "Set background.per: exposure, or background.mode: constant"
         raise InputError("configuration", "a plane belongs to one exposure, not to a band", cure)
     rows, bands, _ = read_scene(layout.scene("optimize"))
-    pairs = images_with_models(config, layout, rows, bands, on)
+    pairs = images_with_models(config, layout, rows, bands, on, shifts=shifts)
     skies = [fit_background(exposure, model, options.mode) for exposure, model in pairs]
     return sky_table(skies, options.nsigma, options.per)
 

@@ -34,7 +34,7 @@ log = logging.getLogger("fpho")
 
 FAILED = {"optimize": Flag.OPTIMIZE_FAILED, "reoptimize": Flag.OPTIMIZE_FAILED, "sample": Flag.NOT_CONVERGED}
 ROWS = ("active", "fixed")
-SECTIONS = ("bounds", "priors", "kernel", "bands", "background", "psf", "sersic")
+SECTIONS = ("bounds", "priors", "kernel", "bands", "background", "registration", "psf", "sersic")
 
 
 def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
@@ -238,7 +238,7 @@ def data_files(task: PatchTask) -> list[Path]:
     stores = [path(kind) for kind in kinds for path in (layout.pixels, layout.meta)]
     files = [*stores, layout.psf_store, layout.sersic_table]
     if task.stage != "optimize":
-        files.append(layout.background)
+        files += [layout.background, layout.registration]
     elif task.config.background.tweakbg:
         files.append(Path(task.config.background.tweakbg))
     return files

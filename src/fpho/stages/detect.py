@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..images import Exposure
 from ..layout import Layout
 from ..psf import PSFStore
+from ..registration import read_shifts
 from ..scene import read_scene, write_scene
 from .sky_inputs import images_with_models, stores_of
 
@@ -36,9 +37,9 @@ def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
     if unknown:
         cure = f"Bands of this run: {', '.join(bands)}"
         raise InputError("configuration", f"detect.bands names {', '.join(unknown)}", cure)
-    table = read_tweakbg(layout.background)
+    table, shifts = read_tweakbg(layout.background), read_shifts(layout.registration)
     on = (config.optimize.on,)
-    pairs = list(images_with_models(config, layout, rows, bands, on, table))
+    pairs = list(images_with_models(config, layout, rows, bands, on, table, shifts))
     exposures, models = [pair[0] for pair in pairs], [pair[1].astype("f4") for pair in pairs]
     return find_new(
         rows,

@@ -12,6 +12,7 @@ from ..geometry import linearize
 from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
+from ..registration import read_shifts
 from ..sersic import load_table
 from .tasks import PatchTask
 
@@ -29,7 +30,9 @@ class GPUPatcher(StorePatch, GPUPatchMixin):
 def open_patch(task: PatchTask, options):
     """(patcher with the patch's pixels, model, q) of a task; `options`: config.optimize or config.sample."""
     config = task.config
-    patcher = make_patcher(task.layout, options.on, config.kernel, _tweakbg(task), _stamps(task, options.on))
+    patcher = make_patcher(
+        task.layout, options.on, config.kernel, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on)
+    )
     patcher.max_snr, patcher.interpolation = options.max_snr, config.psf.interpolation
     region = task.patch.region
     patcher.build_patch(region, None, allbands=task.bands)
@@ -46,14 +49,15 @@ def open_patch(task: PatchTask, options):
 
 
 @lru_cache(maxsize=4)
-def make_patcher(layout: Layout, on: str, kernel: str, tweakbg: str, stamps: tuple):
+def make_patcher(layout: Layout, on: str, kernel: str, tweakbg: str, tweakwcs: str, stamps: tuple):
     """A patcher on the stores of one kind of images, opened once per process (`stamps`: sizes and times)."""
     kinds = [kind for kind in KINDS[on] if Path(layout.pixels(kind)).is_file()]
     pixels, meta = [layout.pixels(kind) for kind in kinds], [layout.meta(kind) for kind in kinds]
     table = read_tweakbg(tweakbg) if tweakbg else None
     patcher = GPUPatcher if kernel == "gpu" else CPUPatcher
     psfs, sersic = PSFStore(layout.psf_store), load_table(layout.sersic_table)
-    return patcher(pixels, meta, psfs, sersic, tweakbg=table)
+    shifts = read_shifts(tweakwcs) if tweakwcs else None
+    return patcher(pixels, meta, psfs, sersic, registration=shifts, tweakbg=table)
 
 
 def _tweakbg(task: PatchTask) -> str:
@@ -64,10 +68,17 @@ def _tweakbg(task: PatchTask) -> str:
     return str(task.layout.background) if Path(task.layout.background).is_file() else ""
 
 
+def _tweakwcs(task: PatchTask) -> str:
+    """The table of shifts of exposures: a given one, or after `background` the measured one."""
+    if task.stage == "optimize":
+        return task.config.registration.table or ""
+    return str(task.layout.registration) if Path(task.layout.registration).is_file() else ""
+
+
 def _stamps(task: PatchTask, on: str) -> tuple:
     """Sizes and times of the files, so that a cached patcher is not used for changed ones."""
     layout = task.layout
-    files = [layout.psf_store, layout.sersic_table, layout.background]
+    files = [layout.psf_store, layout.sersic_table, layout.background, layout.registration]
     files += [path(kind) for kind in KINDS[on] for path in (layout.pixels, layout.meta)]
     states = [Path(path).stat() if Path(path).is_file() else None for path in files]
     return tuple((state.st_size, state.st_mtime_ns) if state else None for state in states)

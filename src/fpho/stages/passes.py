@@ -79,10 +79,12 @@ def unneeded(config: Config, layout: Layout, stage: str) -> bool:
     from astropy.io import fits
 
     from ..background import read_tweakbg
+    from ..registration import read_shifts
 
     added = len(fits.getdata(layout.scene("detect"), 1)) - len(fits.getdata(layout.scene("optimize"), 1))
     subtracted = config.background.reoptimize and any(read_tweakbg(layout.background)["used"])
-    return not (added or subtracted)
+    moved = layout.registration.is_file() and bool(read_shifts(layout.registration))
+    return not (added or subtracted or moved)
 
 
 def copy(source, target) -> None:
