@@ -4,6 +4,7 @@ Every backend of the kernel answers to it. Its derivatives are central differenc
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def chi2(patch, state):
     difference = np.where(used, patch.data.astype("f8") - model(patch, state), 0.0)
     by_tile = (np.where(used, patch.weight, 0.0).astype("f8") * difference**2).sum(axis=1)
     start = patch.exposure_start
-    return np.array([by_tile[a:b].sum() for a, b in zip(start[:-1], start[1:], strict=True)])
+    return np.array([by_tile[a:b].sum() for a, b in itertools.pairwise(start)])
 
 
 def vary(state, s, column, step):

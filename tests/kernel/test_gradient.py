@@ -41,7 +41,9 @@ def profile_of(rows, moved=None, n=0.0, rhalf=0.0):
 
 
 def state_of(rows, state):
-    matrix = shape_matrix(*ellipticity(np.sqrt([r["ratio"] for r in rows]), np.array([r["pa"] for r in rows])))
+    matrix = shape_matrix(
+        *ellipticity(np.sqrt([r["ratio"] for r in rows]), np.array([r["pa"] for r in rows]))
+    )
     sources = state.sources.copy()
     sources[:, :2], sources[:, 2:4] = [r["flux"] for r in rows], [r["offset"] for r in rows]
     sources[:, 4:7] = matrix.reshape(-1, 3)
@@ -58,7 +60,9 @@ def moves_of(rows, state, patch):
         steps = {"n": 1e-3, "rhalf": 1e-3 * size}
         for column, (name, step) in enumerate(steps.items(), start=width - 2):
             moves[s * width + column] = (
-                lambda h, s=s, name=name: dataclasses.replace(state, profile=profile_of(rows, s, **{name: h})[0]),
+                lambda h, s=s, name=name: dataclasses.replace(
+                    state, profile=profile_of(rows, s, **{name: h})[0]
+                ),
                 step,
             )
     return moves
@@ -72,6 +76,9 @@ def test_gradient_in_the_prior_box(rows, seed):
     _, gradient, by_background = cpu.evaluate(patch, state)
     ours = np.concatenate([gradient.ravel(), by_background])
     expected = np.array(
-        [reference.derivative(lambda s: reference.chi2(patch, s).sum(), *v) for v in moves_of(rows, state, patch)]
+        [
+            reference.derivative(lambda s: reference.chi2(patch, s).sum(), *v)
+            for v in moves_of(rows, state, patch)
+        ]
     )
     assert np.abs(ours - expected).max() < 1e-4 * np.abs(expected).max()

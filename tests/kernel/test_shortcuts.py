@@ -15,7 +15,9 @@ from tests.kernel.scenes import scene
 
 def wide_scene(seed):
     """Sizes from a pixel to the patch's width, so that all levels of the tree are in use; no background."""
-    patch, state = scene(seed, n_sources=4, n_bands=2, n_exposures=2, shape=(160, 144), k=8, j=4, ratio=(0.3, 1))
+    patch, state = scene(
+        seed, n_sources=4, n_bands=2, n_exposures=2, shape=(160, 144), k=8, j=4, ratio=(0.3, 1)
+    )
     profile = state.profile.copy()
     profile[:, :, [1, 3, 5]] *= np.array([0.3, 1, 3, 6])[:, None, None] ** 2
     return patch, dataclasses.replace(state, profile=profile, background=np.zeros(2))
@@ -58,7 +60,9 @@ def test_gradient_with_all_shortcuts():
 def test_grids_are_in_use():
     """The scenes above would tell nothing if no Gaussian stood on a coarser grid."""
     patch, state = wide_scene(0)
-    assert (cpu.model(patch, state) != cpu.model(patch, state, dataclasses.replace(Shortcuts(), wide=1e3))).any()
+    assert (
+        cpu.model(patch, state) != cpu.model(patch, state, dataclasses.replace(Shortcuts(), wide=1e3))
+    ).any()
 
 
 def test_exponential():

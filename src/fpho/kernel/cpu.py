@@ -32,7 +32,7 @@ class Shortcuts:
     lost: share of a source's flux that may be lost by leaving its Gaussians out where they are faint: each
         is cut where it has less than lost / n of the flux outside, n of them. Off: 1e-300.
     step_limit: largest Fxx + Fyy + 2 |Fxy| (pixel^-2) for which the 64 values of a tile come from
-        recurrences (error 1e-6 of the peak); narrower ones take an exponential per pixel. Off: 0.
+        recurrences (error 2e-6 of the peak); narrower ones take an exponential per pixel. Off: 0.
     grid_error: a Gaussian is evaluated on a coarser grid and interpolated where the error of that, at
         most 1.63 (pitch / sigma)^8 of its height along each axis, is below this share of the source's peak.
     wide: and where its sigma along x and y is at least that many pitches (relative error below 1.63
@@ -41,7 +41,7 @@ class Shortcuts:
     """
 
     lost: float = 5e-7
-    step_limit: float = 1.5
+    step_limit: float = 0.7
     grid_error: float = 1e-6
     wide: float = 3.5
     crowd: int = 8

@@ -5,7 +5,8 @@ exp(x) = 2^i 2^f with i whole and |f| <= 1/2; 2^f is a minimax polynomial of deg
 """
 
 import numpy as np
-from numba import njit
+
+from .compiled import fused
 
 LOWEST = np.float32(-87.0)  # below it float32 has no normal numbers, and denormals are slow
 HIGHEST = np.float32(87.0)
@@ -16,9 +17,9 @@ C3, C4, C5 = np.float32(0.055507135), np.float32(0.009675541), np.float32(0.0013
 HALF = np.float32(0.5)
 
 
-@njit(cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+@fused
 def exponential(x):
-    """exp(x) for float32 x, clamped to [-87, 87]."""
+    """exp(x) for float32 x, clamped to [-87, 87]. Reordered, f would lose its last digits to SHIFT."""
     t = min(max(x, LOWEST), HIGHEST) * LOG2_E
     i = np.int32(t + SHIFT)
     f = t - (np.float32(i) - np.float32(128.0))

@@ -13,12 +13,12 @@ cut like the model's; products are summed in float64 over blocks. The order is f
 import math
 
 import numpy as np
-from numba import njit
 
 from .arrays import N_SHAPE
+from .compiled import entry, fast, lean
 from .exponential import exponential
-from .loops import HALF, ZERO, U, fast
-from .walk import congruence, lean, set_up
+from .loops import HALF, ZERO, U
+from .walk import congruence, set_up
 
 BLOCK = 8  # tiles
 WIDTH = 64 * BLOCK
@@ -28,9 +28,10 @@ ONE, TWO, THREE, FOUR, EIGHT = U(1), U(2), U(3), U(4), U(8)
 
 @fast
 def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
-    """Adds one Gaussian to the images (8 * 64,) of its source in a tile: flux, x, y, Nxx, Nyy, Nxy, sersic, rhalf.
+    """Adds one Gaussian to the images (8 * 64,) of its source in a tile.
 
-    (ox, oy): first pixel from the centre; f, n: F and N; by_a: dm/da / E; a_n .. v_r: derivatives of a and v.
+    Images: flux, x, y, Nxx, Nyy, Nxy, sersic, rhalf. (ox, oy): first pixel from the centre; f, n: F, N;
+    by_a: dm/da / E; a_n .. v_r: derivatives of a and v.
     """
     fxx, fyy, fxy = f
     nxx, nyy, nxy = n
@@ -77,7 +78,7 @@ def put(total, place, i, j, value):
 
 @fast
 def add_products(stack, n_rows, place, total):
-    """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`; n_rows in fours."""
+    """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`."""
     for i in range(U(0), U(n_rows), FOUR):
         for j in range(i, U(n_rows), TWO):
             s00 = s10 = s20 = s30 = s01 = s11 = s21 = s31 = ZERO
@@ -101,7 +102,7 @@ def fill_block(
     e, b, first, end, n_gauss, weight, tile_x, tile_y, scale, sources, profile, gauss, reach, kind,
     image, root, slot, place, stack,
 ):  # fmt: skip
-    """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows in use."""
+    """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows."""
     nb = sources.shape[1] - N_SHAPE
     n_src, n_rows = len(sources), 4
     slot[:] = -1
@@ -128,11 +129,13 @@ def fill_block(
                     if not used:
                         used = True
                         image[:] = np.float32(0.0)
+                    f32 = np.float32(fxx), np.float32(fyy), np.float32(fxy)
+                    amp, unit, v = gauss[g, 5], gauss[g, 6], gauss[g, 7]
                     add_gaussian(
-                        image, np.float32(ox), np.float32(oy), (np.float32(fxx), np.float32(fyy), np.float32(fxy)),
-                        n32, np.float32(gauss[g, 5]), np.float32(gauss[g, 6] * profile[s, k, 0]),
-                        np.float32(gauss[g, 6] * amount), np.float32(profile[s, k, 2]), np.float32(profile[s, k, 3]),
-                        np.float32(profile[s, k, 4]), np.float32(profile[s, k, 5]), np.float32(gauss[g, 7]),
+                        image, np.float32(ox), np.float32(oy), f32, n32, np.float32(amp),
+                        np.float32(unit * profile[s, k, 0]), np.float32(unit * amount),
+                        np.float32(profile[s, k, 2]), np.float32(profile[s, k, 3]),
+                        np.float32(profile[s, k, 4]), np.float32(profile[s, k, 5]), np.float32(v),
                     )  # fmt: skip
                 g += 1
             if used:
@@ -146,7 +149,7 @@ def fill_block(
     return n_rows
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@entry
 def fisher_matrix(
     options, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
     sources, profile, profile_count, gauss, reach, kind,
@@ -172,8 +175,8 @@ def fisher_matrix(
         total = np.zeros((size, size))  # its last row and column take what fills up the rows to fours
         for first in range(start[e], start[e + 1], BLOCK):
             rows = fill_block(
-                e, b, first, min(first + BLOCK, start[e + 1]), n, weight, tile_x, tile_y, scale, sources, profile,
-                gauss, reach, kind, image, root, slot, place, stack,
+                e, b, first, min(first + BLOCK, start[e + 1]), n, weight, tile_x, tile_y, scale, sources,
+                profile, gauss, reach, kind, image, root, slot, place, stack,
             )  # fmt: skip
             add_products(stack, rows, place, total)
         for s in range(n_src):

@@ -13,15 +13,16 @@ more than 4 + 4 steps from the middle. Vectors run over Gaussians: the lists bel
 flattened, one row per quantity. The six sums are taken about the middle (3.5, 3.5) of the grid; points at
 equal distance left and right of it share their even and odd parts.
 
-Shapes: given (LISTS, slabs, 6 LANES), lists of Gaussians in units of their grid; expo (LISTS, slabs, 64 LANES),
-their E; totals (LISTS, slabs, 6 LANES), their sums; grids (LEVELS + 1, 2, 64), model and residuals of a level;
-state (18 LANES,), sums (6 LANES,). A list belongs to a node; the two lists of tiles (smooth, narrow) are shared by
-the 2 x 2 tiles of a node of level 1, each standing (ox, oy) from the place that X, Y are given for.
+Shapes: given (LISTS, slabs, 6 LANES), lists of Gaussians in units of their grid; expo (LISTS, slabs,
+64 LANES), their E; totals (LISTS, slabs, 6 LANES), their sums; grids (LEVELS + 1, 2, 64), model and
+residuals of a level; state (18 LANES,), sums (6 LANES,). A list belongs to a node; the two lists of tiles
+(smooth, narrow) are shared by the 2 x 2 tiles of a node of level 1, each standing (ox, oy) from the place
+that X, Y are given for.
 """
 
 import numpy as np
-from numba import njit
 
+from .compiled import fast
 from .exponential import exponential
 
 LANES = 112  # Gaussians of a slab; an odd number of cache lines, so that rows do not collide in the cache
@@ -32,11 +33,9 @@ X, Y, FXX, FYY, FXY, A = (U(i * LANES) for i in range(6))
 P0, P1, P2, P3, P4, P5, P6, P7 = (U(i * LANES) for i in range(8))  # points of a row; also the six sums
 ROW, ONE, THREE, FOUR, EIGHT = U(8 * LANES), U(1), U(3), U(4), U(8)
 
-flags = {"contract", "nsz", "reassoc", "arcp"}
-# without numba's reference counts: these functions make no array, and counting costs more than a row
-fast = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags, _nrt=False)
 MODEL, RESIDUAL = 0, 1  # places in `grids`
 HALF, ZERO = np.float32(0.5), np.float32(0.0)
+F1, F2, F3, F4 = np.float32(1), np.float32(2), np.float32(3), np.float32(4)
 FAR = np.float32(87.0)
 W0, W1, W2, W3 = np.float32(0.25), np.float32(1.5), np.float32(2.5), np.float32(3.5)
 
@@ -65,7 +64,7 @@ def start(given, state, which, slab, n, ox, oy):
 
 @fast
 def row_by_steps(state, half, expo, which, slab, j, n, level, grids):
-    """Row j of 8 points: keeps E, adds A E to the model, moves `state` of the half (0 up, 1 down) on by a row."""
+    """Row j of 8 points: keeps E, adds A E to the model, moves `state` of a half (0 up, 1 down) on."""
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = ZERO
     for i in range(U(n)):
         g = half * HALF_ROWS + i
@@ -93,17 +92,36 @@ def row_by_steps(state, half, expo, which, slab, j, n, level, grids):
 
 
 @fast
-def point_by_exponentials(given, expo, which, slab, n, p, ox, oy):
-    """E of point p, each by its own exponential; returns the sum of A E."""
-    total, i, j = ZERO, ox + np.float32((p & 7) - 4), oy + np.float32((p >> 3) - 4)
+def quadratic(dx, fxx, b, c):
+    """exp(-d^t F d / 2) with b = Fxy dy and c = Fyy dy^2."""
+    return exponential(-HALF * (dx * (fxx * dx + b + b) + c))
+
+
+@fast
+def row_by_exponentials(given, expo, which, slab, j, n, ox, oy, level, grids):
+    """Row j of 8 points with an exponential for each: for Gaussians too narrow for `row_by_steps`."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = ZERO
+    y = oy + np.float32(j) - F4
     for g in range(U(n)):
-        dx, dy = given[which, slab, X + g] + i, given[which, slab, Y + g] + j
-        u = given[which, slab, FXX + g] * dx + given[which, slab, FXY + g] * dy
-        w = given[which, slab, FXY + g] * dx + given[which, slab, FYY + g] * dy
-        value = exponential(-HALF * (u * dx + w * dy))
-        expo[which, slab, U(p) * P1 + g] = value
-        total += given[which, slab, A + g] * value
-    return total
+        dx, dy = given[which, slab, X + g] + ox, given[which, slab, Y + g] + y
+        fxx, fyy = given[which, slab, FXX + g], given[which, slab, FYY + g]
+        fxy, a = given[which, slab, FXY + g], given[which, slab, A + g]
+        b, c = fxy * dy, fyy * dy * dy
+        e0, e1 = quadratic(dx - F4, fxx, b, c), quadratic(dx - F3, fxx, b, c)
+        e2, e3 = quadratic(dx - F2, fxx, b, c), quadratic(dx - F1, fxx, b, c)
+        e4, e5 = quadratic(dx, fxx, b, c), quadratic(dx + F1, fxx, b, c)
+        e6, e7 = quadratic(dx + F2, fxx, b, c), quadratic(dx + F3, fxx, b, c)
+        p = j * ROW + g
+        expo[which, slab, p + P0], expo[which, slab, p + P1] = e0, e1
+        expo[which, slab, p + P2], expo[which, slab, p + P3] = e2, e3
+        expo[which, slab, p + P4], expo[which, slab, p + P5] = e4, e5
+        expo[which, slab, p + P6], expo[which, slab, p + P7] = e6, e7
+        m0, m1, m2, m3 = m0 + a * e0, m1 + a * e1, m2 + a * e2, m3 + a * e3
+        m4, m5, m6, m7 = m4 + a * e4, m5 + a * e5, m6 + a * e6, m7 + a * e7
+    p = EIGHT * j
+    for m in (m0, m1, m2, m3, m4, m5, m6, m7):
+        grids[level, MODEL, p] += m
+        p += ONE
 
 
 @fast
@@ -115,8 +133,8 @@ def slab_model(given, state, expo, which, slab, n, by_steps, ox, oy, level, grid
             row_by_steps(state, U(0), expo, which, slab, FOUR + row, n, level, grids)
             row_by_steps(state, ONE, expo, which, slab, THREE - row, n, level, grids)
     else:
-        for p in range(64):
-            grids[level, MODEL, p] += point_by_exponentials(given, expo, which, slab, n, p, ox, oy)
+        for j in range(EIGHT):
+            row_by_exponentials(given, expo, which, slab, j, n, ox, oy, level, grids)
 
 
 @fast

@@ -20,7 +20,7 @@ LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 
 @dataclass(frozen=True)
 class Plan:
-    """`steps` (M, 6) int32: level, x, y of the first pixel, tile | -1 (enter) | LEAVE, place in the parent (x, y).
+    """`steps` (M, 6) int32: level, x, y of the first pixel, tile | -1 (enter) | LEAVE, place in the parent.
 
     `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 2, 64) float32:
     values at a child's grid points from those of a parent of that level, child first or second;
@@ -33,7 +33,7 @@ class Plan:
 
 
 def interpolation_matrices() -> np.ndarray:
-    """Lagrange polynomials of the parent's 8 grid points at the child's, and transposed, (LEVELS + 1, 2, 2, 64) float32."""
+    """Lagrange polynomials of the parent's 8 points at the child's, and transposed: `Plan.interpolation`."""
     out = np.zeros((LEVELS + 1, 2, TILE, TILE))
     nodes = np.arange(TILE)
     for level in range(1, LEVELS + 1):

@@ -11,31 +11,27 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from . import formulas
 from .arrays import N_SHAPE
-from .loops import (
-    FXX, FXY, FYY, LANES, MODEL, RESIDUAL, A, X, Y, U, fast, gather, interpolate, slab_model, slab_sums,
-)  # fmt: skip
+from .compiled import entry, fast, lean
+from .loops import FXX, FXY, FYY, LANES, MODEL, RESIDUAL, A, U, X, Y
+
+from .loops import gather, interpolate, slab_model, slab_sums  # fmt: skip # isort: skip
 from .plan import LEAVE, LEVELS, PITCH
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
-lean = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # makes no array; see `loops.fast`
-congruence = njit(formulas.congruence, cache=True)
-invert = njit(formulas.invert, cache=True)
-contract = njit(formulas.contract, cache=True)
+congruence = lean(formulas.congruence)
+invert = lean(formulas.invert)
+contract = lean(formulas.contract)
 LOST, STEP_LIMIT, WIDE, GRID_ERROR, CROWD = range(5)  # places in the vector of `cpu.Shortcuts`
 ZEROS = (np.float32(0.0), np.float32(0.0))
-GRID_FACTOR = (
-    1.63  # largest |(x - x0) ... (x - x7)| f''(x) / 8! on 8 points, for exp(-x^2 / 2 sigma^2): times sigma^-8
-)
+# largest |(x - x0) ... (x - x7)| f^(8)(x) / 8! between 8 points, for exp(-x^2 / 2 sigma^2): times sigma^-8
+GRID_FACTOR = 1.63
 MIN_RATIO, TINY = 90.0, 1e-30  # no Gaussian is cut within 3 sigma
-NARROW, LISTS = (
-    LEVELS + 1,
-    LEVELS + 2,
-)  # lists: 0 smooth ones of tiles, one for each level, narrow ones of tiles
+# lists: 0 the smooth ones of tiles, 1.. one for each level, last the narrow ones of tiles
+NARROW, LISTS = LEVELS + 1, LEVELS + 2
 VECTOR = 8  # lists are filled up to a multiple of this with Gaussians of amplitude 0
 
 
@@ -108,7 +104,7 @@ def set_up(
 def classify(g, flux, height, options, gauss, reach, kind):
     """How far Gaussian g reaches and on which grids it may stand, by `cpu.Shortcuts`.
 
-    flux: its share of the source's flux times the number of the source's Gaussians; height: share of the peak.
+    flux: its share of the source's flux, times the number of Gaussians; height: its share of the peak.
     """
     fxx, fyy, fxy = gauss[g, 2], gauss[g, 3], gauss[g, 4]
     cut = math.sqrt(2.0 * math.log(max(flux / options[LOST], MIN_RATIO)))
@@ -143,8 +139,8 @@ def enter(gauss, g, x4, y4, pitch, which, given, listed, counts):
 def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, listed, counts):
     """Tests the n Gaussians handed down to the node at (x, y); returns how many it hands down itself.
 
-    A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, smooth and narrow;
-    with fewer than `crowd` Gaussians for its own grid, these are handed down as well.
+    A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, smooth and
+    narrow; with fewer than `crowd` Gaussians for its own grid, these are handed down as well.
     """
     pitch, tiles = PITCH[level], level <= 1
     xm, ym, x4, y4 = x + 3.5 * pitch, y + 3.5 * pitch, x + 4.0 * pitch, y + 4.0 * pitch
@@ -316,17 +312,16 @@ def piece_sums(
         ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
         for which in range(level, LISTS, NARROW if level == 0 else LISTS):
             list_sums(which, given, counts, expo, ox, oy, level, grids, slab_total, totals)
-        # a tile's lists are delivered by the node that they were made for
-        for which in range(0 if carries else level, LISTS if carries else level + 1, 1):
-            if which == level or which == 0 or which == NARROW:
-                if which > 0 or carries:
-                    deliver(which, listed, counts, totals, PITCH[which] if which < NARROW else 1.0, sums)
+        for which in range(LISTS):
+            of_tiles = which == 0 or which == NARROW  # delivered by the node that they were made for
+            if (carries and of_tiles) or (which == level and not of_tiles):
+                deliver(which, listed, counts, totals, 1.0 if of_tiles else PITCH[which], sums)
         if active[above]:
             gather(grids, level, interpolation, above, hx, hy, width, work)
     return chi2, total
 
 
-@jit
+@entry
 def run(
     counter, partial, image, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
@@ -345,14 +340,14 @@ def run(
         )  # fmt: skip
         sums[:n] = 0.0
         partial[piece, 0], partial[piece, 1] = piece_sums(
-            pieces[piece, 1], pieces[piece, 2], n, steps, interpolation, data, weight, np.float32(background[e]),
-            image, options[CROWD], gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids,
-            numbers, work,
+            pieces[piece, 1], pieces[piece, 2], n, steps, interpolation, data, weight,
+            np.float32(background[e]), image, options[CROWD], gauss, sums, reach, kind, passed, listed, given,
+            expo, totals, state, slab_total, grids, numbers, work,
         )  # fmt: skip
         chain(e, b, n, position, scale, sources, profile, gauss, kind, sums, partial[piece, 2:])
 
 
-@jit
+@entry
 def add_up(pieces, band, partial, sources):
     """Partial sums in the order of the pieces: chi2 (E,), gradient (S, B + 7), background gradient (E,)."""
     nb = sources.shape[1] - N_SHAPE

@@ -1,0 +1,59 @@
+"""How the CPU kernel is compiled: one place for numba's options, and a cache that follows all sources.
+
+Numba keeps compiled code until the file of the outermost function changes; code inlined from the
+other files of this folder would stay behind. The stamp below changes with any of them.
+"""
+
+import hashlib
+from pathlib import Path
+
+from numba import njit
+
+FUSED = {
+    "contract",
+    "nsz",
+}  # multiplications and additions may be fused; infinities and NaN keep their meaning
+REORDERED = FUSED | {"reassoc", "arcp"}  # and sums reordered
+
+
+def source_stamp(folder: Path = Path(__file__).parent) -> str:
+    """Hash of the sources of this folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+STAMP = source_stamp()
+
+
+def compiled(function, *, flags=False, arrays=False):
+    """`function` compiled on first use, cached on disk, running without the interpreter's lock.
+
+    flags: of fast-math. arrays: the function makes arrays; without, numba's reference counts are left
+    out (in the inner functions counting costs more than a row of pixels).
+    """
+    options = {} if arrays else {"_nrt": False}
+    made = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags, **options)(function)
+    made._cache._cache_file._source_stamp = STAMP
+    return made
+
+
+def fast(function):
+    """Loops over pixels or lists: sums may be reordered, so that they become vectors."""
+    return compiled(function, flags=REORDERED)
+
+
+def fused(function):
+    """Formulas whose order of operations carries their accuracy."""
+    return compiled(function, flags=FUSED)
+
+
+def lean(function):
+    """Compiled code with all operations as written."""
+    return compiled(function)
+
+
+def entry(function):
+    """Compiled function that makes arrays."""
+    return compiled(function, arrays=True)
