@@ -52,7 +52,7 @@ def run_lmc(
     seed=None,
     cores: int = 1,
     sampler: str = "littlemcmc",
-    target_accept: float = 0.65,
+    target_accept: float = 0.8,
     limits: Limits | None = None,
     checkpoint: str = "",
     checkpoint_seconds: float = 60.0,

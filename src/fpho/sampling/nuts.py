@@ -38,7 +38,7 @@ class Settings:
     seed: np.random.SeedSequence
     warmup: int = 64
     max_treedepth: int = 10
-    target_accept: float = 0.65
+    target_accept: float = 0.8
     adapt_weight: float | None = (
         None  # draws that `cov` counts for, where the metric is adapted in the warm-up
     )
