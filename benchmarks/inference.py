@@ -151,10 +151,13 @@ def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
         spent, (out, _, _) = cpu(run_lmc, model, optimum.q, n_draws=n_draws, seed=1, **options)
         s, calls = out.summary, out.ncall - out.ncall_warmup
         bulk, tail = s["min_bulk_ess"], s["min_tail_ess"]
-        print(f"  {label}: warm-up {out.ncall_warmup / 4:.0f} g per chain; "
-              f"per 1000 g bulk {1e3 * bulk / calls:.0f} ({s['min_bulk_ess_name']}), tail {1e3 * tail / calls:.0f}; {spent:.2f} CPU s in all, "
-              f"{bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s; R-hat {s['max_rhat']:.3f}, "
-              f"{s['divergences']} divergences, sd / Fisher {s['max_sd_ratio']:.2f}")  # fmt: skip
+        mixing = f"bulk {1e3 * bulk / calls:.0f} ({s['min_bulk_ess_name']}), tail {1e3 * tail / calls:.0f}"
+        state = f"R-hat {s['max_rhat']:.3f}, {s['divergences']} divergences"
+        print(f"  {label}: warm-up {out.ncall_warmup / 4:.0f} g per chain; per 1000 g {mixing}")
+        print(
+            f"    {spent:.2f} CPU s; {bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s, warm-up included; {state}"
+        )
+        print(f"    draws' sd / Fisher sd: {s['max_sd_ratio']:.2f}")
 
 
 def one_galaxy():

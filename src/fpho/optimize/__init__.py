@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..parameters import SHAPE_COLS
 from ..results import optimum_rows
 from . import bfgs, newton
 from .newton import Counter
@@ -81,7 +80,7 @@ def run_opt(
     best, converged = search(z)
     restarted = False
     if restart and not converged:
-        other, success = search(rough_start(model, z))
+        other, success = search(newton.rough_start(model, z))
         restarted = True
         if other.lnp > best.lnp:
             best, converged = other, success
@@ -128,12 +127,3 @@ class _Search:
             "decrement": rise,
             "wall_time": optimum.wall_time,
         }
-
-
-def rough_start(model, z) -> np.ndarray:
-    """Round sources of median size and index at the given positions."""
-    start = np.array(z)
-    for i, (_, name) in enumerate(model.plan.names()):
-        if name in SHAPE_COLS:
-            start[i] = 0.0
-    return start

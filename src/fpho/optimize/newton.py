@@ -15,7 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from ..parameters import SHAPE_COLS
+
 LONGEST = 1.5  # of a step in any one shape or position coordinate: prior standard deviations
+FAR = 10.0  # promised rise of ln p per coordinate from which round median sources may be a better start
 START = 3.0  # coordinates of a start are brought within this
 GOOD, FAIR = 0.75, 0.25  # ratios of actual to predicted gain
 ACCEPT = 1e-3
@@ -57,6 +60,10 @@ def maximise(model, z, gtol=0.01, budget: Counter | None = None):
     budget = budget or Counter(model, 60, 25)
     linear = model.plan.linear
     here = solve_linear(budget.with_matrix(budget.point(within(z, linear))), budget, linear)
+    if decrement(here) > FAR * len(z):
+        rough = budget.with_matrix(budget.point(rough_start(model, here.z)))
+        rough = solve_linear(rough, budget, linear)
+        here = rough if rough.lnp > here.lnp else here
     damping = 1.0
     while True:
         if decrement(here) < gtol:
@@ -69,6 +76,15 @@ def maximise(model, z, gtol=0.01, budget: Counter | None = None):
 def within(z, linear) -> np.ndarray:
     """A start whose shapes are not in the far tails of their priors, where nothing has a slope."""
     return np.where(linear, z, np.clip(z, -START, START))
+
+
+def rough_start(model, z) -> np.ndarray:
+    """Round sources of median size and index at the given positions."""
+    start = np.array(z)
+    for i, (_, name) in enumerate(model.plan.names()):
+        if name in SHAPE_COLS:
+            start[i] = 0.0
+    return start
 
 
 def decrement(point: Point) -> float:
