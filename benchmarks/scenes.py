@@ -1,7 +1,7 @@
 """The scenes of the benchmarks: made by a fixed function, with noise, nothing read from outside.
 
 Sources of n 0.6-4.5, rhalf 0.05-0.28 arcsec and b/a 0.3-1 at random places; PSFs of 4 Gaussians
-(core to wings, as fits to real cameras have them); exposures of one pixel scale per band, 0.03 or 0.06 arcsec,
+(core to wings, as fits to real cameras have them); one pixel scale per band, 0.03 or 0.06 arcsec, exposures
 each with its own rotation and dither.
 """
 

@@ -41,10 +41,10 @@ class Shortcuts:
     """
 
     lost: float = 5e-7
-    step_limit: float = 0.7
+    step_limit: float = 1.2
     grid_error: float = 1e-6
     wide: float = 3.5
-    crowd: int = 8
+    crowd: int = 4
 
     def vector(self) -> np.ndarray:
         return np.array(

@@ -14,7 +14,7 @@ from .arrays import TILE, PatchArrays
 
 LEVELS = 3  # top nodes are 64 pixels wide
 PITCH = tuple((TILE * 2**level - 1) / (TILE - 1) for level in range(LEVELS + 1))
-PIECE = 300  # tiles of a piece of work, at least (or all of an exposure)
+PIECE = 640  # tiles of a piece of work, at least (or all of an exposure)
 LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 
 
