@@ -1,4 +1,4 @@
-"""The images of the trials: two bands with PSFs of their own, noise, and the PSF mixtures that a fit is given.
+"""Images of the trials: two bands with PSFs of their own, noise, and the PSF mixtures that a fit is given.
 
 The truth is drawn by GalSim through the PSF's image; the fit sees the mixture that `fpho.psf` makes of that
 image, as with real data.

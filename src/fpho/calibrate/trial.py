@@ -14,7 +14,6 @@ from ..bounds import make_bounds
 from ..config import Config
 from ..files import atomic
 from ..geometry import CircularRegion, offset
-from ..linear import optimize_fluxes
 from ..optimize import run_opt
 from ..parameters import ellipticity, error_col, q_names, scene_dtype
 from ..patch import CPUPatchMixin, DirectPatch
@@ -117,8 +116,7 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
         model, q, gtol=config.optimize.gtol, max_iterations=config.optimize.max_iterations
     )
     rows = optimum_rows(model, optimum, known)
-    forced, precision = optimize_fluxes(model, optimum.q)
-    out, _, _ = run_lmc(model, optimum.q, seed=seed, **sampler_options(config))
+    out, _, _ = run_lmc(model, optimum.q, seed=seed, **sampler_options(config, trial.kind))
     blocks = out.chain[:, : len(known) * len(q_names(bands))].reshape(len(out.chain), len(known), -1)
     keep = np.linspace(0, len(blocks) - 1, config.calibrate.draws).astype(int)
     values = block_values(blocks, known, bands, model.reference)
@@ -139,9 +137,10 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
     }
 
 
-def sampler_options(config: Config) -> dict:
-    """Those of the stage `sample`."""
+def sampler_options(config: Config, kind: str) -> dict:
+    """Those of the stage `sample`; empty places, of which only mean and sd are asked, do not run on."""
     options = config.sample
+    extensions = 0 if kind == "empty" else options.max_extensions
     return {
         "n_draws": options.sampling_draws,
         "warmup": options.warmup,
@@ -149,7 +148,7 @@ def sampler_options(config: Config) -> dict:
         "max_treedepth": options.max_treedepth,
         "chains": options.chains,
         "sampler": options.sampler,
-        "limits": Limits(options.max_rhat, options.min_ess, options.max_extensions),
+        "limits": Limits(options.max_rhat, options.min_ess, extensions),
     }
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from ..errors import InputError
-from . import passes, stages, tools
+from . import passes, stages, studies, tools
 
 app = typer.Typer(
     help="Galaxies measured by modelling all pixels of all exposures at once.",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 stages.register(app)
 passes.register(app)
+studies.register(app)
 tools.register(app)
 
 

@@ -14,10 +14,10 @@ class Calibrate(Section):
     draws: int = option(99, "thinned draws among which the truth is ranked", ge=19)
     psf: list[Literal["moffat", "optical"]] = option(["moffat", "optical"], "PSF of each of the bands")
     pixel_scale: list[float] = option([0.05, 0.06], "pixel of each of the bands", "arcsec")
-    size: int = option(64, "side of the images", "pixel", ge=24)
+    size: int = option(48, "side of the images", "pixel", ge=24)
     noise: float = option(1.0, "sigma of the noise per pixel", "nJy", gt=0)
     snr_range: Range = option(
-        (10.0, 100.0),
+        (10.0, 80.0),
         "S/N at the middle of a source's flux prior if its shape is the median one; drawn log-uniformly",
     )
     flux_range: Range = option(

@@ -1,0 +1,65 @@
+"""All trials of a calibration: a file for each, named by what it depends on, made in a pool of processes."""
+
+import hashlib
+import json
+import logging
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..codehash import code_hash
+from ..config import Config
+from ..files import checksum
+from ..progress import progress
+from .trial import KINDS, Trial, run_trial
+
+log = logging.getLogger("fpho")
+SECTIONS = ("calibrate", "bounds", "priors", "optimize", "sample", "psf", "seed")
+COUNTS = ("isolated", "pairs", "empty")  # do not change a trial
+
+
+def make_trials(config: Config, psf_store) -> list[Trial]:
+    """The trials that the configuration asks for."""
+    counts = {kind: getattr(config.calibrate, kind) for kind in KINDS}
+    trials = [Trial(config, kind, i, Path(psf_store)) for kind in KINDS for i in range(counts[kind])]
+    return sorted(trials, key=lambda trial: trial.index / counts[trial.kind])  # all kinds grow together
+
+
+def trial_paths(config: Config, trials: list[Trial], folder) -> list[Path]:
+    """The file of each trial; its name holds a hash of options, PSFs and code."""
+    if not trials:
+        return []
+    options = {name: config.model_dump(mode="json")[name] for name in SECTIONS}
+    options["calibrate"] = {k: v for k, v in options["calibrate"].items() if k not in COUNTS}
+    code = code_hash("fpho.calibrate.trial", without=("products",))
+    parts = [json.dumps(options), checksum(trials[0].psf_store), code]
+    name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return [Path(folder) / t.kind / f"{t.index:05d}_{name}.npz" for t in trials]
+
+
+def run_trials(config: Config, psf_store, folder, cores: int = 1) -> list[Path]:
+    """Run the trials that have no file yet; the files of all."""
+    trials = make_trials(config, psf_store)
+    paths = trial_paths(config, trials, folder)
+    waiting = [(t, path) for t, path in zip(trials, paths, strict=True) if not path.is_file()]
+    log.info("calibrate: %d trials, %d of them to be run", len(trials), len(waiting))
+    with progress("calibrate, trials", len(waiting)) as advance:
+        for name in _done(waiting, cores):
+            advance(name)
+    return paths
+
+
+def _done(waiting, cores: int):
+    """Run trials; the name of each when it is done."""
+    if cores == 1 or len(waiting) < 2:
+        for trial, path in waiting:
+            run_trial(trial, path)
+            yield path.name
+        return
+    os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    with ProcessPoolExecutor(min(cores, len(waiting)), get_context("forkserver")) as pool:
+        futures = {pool.submit(run_trial, trial, path): path for trial, path in waiting}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future].name
