@@ -9,6 +9,8 @@ import numpy as np
 from .outcomes import Outcomes
 
 LIMITS = {"cover68": (0.65, 0.71), "cover95": (0.93, 0.97), "pull_mean": (-0.1, 0.1), "pull_sd": (0.9, 1.1)}
+# of one source: standard deviation of being inside, of a pull, of the sd of pulls
+ERRORS = {"cover68": 0.466, "cover95": 0.218, "pull_mean": 1.0, "pull_sd": 0.707}
 MIN_P = 0.01
 SNR_BINS = ((10, 20, 0.03), (20, 50, 0.01), (50, np.inf, 0.003))  # from, to, limit of the relative bias
 EMPTY_MEAN, EMPTY_SD = 0.15, (0.9, 1.1)
@@ -33,16 +35,21 @@ def _coverage(outcomes: Outcomes, columns, name: str) -> dict:
         "n": n,
         "cover68": float(np.mean(np.abs(pit - 0.5) < 0.34)),
         "cover95": float(np.mean(np.abs(pit - 0.5) < 0.475)),
-        "cover68_err": float(np.sqrt(0.68 * 0.32 / n)),
         "pull_mean": float(pulls.mean()),
         "pull_sd": float(pulls.std()),
-        "pull_mean_err": float(1 / np.sqrt(n)),
         "p_chi2": uniform_chi2(pit) if len(columns) == 1 else np.nan,
         "p_ks": uniform_ks(pit) if len(columns) == 1 else np.nan,
     }
-    inside = [low <= row[key] <= high for key, (low, high) in LIMITS.items()]
+    errors = {f"{key}_err": error / np.sqrt(n) for key, error in ERRORS.items()}
     uniform = len(columns) > 1 or min(row["p_chi2"], row["p_ks"]) > MIN_P
-    return row | {"met": all(inside) and uniform}
+    met = uniform and _inside(row, dict.fromkeys(LIMITS, 0.0))
+    consistent = _inside(row, {key: 2 * errors[f"{key}_err"] for key in LIMITS})
+    return row | errors | {"met": met, "consistent": consistent}
+
+
+def _inside(row, margin) -> bool:
+    """Whether all figures are within the limits, widened by a margin each."""
+    return all(low - margin[k] <= row[k] <= high + margin[k] for k, (low, high) in LIMITS.items())
 
 
 def uniform_chi2(pit) -> float:

@@ -13,13 +13,25 @@ STYLE = """body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-w
 table { border-collapse: collapse; font-size: 0.87em } img { max-width: 100% }
 th, td { padding: 0.15em 0.7em; text-align: right; border-bottom: 1px solid #ddd }"""
 SHOWN = {
-    "coverage": ("quantity", "n", "cover68", "cover95", "pull_mean", "pull_sd", "p_chi2", "p_ks", "met"),
+    "coverage": (
+        "quantity",
+        "n",
+        "cover68",
+        "cover95",
+        "pull_mean",
+        "pull_sd",
+        "p_chi2",
+        "p_ks",
+        "met",
+        "consistent",
+    ),
     "bias": ("snr_from", "snr_to", "n", "limit", "draws", "draws_err", "optimum", "met", "consistent"),
     "empty": ("from", "band", "n", "mean", "sd", "beyond_3_sigma", "met"),
 }
 LIMITS_TEXT = {
     "coverage": "Limits: 68% intervals cover 65-71%, 95% intervals 93-97%, |mean pull| < 0.1, "
-    "sd of pulls 0.9-1.1, p > 0.01 (chi-square and Kolmogorov-Smirnov tests of uniform ranks).",
+    "sd of pulls 0.9-1.1, p > 0.01 (chi-square and Kolmogorov-Smirnov tests of uniform ranks). `met`: inside "
+    "them; `consistent`: by two standard errors of so many independent sources.",
     "bias": "Relative flux bias, sources weighted by S/N squared; `met`: below the limit; "
     "`consistent`: below it by two standard errors of the bias.",
     "empty": "Flux over its error where there is nothing. Limits: |mean| < 0.15, sd 0.9-1.1.",
