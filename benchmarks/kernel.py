@@ -1,7 +1,7 @@
 """The kernel's figures: python benchmarks/kernel.py [--repeat N] [--no-plain]
 
 One thread is timed by its own processor time (other work on the machine then counts only through
-caches), several threads by the wall clock; each figure is the least of N runs, kernel and plain loop in turns.
+caches), several threads by the wall clock; least of N runs, kernel and plain loop in turns.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def peak() -> float:
 
 
 def vector_code() -> str:
-    """What the machine code of the exponentials uses: instructions counted by register width, against the host's."""
+    """Registers that the machine code of the exponentials uses, against the host's."""
     arguments = [np.zeros((2, 2, rows * loops.LANES), np.float32) for rows in (6, 64)]
     state, zero = np.zeros(18 * loops.LANES, np.float32), np.float32(0)
     found = []
@@ -74,7 +74,7 @@ def vector_code() -> str:
 
 
 def second_process() -> float:
-    """Seconds from the start of a new Python to its first gradient of the 5-source scene, code taken from disk."""
+    """Seconds from the start of a new Python to its first gradient, compiled code taken from disk."""
     code = (
         "import scenes; p, s = scenes.make_scene('1 source'); from fpho.kernel import cpu; cpu.evaluate(p, s)"
     )

@@ -87,7 +87,7 @@ for f in (run, add_up, fisher_matrix):
 
 
 def test_a_second_process_does_not_compile():
-    """After this process has filled the cache, another one only loads, for all numbers of sources and bands."""
+    """With the cache filled, another process only loads, for all numbers of sources and bands."""
     patch, state = scene(1, shape=(16, 16))
     cpu.evaluate(patch, state), cpu.fisher(patch, state)
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
