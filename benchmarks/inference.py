@@ -155,7 +155,7 @@ def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
         state = f"R-hat {s['max_rhat']:.3f}, {s['divergences']} divergences"
         print(f"  {label}: warm-up {out.ncall_warmup / 4:.0f} g per chain; per 1000 g {mixing}")
         print(
-            f"    {spent:.2f} CPU s; {bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s, warm-up included; {state}"
+            f"    {spent:.2f} CPU s; {bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s; {state}"
         )
         print(f"    draws' sd / Fisher sd: {s['max_sd_ratio']:.2f}")
 
