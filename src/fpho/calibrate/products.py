@@ -26,7 +26,7 @@ def write_products(config: Config, paths, folder) -> str:
     for kind, some in outcomes.items():
         _write_table(folder / f"{kind}.fits", source_table(some))
         for heading, part in _sections(kind, some).items():
-            sections[heading] = part
+            sections[heading] = report.section(*part)
             suffix = "" if part[0] == "empty" else f"_{part[0]}"
             _write_table(folder / f"{kind}{suffix}.ecsv", part[1])
         pictures += _pictures(folder, kind, some)

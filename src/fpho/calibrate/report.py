@@ -39,11 +39,11 @@ LIMITS_TEXT = {
 
 
 def markdown(title: str, facts: list[str], sections: dict) -> str:
-    """sections: heading to (kind of table, astropy table)."""
+    """sections: heading to (names of columns, note, astropy table)."""
     parts = [f"# {title}", "", *[f"- {fact}" for fact in facts], ""]
-    for heading, (kind, table) in sections.items():
-        head, rows = shown(kind, table)
-        parts += [f"## {heading}", "", LIMITS_TEXT[kind], "", "| " + " | ".join(head) + " |"]
+    for heading, (head, note, table) in sections.items():
+        rows = cells(head, table)
+        parts += [f"## {heading}", "", note, "", "| " + " | ".join(head) + " |"]
         parts += ["|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows), ""]
     return "\n".join(parts)
 
@@ -56,10 +56,9 @@ def page(path, title: str, facts: list[str], sections: dict, pictures) -> None:
         *(f"<li>{html.escape(f)}</li>" for f in facts),
         "</ul>",
     ]
-    for heading, (kind, table) in sections.items():
-        head, rows = shown(kind, table)
-        lines = [_row(head, "th"), *(_row(row, "td") for row in rows)]
-        parts += [f"<h2>{html.escape(heading)}</h2><p>{html.escape(LIMITS_TEXT[kind])}</p>"]
+    for heading, (head, note, table) in sections.items():
+        lines = [_row(head, "th"), *(_row(row, "td") for row in cells(head, table))]
+        parts += [f"<h2>{html.escape(heading)}</h2><p>{html.escape(note)}</p>"]
         parts += ["<table>", *lines, "</table>"]
     parts += [_image(picture) for picture in pictures]
     write_text(
@@ -69,10 +68,14 @@ def page(path, title: str, facts: list[str], sections: dict, pictures) -> None:
     )
 
 
-def shown(kind: str, table) -> tuple[list[str], list[list[str]]]:
-    """(head, rows) as text."""
-    names = list(SHOWN[kind])
-    return names, [[_text(row[name]) for name in names] for row in table]
+def section(kind: str, table) -> tuple:
+    """(names of columns, note, table) of one of the tables of `figures`."""
+    return SHOWN[kind], LIMITS_TEXT[kind], table
+
+
+def cells(names, table) -> list[list[str]]:
+    """Rows of text."""
+    return [[_text(row[name]) for name in names] for row in table]
 
 
 def _text(value) -> str:
@@ -83,8 +86,8 @@ def _text(value) -> str:
     return str(value)
 
 
-def _row(cells, tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+def _row(texts, tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in texts) + "</tr>"
 
 
 def _image(path) -> str:

@@ -79,6 +79,14 @@ def read_fits(path, sci_ext="SCI", unc_ext="ERR", band=None, kind="exposure", **
     return read_exposure(spec)
 
 
+def njy_per_unit(spec: ExposureSpec, options: Preprocess | None = None):
+    """(row with its defaults filled, nJy per unit of its science image: a number or (ny, nx))."""
+    with open_fits(spec.path) as hdus:
+        spec = with_defaults(spec, hdus)
+        science = image_hdu(hdus, spec.sci_ext, spec.path)
+        return spec, _factor(spec, hdus, science, options or Preprocess())
+
+
 def scale_noise(exposure: Exposure, scale) -> Exposure:
     """Uncertainties multiplied by a factor, or by the one measured in blank pixels (`measure`)."""
     if scale == "measure":

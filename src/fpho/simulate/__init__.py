@@ -1,10 +1,12 @@
 """Scenes with known truth, drawn by GalSim: for the built-in example, tests, calibration and injection."""
 
 from .drawing import draw_exposure, draw_noiseless, signal_to_noise
+from .effective import draw_effective, psf_object
 from .optics import make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
 from .writing import perturbed, write_image, write_scene, write_table, write_tsv
 
 __all__ = [
+    "draw_effective",
     "draw_exposure",
     "draw_noiseless",
     "make_wcs",
@@ -13,6 +15,7 @@ __all__ = [
     "perturbed",
     "psf_from_image",
     "psf_image",
+    "psf_object",
     "signal_to_noise",
     "write_image",
     "write_scene",

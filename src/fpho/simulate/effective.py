@@ -1,0 +1,50 @@
+"""Sources drawn through the image of an effective PSF (`fpho.psf.PSFImage`), as a user gives it."""
+
+import numpy as np
+
+from .drawing import source_in_pixels
+
+REACH = 15.0  # half-light radii beyond the PSF's own half-width that are drawn
+
+
+def psf_object(image):
+    """GalSim object in detector pixels of a `PSFImage`, pixel response in it, flux = the stamp's total.
+
+    Draw with `draw_effective`. The position of the source in the stamp is kept.
+    """
+    import galsim
+
+    ny, nx = image.data.shape
+    shift = (image.center[0] - (nx - 1) / 2, image.center[1] - (ny - 1) / 2)
+    return galsim.InterpolatedImage(
+        galsim.Image(np.ascontiguousarray(image.data, "f8")),
+        scale=image.step,
+        flux=image.total,
+        x_interpolant="lanczos7",
+        normalization="sb",
+        offset=shift,
+    )
+
+
+def draw_effective(image, row, wcs, psf, half_width: float, band: str, scale: float) -> None:
+    """Add a source to `image` (ny, nx) in nJy per pixel, in place.
+
+    Parameters
+    ----------
+    row : scene row. wcs : of the image. psf : as `psf_object` gives it.
+    half_width : of the PSF's stamp, pixels. scale : arcsec per pixel.
+    """
+    import galsim
+
+    x, y = map(float, wcs.world_to_pixel_values(row["ra"], row["dec"]))
+    half = int(np.ceil(half_width + REACH * row["rhalf"] / scale)) + 2
+    ny, nx = image.shape
+    low = max(0, round(x) - half), max(0, round(y) - half)
+    high = min(nx, round(x) + half + 1), min(ny, round(y) + half + 1)
+    if low[0] >= high[0] or low[1] >= high[1]:
+        return
+    stamp = galsim.ImageD(galsim.BoundsI(low[0], high[0] - 1, low[1], high[1] - 1), init_value=0.0)
+    light = source_in_pixels(row, wcs, psf)
+    light = light.withFlux(float(row[band]) * psf.flux)
+    light.drawImage(image=stamp, center=galsim.PositionD(x, y), scale=1.0, method="no_pixel")
+    image[low[1] : high[1], low[0] : high[0]] += stamp.array

@@ -1,0 +1,90 @@
+"""Stage `inject`: simulated sources into the run's images, the chosen stages again, and a report."""
+
+import logging
+import shutil
+from importlib import import_module
+from inspect import signature
+
+from ..config import Config
+from ..errors import InputError
+from ..files import atomic
+from ..inject import read_injected, source_table, write_catalog, write_images, write_report
+from ..layout import Layout
+from ..scene import read_scene
+from .inputs import resolve
+from .scene import bands_of
+
+log = logging.getLogger("fpho")
+PASSES = ("optimize", "reoptimize", "sample")
+KNOWN = ("psf", "sersic", "preprocess", "scene", "background", "detect", "postop", *PASSES)
+
+
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """Write images, tables and catalog under `layout.injection`, run the stages in its folder `run`, report.
+
+    Raises
+    ------
+    InputError
+        If a stage is not known, or the inputs lack something.
+    """
+    stages = config.inject.stages
+    unknown = [name for name in stages if name not in KNOWN]
+    if unknown or not set(stages) & set(PASSES):
+        found = f"unknown stage {unknown[0]!r}" if unknown else "none of them measures anything"
+        raise InputError("inject.stages", found, f"Known: {', '.join(KNOWN)}; at least `optimize`")
+    folder, inputs = layout.injection, resolve(config, layout)
+    bands = bands_of(config, inputs.images)
+    rows = read_injected(config, bands)
+    snr = write_images(config, inputs.images, inputs.psfs, rows, folder)
+    if inputs.catalog is not None:
+        write_catalog(config, inputs.catalog, rows, bands, folder / "catalog.fits")
+    inner, inside = derived(config, layout, bands, inputs)
+    prepare(layout, inside, inner, cores)
+    for name in stages:
+        log.info("inject: %s", name)
+        run_stage(name, inner, inside, cores)
+    last = next(name for name in ("sample", "reoptimize", "optimize") if name in stages)
+    found, _, _ = read_scene(inside.scene(last))
+    table = source_table(rows, snr, found, bands, config.inject)
+    print(write_report(folder, table, bands, config.inject, stages))
+
+
+def derived(config: Config, layout: Layout, bands, inputs) -> tuple[Config, Layout]:
+    """Configuration and layout of the run on the images with simulated sources."""
+    folder = layout.injection
+    catalog = {"path": str(folder / "catalog.fits"), "convention": None, "columns": {}}
+    catalog |= {"flux_columns": "{band}", "flux_unit": "nJy"}
+    if inputs.catalog is None:
+        catalog = {}
+    changes = {
+        "outdir": str(folder / "run"),
+        "bands": list(bands),
+        "images": str(folder / "exposures.tsv"),
+        "psfs": str(inputs.psfs),
+        "catalog": config.catalog.model_copy(update=catalog),
+        "simulate": config.simulate.model_copy(update={"scene": "none"}),
+    }
+    return config.model_copy(update=changes), Layout(folder / "run")
+
+
+def prepare(layout: Layout, inside: Layout, inner: Config, cores: int) -> None:
+    """PSF and Sersic mixtures: those of the run on the untouched images where they are, else made."""
+    pairs = {
+        "psf": (layout.psf_store, inside.psf_store),
+        "sersic": (layout.sersic_table, inside.sersic_table),
+    }
+    for stage, (source, target) in pairs.items():
+        if source.is_file():
+            with atomic(target) as temporary:
+                shutil.copyfile(source, temporary)
+        elif not target.is_file():
+            run_stage(stage, inner, inside, cores)
+
+
+def run_stage(name: str, config: Config, layout: Layout, cores: int) -> None:
+    """One stage, by the function that the command of its name calls."""
+    if name in PASSES:
+        import_module("fpho.stages.passes").run(config, layout, name, cores)
+        return
+    stage = import_module(f"fpho.stages.{name}").run
+    stage(config, layout, **({"cores": cores} if "cores" in signature(stage).parameters else {}))
