@@ -19,7 +19,7 @@ def plot_pit(path, outcomes: Outcomes) -> None:
         low, high = binom.ppf([0.025, 0.975], len(pit), 1 / bins)
         ax.axhspan(low, high, color="0.9")
         ax.axhline(len(pit) / bins, color="0.5", lw=0.8)
-        ax.hist(pit, bins, (0, 1), color="tab:blue", histtype="stepfilled", alpha=0.8)
+        ax.hist(pit, bins, range=(0, 1), color="tab:blue", histtype="stepfilled", alpha=0.8)
         ax.set_title(name, fontsize=9)
         ax.set_xlim(0, 1)
     _save(path, figure, f"{outcomes.kind}: rank of the truth among the draws, {len(joint)} sources")
