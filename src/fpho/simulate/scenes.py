@@ -213,7 +213,8 @@ def _name(rows, stems) -> None:
 def _finish(rows) -> np.ndarray:
     """Bookkeeping, and the fixed shape parameters of point sources."""
     rows["source_index"], rows["is_valid"] = np.arange(len(rows)), True
-    rows["roi"] = np.clip(1.8 * rows["rhalf"], 0.35, 0.8)
+    # where a profile still counts: wings grow with the index
+    rows["roi"] = np.maximum(0.4, rows["rhalf"] * (1.5 + 0.5 * rows["sersic"]))
     point = rows["is_point"]
     rows["q"][point], rows["pa"][point], rows["sersic"][point], rows["rhalf"][point] = 1.0, 0.0, 1.0, 0.0
     return rows
