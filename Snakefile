@@ -18,6 +18,8 @@ include: "workflow/rules/mixtures.smk"
 include: "workflow/rules/fit.smk"
 include: f"workflow/rules/{pass_rules}.smk"
 include: "workflow/rules/products.smk"
+include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/inject.smk"
 
 
 localrules:

@@ -12,7 +12,7 @@ from fpho.config import Config, make_config
 
 STAGES = (
     "simulate check psf sersic preprocess scene optimize background detect reoptimize postop sample "
-    "postprocess compare render config flags"
+    "postprocess compare render config flags calibrate inject"
 ).split()
 
 
