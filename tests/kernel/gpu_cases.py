@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import pickle
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def batch_is_the_same_as_one_by_one():
     """To the last bit, also when memory allows only one proposal at a time; and results repeat."""
     from fpho.kernel.gpu import resident
 
-    patch, state = small(1, n_bands=1, n_exposures=1, shape=(8, 8), k=2, j=1)
+    patch, state = small(1, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8), k=2, j=1)
     states = [dataclasses.replace(state, sources=state.sources * f) for f in (1.0, 1.2)]
     one_by_one = [gpu.evaluate(patch, s) for s in states]
     for limit in (resident.BATCH_BYTES, 1):
@@ -62,8 +63,12 @@ def batch_is_the_same_as_one_by_one():
         for ours, expected in zip(gpu.evaluate_many(patch, states), one_by_one, strict=True):
             for a, b in zip(ours, expected, strict=True):
                 np.testing.assert_array_equal(a, b)
+    for ours, expected in zip(cpu.evaluate_many(patch, states), one_by_one, strict=True):
+        compare(ours, expected, expected[0])
     compare(one_by_one[1], cpu.evaluate(patch, states[1], cpu.EXACT), reference.chi2(patch, states[1]))
     assert gpu.evaluate_many(patch, []) == []
+    again = gpu.evaluate(pickle.loads(pickle.dumps(patch)), states[0])
+    np.testing.assert_array_equal(again[1], one_by_one[0][1])
 
 
 def more_gaussians_than_threads():
@@ -80,7 +85,7 @@ def more_gaussians_than_threads():
 
 def edges():
     """An exposure without pixels, no sources, no tiles, a flux that is not a number."""
-    patch, state = small(3, shape=(8, 8))
+    patch, state = small(3, n_sources=1, shape=(8, 8))
     start = np.array([0, 0, 2])
     patch = dataclasses.replace(patch, exposure_start=start)
     ours = gpu.evaluate(patch, state)

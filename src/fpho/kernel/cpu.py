@@ -140,6 +140,11 @@ def evaluate(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None 
     return add_up(plan.pieces, patch.band, partial, state.sources)
 
 
+def evaluate_many(patch: PatchArrays, states, options: Shortcuts | None = None) -> list:
+    """`evaluate` of several states of one patch, one after the other (a GPU takes them in one launch)."""
+    return [evaluate(patch, state, options) for state in states]
+
+
 def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:
     """Model image on the tiles, background included, (T, 64) float32."""
     image = np.zeros(patch.data.shape, np.float32)

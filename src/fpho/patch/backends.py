@@ -2,7 +2,7 @@
 
 
 def require_gpu() -> None:
-    """Stop unless CuPy, numba-cuda and a GPU are here: InputError with what is missing, and what to install."""
+    """Stop unless CuPy, numba-cuda and a GPU are here: InputError with what to install."""
     from ..kernel.gpu.transport import require_gpu
 
     require_gpu()

@@ -34,6 +34,9 @@ def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
 
 def _resident(patch: PatchArrays):
     """The patch on the device; sent at the first call."""
+    from .transport import require_gpu
+
+    require_gpu()
     from .resident import resident
 
     return resident(patch)

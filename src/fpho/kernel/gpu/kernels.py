@@ -43,6 +43,7 @@ THREADS = 64 * GROUP
 WORDS = THREADS // 32
 PARTS = THREADS // 32  # threads that share the groups of one Gaussian in `finish`
 STRIDE = 65  # residuals of a tile in shared memory; 65 keeps tiles in different banks
+RESIDUALS = STRIDE * GROUP
 ZERO = np.float32(0.0)
 
 
@@ -184,16 +185,22 @@ def group_sums(patch, gauss, listed, n_listed, sums, residual, box):
 
 
 @device
-def add_rows(rows, n_rows, me):
-    """Sums of the rows (n_rows, THREADS), left in column 0."""
-    half = THREADS // 2
-    while half > 0:
-        cuda.syncthreads()
-        if me < half:
-            for row in range(n_rows):
-                rows[row, me] += rows[row, me + half]
-        half //= 2
+def sum_of_row(rows, n_rows, me):
+    """Sum of row `me` of (n_rows, THREADS), for the threads me < n_rows; n_rows <= THREADS / 16."""
+    row, part, total = me // 16, me % 16, 0.0
     cuda.syncthreads()
+    if row < n_rows:
+        for i in range(part, THREADS, 16):
+            total += rows[row, i]
+    cuda.syncthreads()
+    if row < n_rows:
+        rows[row, part] = total
+    cuda.syncthreads()
+    total = 0.0
+    if me < n_rows:
+        for i in range(16):
+            total += rows[me, i]
+    return total
 
 
 @cuda.jit
@@ -202,7 +209,7 @@ def evaluate(patch, state, gauss, listed, kept, sums, totals):
     box = cuda.shared.array((6, THREADS), np.float32)
     masks = cuda.shared.array(THREADS, np.int32)
     words = cuda.shared.array(WORDS, np.uint32)
-    residual = cuda.shared.array(STRIDE * GROUP, np.float32)
+    residual = cuda.shared.array(RESIDUALS, np.float32)
     both = cuda.shared.array((2, THREADS), np.float64)
     group, q, me = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x
     value, n_listed = group_model(patch, gauss, listed, kept, box, masks, words)
@@ -215,9 +222,9 @@ def evaluate(patch, state, gauss, listed, kept, sums, totals):
         chi2 = r * difference
     residual[STRIDE * (me // 64) + me % 64] = r
     both[0, me], both[1, me] = chi2, r
-    add_rows(both, 2, me)
+    total = sum_of_row(both, 2, me)
     if me < 2:
-        totals[q, group, me] = both[me, 0]
+        totals[q, group, me] = total
     group_sums(patch, gauss, listed, n_listed, sums, residual, box)
 
 
@@ -269,6 +276,6 @@ def finish(patch, state, kept, sums, totals, out):
         for group in range(patch.group_start[e] + me, patch.group_start[e + 1], THREADS):
             rows[0, me] += totals[q, group, 0]
             rows[1, me] += totals[q, group, 1]
-    add_rows(rows, 8, me)
+    total = sum_of_row(rows, 8, me)
     if me < 8:
-        out[q, e, s, me] = rows[me, 0]
+        out[q, e, s, me] = total

@@ -21,12 +21,15 @@ NAME = "_gpu_resident"
 _making = threading.Lock()
 
 
+def _nothing() -> None:
+    """What a `Resident` becomes elsewhere."""
+
+
 def resident(patch: PatchArrays) -> "Resident":
     """The patch on the device, made at the first call in this process and kept with the object."""
     with _making:
         found = patch.__dict__.get(NAME)
         if found is None or found.process != os.getpid():
-            transport.require_gpu()
             found = Resident(patch)
             object.__setattr__(patch, NAME, found)
     return found
@@ -79,6 +82,10 @@ class Resident:
             transport.send(patch.psf, np.float64),
             transport.send(patch.psf_count, np.int32),
         )
+
+    def __reduce__(self):
+        """Copies and pickles of a patch leave the device behind; theirs is made at their first call."""
+        return _nothing, ()
 
     def _size(self, state) -> int:
         """Places for Gaussians in one exposure."""

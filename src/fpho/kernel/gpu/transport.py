@@ -5,6 +5,7 @@ variable NUMBA_ENABLE_CUDASIM=1) the device is this process's memory. Also asked
 is a GPU at all (`require_gpu`).
 """
 
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -17,6 +18,7 @@ CURE = 'On a machine with an NVIDIA GPU: pip install "fpho[cuda12]"; else use CP
 SMALLER = "Use smaller patches or fewer processes on this GPU (option `patches`), or kernel: cpu"
 
 
+@cache
 def require_gpu() -> None:
     """Stop unless CuPy, numba-cuda and a GPU are here (or numba simulates one).
 
