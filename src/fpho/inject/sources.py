@@ -1,6 +1,5 @@
 """Simulated sources put into a user's images: copies of the files with light added to the science image."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from ..errors import InputError
 from ..files import atomic
 from ..geometry import inside_image, pixel_scale
 from ..images import ExposureSpec, read_exposure
-from ..images.opening import image_hdu
+from ..images.opening import image_hdu, open_fits
 from ..images.reading import njy_per_unit
 from ..psf.inputs import images_by_key, read_psf_table
 from ..simulate import draw_effective, psf_object
@@ -82,15 +81,13 @@ def _light(exposure, spec, rows, psfs) -> tuple[np.ndarray, np.ndarray]:
 
 def _write(spec, light, preprocess, target) -> None:
     """The user's file with the light added to its science image, in its own unit; masked pixels stay."""
-    from astropy.io import fits
-
     filled, factor = njy_per_unit(spec, preprocess)
-    with atomic(target) as temporary:
-        shutil.copyfile(spec.path, temporary)
-        with fits.open(temporary, mode="update", memmap=False) as hdus:
-            science = image_hdu(hdus, filled.sci_ext, spec.path)
-            science.data = (np.asarray(science.data, "f8") + light / factor).astype("f4")
-            science.header["FPHOINJ"] = (True, "simulated sources added by fpho inject")
+    with open_fits(spec.path) as hdus, atomic(target) as temporary:
+        science = image_hdu(hdus, filled.sci_ext, spec.path)
+        kind = science.data.dtype if science.data.dtype.kind == "f" else np.dtype("f4")
+        science.data = (np.asarray(science.data, "f8") + light / factor).astype(kind)
+        science.header["FPHOINJ"] = (True, "simulated sources added by fpho inject")
+        hdus.writeto(temporary, overwrite=True, output_verify="silentfix")
 
 
 def _moved(spec: ExposureSpec, target: Path) -> ExposureSpec:
