@@ -126,7 +126,10 @@ def test_bookkeeping_of_a_patcher(rows, store):
 
 
 def test_gpu_without_cupy_stops_with_the_cure(rows, store, monkeypatch):
-    monkeypatch.setattr("fpho.kernel.gpu.transport.find_spec", lambda name: None)
+    from fpho.kernel.gpu import transport
+
+    transport.require_gpu.cache_clear()
+    monkeypatch.setattr(transport, "find_spec", lambda name: None)
 
     class Patcher(DirectPatch, GPUPatchMixin):
         pass

@@ -66,7 +66,7 @@ class Resident:
         self._order = order = tile_order(patch)
         group, group_start = groups_of(self._start)
         self._n_groups = len(group)
-        self._shapes, self._work = None, None
+        self._shapes, self._work, self._kernels = None, None, {}
         self._patch = Patch(
             transport.send(np.where(patch.weight > 0, patch.data, 0)[order], np.float32),
             transport.send(patch.weight[order], np.float32),
@@ -97,6 +97,13 @@ class Resident:
         bytes_each = self._size(state) * (per_group * self._n_groups + per_exposure * len(self._band))
         return max(1, min(BATCH_BYTES // max(1, bytes_each), 65535))
 
+    def _run(self, kernel, grid, threads, *arguments) -> None:
+        """Starts a kernel; only its first start asks for the types of the arguments, which is slow."""
+        arguments = (self._patch, *arguments)
+        if kernel.py_func not in self._kernels:
+            self._kernels[kernel.py_func] = kernel.specialize(*arguments)
+        self._kernels[kernel.py_func][grid, threads](*arguments)
+
     def _prepare(self, states, sums=True):
         """Work arrays for that many proposals (kept between calls), parameters sent, Gaussians set up."""
         first, n = states[0], len(states)
@@ -108,7 +115,7 @@ class Resident:
         for target, name in zip(state, State._fields, strict=True):
             transport.write(target, np.stack([getattr(s, name) for s in states]))
         places = gauss.shape[0] * gauss.shape[1] * gauss.shape[3]
-        set_up[(places + THREADS - 1) // THREADS, THREADS](self._patch, state, gauss)
+        self._run(set_up, (places + THREADS - 1) // THREADS, THREADS, state, gauss)
         return self._work
 
     def _make(self, state, n, sums) -> tuple:
@@ -150,9 +157,9 @@ class Resident:
         state, gauss, listed, kept, sums, totals, out = self._prepare(states)
         n = len(states)
         if self._n_groups:
-            evaluate[(self._n_groups, n), THREADS](self._patch, state, gauss, listed, kept, sums, totals)
+            self._run(evaluate, (self._n_groups, n), THREADS, state, gauss, listed, kept, sums, totals)
         blocks = len(self._band) * (self._n_sources + 1)
-        finish[(blocks, n), THREADS](self._patch, state, kept, sums, totals, out)
+        self._run(finish, (blocks, n), THREADS, state, kept, sums, totals, out)
         return transport.read(out)
 
     def _add_up(self, sums, shape) -> tuple:
@@ -171,7 +178,7 @@ class Resident:
         with self._lock:
             on_device = transport.empty(image.shape, np.float32)
             work = self._prepare([state], sums=False)
-            draw[self._n_groups, THREADS](self._patch, *work, on_device)
+            self._run(draw, self._n_groups, THREADS, *work, on_device)
             image[self._order] = transport.read(on_device)
         return image
 
@@ -191,6 +198,6 @@ class Resident:
                 columns = np.append(np.concatenate([flux, shape], axis=1), background + e)
                 for first in range(self._start[e], self._start[e + 1], block):
                     n = int(min(block, self._start[e + 1] - first))
-                    derivatives[(n, n_sources + 1), 64](self._patch, *work[:2], e, first, images)
+                    self._run(derivatives, (n, n_sources + 1), 64, *work[:2], e, int(first), images)
                     out[np.ix_(columns, columns)] += transport.gram(images, 64 * n)
         return out
