@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fpho.geometry import CircularRegion
 
 from fpho.errors import InputError
+from fpho.geometry import CircularRegion
 from fpho.kernel import cpu
 from fpho.patch import (
     CPUPatchMixin,
