@@ -21,6 +21,7 @@ from .fisher import fisher_matrix
 from .loops import LANES
 from .plan import LEVELS, plan_of
 from .walk import LISTS, add_up, run
+from .warm import fill_cache
 
 SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
 
@@ -57,6 +58,7 @@ _default = Shortcuts().vector()
 _local = threading.local()
 _threads = max(1, int(os.environ.get("NUMBA_NUM_THREADS", os.cpu_count() or 1)))
 _pool: dict = {}
+_ready = False
 
 
 def set_threads(n: int) -> None:
@@ -82,8 +84,18 @@ def _aligned(*shape) -> np.ndarray:
     return buffer[first : first + size].reshape(shape)
 
 
+def compile_here() -> None:
+    """Compile in this process what is not on disk; only for the one that fills the cache."""
+    global _ready
+    _ready = True
+
+
 def _scratch(size: int) -> tuple:
-    """Work arrays of the calling thread for `size` Gaussians per exposure."""
+    """Work arrays of the calling thread for `size` Gaussians per exposure; compiled code before the first."""
+    global _ready
+    if not _ready:
+        fill_cache((run, add_up, fisher_matrix))
+        _ready = True
     if getattr(_local, "size", -1) < size:
         slabs, depth = size // LANES + 2, LEVELS + 1
         _local.arrays = (

@@ -1,0 +1,63 @@
+"""Compiled code comes from the disk, also in the process that would be the first to compile it.
+
+A process that has just compiled holds other copies of the inner functions than one that loads the
+outermost ones from the cache; the two round differently in the last digits of float32 sums. So a run
+whose cache is empty lets another process compile, and loads like all others: same inputs, same bits.
+
+    python -m fpho.kernel.warm      compiles everything for this processor
+"""
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+
+from .arrays import PatchArrays, SourceArrays
+
+log = logging.getLogger("fpho")
+
+
+def fill_cache(functions) -> None:
+    """See that compiled `functions` (dispatchers of numba) are on disk; compile in another process if not."""
+    if all(on_disk(function) for function in functions):
+        return
+    log.info("compiling the likelihood for this processor; once, a minute or so")
+    done = subprocess.run([sys.executable, "-m", "fpho.kernel.warm"], capture_output=True, text=True)
+    if done.returncode:
+        log.warning("the compiled likelihood cannot be kept on disk: %s", done.stderr.strip()[-300:])
+
+
+def on_disk(function) -> bool:
+    """Whether numba's cache has compiled code of a function, made from the present sources."""
+    return bool(function._cache._cache_file._load_index())
+
+
+def smallest_scene() -> tuple[PatchArrays, SourceArrays]:
+    """One source, one tile, one Gaussian."""
+    one = np.ones((1, 1))
+    patch = PatchArrays(
+        data=np.zeros((1, 64), "f4"),
+        weight=np.ones((1, 64), "f4"),
+        tile_x=np.zeros(1, "i4"),
+        tile_y=np.zeros(1, "i4"),
+        exposure_start=np.array([0, 1], "i8"),
+        band=np.zeros(1, "i4"),
+        position=np.full((1, 1, 2), 3.5),
+        scale=np.eye(2)[None, None],
+        gain=one,
+        psf_index=np.zeros((1, 1), "i4"),
+        psf=np.array([[[1.0, 0, 0, 1, 1, 0]]]),
+        psf_count=np.ones(1, "i4"),
+    )
+    sources = np.array([[1.0, 0, 0, 1, 1, 0, 1, 1]])
+    profile = np.array([[[1.0, 1, 0, 0, 0, 0]]])
+    return patch, SourceArrays(sources, profile, np.ones(1, "i4"), np.zeros(1))
+
+
+if __name__ == "__main__":
+    from . import cpu
+
+    cpu.compile_here()
+    scene = smallest_scene()
+    cpu.evaluate(*scene), cpu.model(*scene), cpu.fisher(*scene)
