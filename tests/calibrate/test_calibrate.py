@@ -5,11 +5,12 @@ import pytest
 from astropy.table import Table
 
 from fpho.bounds import make_bounds
-from fpho.calibrate import run_trials, write_products
 from fpho.calibrate.camera import bands_of, make_store
 from fpho.calibrate.figures import bias_table, coverage_table, empty_table, joint_pit, uniform_ks
 from fpho.calibrate.outcomes import Outcomes
 from fpho.calibrate.priors import draw_truth
+from fpho.calibrate.products import write_products
+from fpho.calibrate.running import run_trials
 from fpho.config import Config, make_config
 from fpho.parameters import ellipticity, scene_dtype
 from fpho.posterior import priors as law

@@ -72,8 +72,8 @@ def bias_table(outcomes: Outcomes):
 
     `draws`, `optimum`: (value - truth) / truth in bins of the true S/N; sources count by its square. Such a
     bias holds the prior's pull: sources of high S/N are those drawn from one side of the priors.
-    `by_data`: (value - truth) / value of the draws in bins of value / sd, which the data alone set, so that it
-    is 0 for a right posterior whatever the priors. `met`: `draws` is below the limit; `consistent`: by two errors.
+    `by_data`: (value - truth) / value of the draws in bins of value / sd, which the data alone set: it is 0
+    for a right posterior whatever the priors. `met`: `draws` is below the limit; `consistent`: by two errors.
     """
     from astropy.table import Table
 

@@ -44,8 +44,8 @@ LIMITS_TEXT = {
     "coverage": "Limits: 68% intervals cover 65-71%, 95% intervals 93-97%, |mean pull| < 0.1, "
     "sd of pulls 0.9-1.1, p > 0.01 (chi-square and Kolmogorov-Smirnov tests of uniform ranks). `met`: inside "
     "them; `consistent`: by two standard errors of so many independent sources.",
-    "bias": "Relative flux bias of the mean of the draws and of the optimum by true S/N (it holds the priors' "
-    "pull), sources weighted by S/N squared; by_data: of the draws in bins of flux / error, 0 for a right "
+    "bias": "Relative flux bias of the mean of the draws and of the optimum, by true S/N (it holds the priors"
+    "' pull), sources weighted by S/N squared; by_data: of the draws in bins of flux / error, 0 for a right "
     "posterior. `met`: `draws` below the limit; `consistent`: by two standard errors.",
     "empty": "Flux over its error where there is nothing. Limits: |mean| < 0.15, sd 0.9-1.1.",
 }

@@ -2,7 +2,9 @@
 
 import logging
 
-from ..calibrate import make_store, run_trials, write_products
+from ..calibrate.camera import make_store
+from ..calibrate.products import write_products
+from ..calibrate.running import run_trials
 from ..codehash import code_hash
 from ..config import Config
 from ..layout import Layout
