@@ -2,8 +2,8 @@
 
 import galsim
 import numpy as np
-from fpho.images import Exposure
 
+from fpho.images import Exposure
 from fpho.parameters import scene_dtype
 from fpho.psf import PSFStore, write_store
 from fpho.simulate import draw_noiseless, make_wcs
