@@ -32,7 +32,8 @@ def fit_shift(data, ierr, model, by_x, by_y) -> tuple[np.ndarray, np.ndarray]:
     right = (columns * weight) @ (data - model).ravel() / scale
     inverse = np.linalg.pinv(matrix, rcond=1e-10)
     solution, error = inverse @ right / scale, np.sqrt(np.diag(inverse)) / scale
-    return solution[:2], error[:2]
+    blank = scale[:2] < 1e-100  # a model without light says nothing
+    return solution[:2], np.where(blank, np.inf, error[:2])
 
 
 def measure_shift(exposure, draw, iterations: int = 3, largest: float = 2.0):
