@@ -123,7 +123,7 @@ tweakbg = optional_file(config["background"]["tweakbg"])
 
 # What `check` looks at; options of fits have been checked when the configuration was read.
 checked_options = ["images", "psfs", "catalog", "bands", "psf", "sersic", "preprocess", "bounds", "kernel"]
-checked_options += ["simulate", "optimize.on", "sample.on", "background.tweakbg"]
+checked_options += ["simulate", "optimize.on", "background.tweakbg"]
 
 # For each pass over the patches: the state it starts from, its kind of images, the options it depends on,
 # and the code that it does not use.
@@ -169,7 +169,7 @@ def pass_inputs(stage):
         "files": passes[stage]["files"],
         "psf": layout.psf_store,
         "sersic": layout.sersic_table,
-        "checked": ancient(layout.checked),
+        "checked": layout.checked,
     }
 
 

@@ -9,7 +9,7 @@ rule preprocess:
     """Turn images into stores: calibrated pixels in super-pixel order, and metadata."""
     input:
         given(inputs_used.images),
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         stores("all"),
     log:
@@ -32,7 +32,7 @@ rule scene:
         given(inputs_used.catalog),
         stores("all"),
         psf=layout.psf_store,
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         layout.scene("initial"),
     log:
@@ -56,7 +56,7 @@ rule background:
         scene=layout.scene("optimize"),
         psf=layout.psf_store,
         sersic=layout.sersic_table,
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         shown(layout.background, "background", "Background"),
         layout.registration,
@@ -85,7 +85,7 @@ rule detect:
         registration=layout.registration,
         psf=layout.psf_store,
         sersic=layout.sersic_table,
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         layout.scene("detect"),
     log:

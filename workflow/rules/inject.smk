@@ -12,7 +12,7 @@ rule inject:
         given(optional_file(config["inject"]["catalog"])),
         psf=layout.psf_store,
         sersic=layout.sersic_table,
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         page=layout.injection / "injection.html",
         sources=layout.injection / "injection.ecsv",

@@ -48,7 +48,7 @@ rule check:
 rule settings:
     """Write the configuration as used, beside the results."""
     input:
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         yaml=layout.config,
         json=layout.config_json,

@@ -9,7 +9,7 @@ rule psf:
     """Turn PSF images into mixtures of Gaussians, and report how well each does."""
     input:
         given(inputs_used.psfs),
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         store=layout.psf_store,
         quality=shown(layout.psf_quality, "psf_quality", "PSF"),
@@ -32,7 +32,7 @@ rule sersic:
     """Take the table of Sersic mixtures, shipped or given, or make it again (`sersic.remake`)."""
     input:
         given(table_of_profiles),
-        checked=ancient(layout.checked),
+        checked=layout.checked,
     output:
         layout.sersic_table,
     log:

@@ -21,8 +21,8 @@ def checkin(rows, final, bands, n_draws=0) -> np.ndarray:
     for name in names:
         if name in final.dtype.names:
             out[name][where] = final[name]
-    out["n_iter"][where] += n_draws
-    out["n_patch"][where] += 1
+    np.add.at(out["n_iter"], where, n_draws)  # a source may come more than once, in several rounds
+    np.add.at(out["n_patch"], where, 1)
     out["is_active"][where] = False
     return out
 
