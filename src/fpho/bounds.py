@@ -13,7 +13,7 @@ def make_bounds(rows, bands, options: Bounds | None = None, pixscale: float | No
 
     Fluxes (nJy) get wide ranges: `n_sig_flux` uncertainties, and at least `maxfluxfactor` times the flux
     (or the typical flux of the band) to either side. `pixscale` (arcsec) is the coarsest of the images.
-    Shapes of point sources are held: lower = upper.
+    Held parameters have lower = upper: shapes of point sources, and what `options.held` names.
     """
     options = options or Bounds()
     bounds = np.zeros(len(rows), [(name, "f8", (2,)) for name in q_names(bands)])
@@ -30,9 +30,14 @@ def make_bounds(rows, bands, options: Bounds | None = None, pixscale: float | No
         "rhalf": options.rhalf_range,
     }
     for name, limits in ranges.items():
-        held = np.stack([rows[name], rows[name]], axis=-1)
-        bounds[name] = np.where(rows["is_point"][:, None], held, limits)
+        bounds[name] = np.where(rows["is_point"][:, None], _held(rows, name), limits)
+    for name in options.held:
+        bounds[name] = _held(rows, name)
     return bounds
+
+
+def _held(rows, name) -> np.ndarray:
+    return np.stack([rows[name], rows[name]], axis=-1)
 
 
 def _flux_bounds(rows, band, options) -> np.ndarray:

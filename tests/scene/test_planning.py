@@ -5,7 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from fpho.config import Patches
+from fpho.config import Bounds, Patches
 from fpho.parameters import error_col
 from fpho.scene import checkin, checkout, group, make_bounds, plan_patches, read_plan
 from fpho.scene.planning import colour_graph, reach_of
@@ -156,3 +156,11 @@ def test_bounds_hold_the_start_and_are_wide_in_flux():
         low, high = bounds[name].T
         assert (low[5], high[5]) == (rows[name][5],) * 2
         assert np.all(np.delete(low < high, 5))
+
+
+def test_held_parameters_have_no_room():
+    rows = random_rows(5, seed=3)
+    bounds = make_bounds(rows, BANDS, Bounds(held=("ra", "sersic")))
+    for name in ("ra", "sersic"):
+        assert np.array_equal(bounds[name], np.stack([rows[name], rows[name]], axis=-1))
+    assert np.all(np.ptp(bounds["dec"], axis=1) > 0) and np.all(np.ptp(bounds["g"], axis=1) > 0)

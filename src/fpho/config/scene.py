@@ -1,6 +1,10 @@
 """Bounds of parameters and the cutting of the sky into patches."""
 
+from typing import Literal
+
 from .base import Range, Section, option
+
+Held = Literal["ra", "dec", "q", "pa", "sersic", "rhalf"]
 
 
 class Bounds(Section):
@@ -16,6 +20,9 @@ class Bounds(Section):
     n_sig_flux: float = option(50.0, "half-width of the flux bounds in uncertainties", gt=0)
     minflux: float | None = option(None, "lower bound of every flux; none: from the uncertainty", "nJy")
     maxfluxfactor: float = option(10.0, "upper flux bound at least this times the flux", gt=1)
+    held: tuple[Held, ...] = option(
+        (), "parameters of all sources held at the catalog's values: all but ra, dec is forced photometry"
+    )
 
 
 class Patches(Section):
