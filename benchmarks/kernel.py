@@ -17,7 +17,7 @@ import plain
 import scenes
 from numba import njit
 
-from fpho.kernel import compiled, cpu, loops
+from fpho.kernel import cpu, loops
 
 NOMINAL = 20  # fused multiply-adds per surviving pair: 3 quadratic form, 9 exponential, 1 model, 7 sums
 
@@ -46,24 +46,25 @@ def peak() -> float:
     return 96 * n / least(lambda: multiply_add(values, n), 20)
 
 
+def code_of(function, *values) -> str:
+    """Machine code of one function of the kernel, compiled alone."""
+    fresh = njit(function.py_func, error_model="numpy", nogil=True, _nrt=False)
+    fresh(*values)
+    return next(iter(fresh.inspect_asm().values()))
+
+
 def vector_code() -> str:
     """Registers that the machine code of the exponentials uses, against the host's."""
-    arguments = [np.zeros((2, 2, rows * loops.LANES), np.float32) for rows in (6, 64)]
-    state, zero = np.zeros(18 * loops.LANES, np.float32), np.float32(0)
+    given, many = np.zeros(loops.GIVEN, np.float32), np.zeros(loops.EXPO, np.float32)
+    grids, zero = np.zeros(loops.LEVEL, np.float32), np.float32(0)
+    calls = (
+        (loops.start, (given, many, 0, 1, zero, zero)),
+        (loops.row_by_exponentials, (given, many, 0, 1, zero, zero, 0, 0, grids)),
+    )
     found = []
-    for function, values in (
-        (loops.start, (arguments[0], state, 0, 0, 8, zero, zero)),
-        (
-            loops.row_by_exponentials,
-            (*arguments, 0, 0, np.uint64(1), 8, zero, zero, 0, np.zeros((2, 2, 64), "f4")),
-        ),
-    ):
-        fresh = njit(
-            function.py_func, error_model="numpy", fastmath=compiled.REORDERED, nogil=True, _nrt=False
-        )
-        fresh(*values)
-        code = next(iter(fresh.inspect_asm().values()))
-        shifts = [line for line in code.splitlines() if re.search(r"\bv?pslld\b|\bshl\b.*\.4s", line)]
+    for function, values in calls:
+        lines = code_of(function, *values).splitlines()
+        shifts = [line for line in lines if re.search(r"\bv?pslld\b|\bshl\b.*\.4s", line)]
         widths = [512 if "zmm" in s else 256 if "ymm" in s else 128 for s in shifts]  # 2^i made of its bits
         found.append(
             f"{function.__name__}: {len(shifts)} exponent shifts, widest {max(widths, default=0)} bit"

@@ -27,13 +27,15 @@ def source_stamp(folder: Path = Path(__file__).parent) -> str:
 STAMP = source_stamp()
 
 
-def compiled(function, *, flags=False, arrays=False):
+def compiled(function, *, flags=False, arrays=False, inline=False):
     """`function` compiled on first use, cached on disk, running without the interpreter's lock.
 
     flags: of fast-math. arrays: the function makes arrays; without, numba's reference counts are left
-    out (in the inner functions counting costs more than a row of pixels).
+    out (in the inner functions counting costs more than a row of pixels). inline: into every caller.
     """
     options = {} if arrays else {"_nrt": False}
+    if inline:
+        options["forceinline"] = True
     made = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags, **options)(function)
     made._cache._cache_file._source_stamp = STAMP
     return made
@@ -45,8 +47,8 @@ def fast(function):
 
 
 def fused(function):
-    """Formulas whose order of operations carries their accuracy."""
-    return compiled(function, flags=FUSED)
+    """Formulas of numbers or vectors, in the order written: part of the loop that they stand in."""
+    return compiled(function, flags=FUSED, inline=True)
 
 
 def lean(function):

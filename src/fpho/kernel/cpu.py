@@ -18,8 +18,9 @@ import numpy as np
 
 from .arrays import PatchArrays, SourceArrays
 from .fisher import fisher_matrix
-from .loops import LANES
+from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
 from .plan import LEVELS, plan_of
+from .vectors import LANES
 from .walk import LISTS, add_up, run
 from .warm import fill_cache
 
@@ -76,12 +77,11 @@ def _executor(n: int) -> ThreadPoolExecutor:
     return _pool[key]
 
 
-def _aligned(*shape) -> np.ndarray:
+def _aligned(size) -> np.ndarray:
     """float32 zeros that begin where a cache line does."""
-    size = int(np.prod(shape))
     buffer = np.zeros(size + 16, np.float32)
     first = (-buffer.ctypes.data // 4) % 16
-    return buffer[first : first + size].reshape(shape)
+    return buffer[first : first + size]
 
 
 def compile_here() -> None:
@@ -97,7 +97,7 @@ def _scratch(size: int) -> tuple:
         fill_cache((run, add_up, fisher_matrix))
         _ready = True
     if getattr(_local, "size", -1) < size:
-        slabs, depth = size // LANES + 2, LEVELS + 1
+        blocks, depth = -(-size // LANES), LEVELS + 1
         _local.arrays = (
             np.zeros((size, 8)),  # Gaussians of the exposure
             np.zeros((size, 6)),  # their six sums
@@ -105,12 +105,11 @@ def _scratch(size: int) -> tuple:
             np.zeros((size + 1, 4), np.int32),  # source, component, coarsest level, narrow
             np.zeros((depth + 1, size), np.int32),  # candidates handed down to a level
             np.zeros((LISTS, size), np.int32),  # Gaussians of the lists of nodes
-            _aligned(LISTS, slabs, 6 * LANES),
-            _aligned(LISTS, slabs, 64 * LANES),
-            _aligned(LISTS, slabs, 6 * LANES),
-            _aligned(18 * LANES),
-            _aligned(6 * LANES),
-            _aligned(depth, 2, 64),  # model and residuals of a level
+            _aligned(LISTS * blocks * GIVEN),
+            _aligned(LISTS * blocks * EXPO),
+            _aligned(LISTS * blocks * TOTALS),
+            _aligned(blocks * SPINE),
+            _aligned(depth * LEVEL),  # model and residuals of a level
             np.zeros((3, LISTS), np.int64),  # lengths of lists, numbers handed down, levels in use
             _aligned(64),
         )

@@ -17,9 +17,11 @@ import numpy as np
 from .arrays import N_SHAPE
 from .compiled import entry, fast, lean
 from .exponential import exponential
-from .loops import HALF, ZERO, U
+from .loops import HALF
 from .walk import congruence, set_up
 
+U = np.uint64  # indices of these loops are unsigned: numba would test signed ones for being negative
+ZERO = np.float32(0.0)
 BLOCK = 8  # tiles
 WIDTH = 64 * BLOCK
 I0, I1, I2, I3, I4, I5, I6, I7 = (U(64 * i) for i in range(8))

@@ -22,7 +22,7 @@ LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 class Plan:
     """`steps` (M, 6) int32: level, x, y of the first pixel, tile | -1 (enter) | LEAVE, place in the parent.
 
-    `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 2, 64) float32:
+    `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 2, 64) float32, flat:
     values at a child's grid points from those of a parent of that level, child first or second;
     the matrix and its transpose.
     """
@@ -103,7 +103,9 @@ def make_plan(patch: PatchArrays) -> Plan:
         if first < done:
             pieces.append((e, first, done))
     return Plan(
-        np.array(steps, np.int32).reshape(-1, 6), np.array(pieces, np.int64).reshape(-1, 3), INTERPOLATION
+        np.array(steps, np.int32).reshape(-1, 6),
+        np.array(pieces, np.int64).reshape(-1, 3),
+        INTERPOLATION.reshape(-1),
     )
 
 

@@ -17,10 +17,30 @@ from numba.extending import intrinsic
 from . import formulas
 from .arrays import N_SHAPE
 from .compiled import entry, fast, lean
-from .loops import FXX, FXY, FYY, LANES, MODEL, RESIDUAL, A, U, X, Y
-
-from .loops import gather, interpolate, slab_model, slab_sums  # fmt: skip # isort: skip
+from .loops import (
+    FXX,
+    FXY,
+    FYY,
+    GIVEN,
+    LEVEL,
+    MODEL,
+    P1,
+    P2,
+    P3,
+    P4,
+    P5,
+    RESIDUAL,
+    TOTALS,
+    A,
+    X,
+    Y,
+    gather,
+    interpolate,
+    list_model,
+    list_sums,
+)
 from .plan import LEAVE, LEVELS, PITCH
+from .vectors import LANES, load_one, store, zero
 
 congruence = lean(formulas.congruence)
 invert = lean(formulas.invert)
@@ -32,7 +52,6 @@ GRID_FACTOR = 1.63
 MIN_RATIO, TINY = 90.0, 1e-30  # no Gaussian is cut within 3 sigma
 # lists: 0 the smooth ones of tiles, 1.. one for each level, last the narrow ones of tiles
 NARROW, LISTS = LEVELS + 1, LEVELS + 2
-VECTOR = 8  # lists are filled up to a multiple of this with Gaussians of amplitude 0
 
 
 @intrinsic
@@ -118,25 +137,22 @@ def classify(g, flux, height, options, gauss, reach, kind):
 
 
 @lean
-def enter(gauss, g, x4, y4, pitch, which, given, listed, counts):
+def enter(gauss, g, x4, y4, pitch, which, blocks, given, listed, counts):
     """Adds Gaussian g to a list, in units of the grid with point (4, 4) at (x4, y4)."""
-    n = counts[which]
-    slab, slot, f_scale = n // LANES, U(n % LANES), pitch * pitch
-    given[which, slab, X + slot], given[which, slab, Y + slot] = (
-        (x4 - gauss[g, 0]) / pitch,
-        (y4 - gauss[g, 1]) / pitch,
-    )
-    given[which, slab, FXX + slot], given[which, slab, FYY + slot] = (
-        gauss[g, 2] * f_scale,
-        gauss[g, 3] * f_scale,
-    )
-    given[which, slab, FXY + slot], given[which, slab, A + slot] = gauss[g, 4] * f_scale, gauss[g, 5]
+    n, f_scale = counts[which], pitch * pitch
+    at = GIVEN * (which * blocks + n // LANES) + n % LANES
+    store(given, at + X, np.float32((x4 - gauss[g, 0]) / pitch))
+    store(given, at + Y, np.float32((y4 - gauss[g, 1]) / pitch))
+    store(given, at + FXX, np.float32(gauss[g, 2] * f_scale))
+    store(given, at + FYY, np.float32(gauss[g, 3] * f_scale))
+    store(given, at + FXY, np.float32(gauss[g, 4] * f_scale))
+    store(given, at + A, np.float32(gauss[g, 5]))
     listed[which, n] = g
     counts[which] = n + 1
 
 
 @lean
-def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, listed, counts):
+def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, blocks, given, listed, counts):
     """Tests the n Gaussians handed down to the node at (x, y); returns how many it hands down itself.
 
     A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, smooth and
@@ -153,9 +169,9 @@ def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, list
         if dx * (gauss[g, 2] * dx + 2.0 * gauss[g, 4] * dy) + gauss[g, 3] * dy * dy > reach[level, g]:
             continue
         if level > 0 and kind[g, 2] >= level:
-            enter(gauss, g, x4, y4, pitch, level, given, listed, counts)
+            enter(gauss, g, x4, y4, pitch, level, blocks, given, listed, counts)
         elif tiles:
-            enter(gauss, g, x + 4.0, y + 4.0, 1.0, NARROW if kind[g, 3] else 0, given, listed, counts)
+            enter(gauss, g, x + 4.0, y + 4.0, 1.0, NARROW if kind[g, 3] else 0, blocks, given, listed, counts)
         else:
             passed[level, n_pass] = g
             n_pass += 1
@@ -163,7 +179,7 @@ def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, list
         for i in range(counts[level]):
             g = listed[level, i]
             if tiles:
-                enter(gauss, g, x + 4.0, y + 4.0, 1.0, 0, given, listed, counts)
+                enter(gauss, g, x + 4.0, y + 4.0, 1.0, 0, blocks, given, listed, counts)
             else:
                 passed[level, n_pass] = g
                 n_pass += 1
@@ -172,52 +188,35 @@ def select(gauss, reach, kind, passed, above, n, level, x, y, crowd, given, list
 
 
 @lean
-def close(which, given, counts, totals):
-    """Fills a list up to whole vectors with Gaussians of amplitude 0, and sets its totals to zero."""
-    n = counts[which]
-    for slab in range((n + LANES - 1) // LANES):
-        m = min(LANES, n - slab * LANES)
-        for i in range(U(m), U(up_to_vectors(m))):
-            for row in (X, Y, FXX, FYY, FXY, A):
-                given[which, slab, row + i] = 0.0
-        for i in range(6 * LANES):
-            totals[which, slab, i] = 0.0
+def close(which, blocks, given, counts, totals):
+    """Fills a list up to whole blocks with Gaussians of amplitude 0, and sets its totals to zero."""
+    n, first = counts[which], which * blocks
+    for i in range(n, up_to_blocks(n) * LANES):
+        for row in (X, Y, FXX, FYY, FXY, A):
+            store(given, GIVEN * (first + i // LANES) + i % LANES + row, np.float32(0.0))
+    for block in range(first, first + up_to_blocks(n)):
+        for row in range(6):
+            store(totals, TOTALS * block + LANES * row, zero())
 
 
 @lean
-def up_to_vectors(n):
-    """n, or the next multiple of VECTOR."""
-    return (n + VECTOR - 1) // VECTOR * VECTOR
+def up_to_blocks(n):
+    """Blocks that n Gaussians take."""
+    return (n + LANES - 1) // LANES
 
 
 @lean
-def list_model(which, given, counts, expo, state, ox, oy, level, grids):
-    """Adds the Gaussians of a list to the model of a level, slab by slab."""
-    for slab in range((counts[which] + LANES - 1) // LANES):
-        n = up_to_vectors(min(LANES, counts[which] - slab * LANES))
-        slab_model(given, state, expo, which, slab, n, which != NARROW, ox, oy, level, grids)
-
-
-@lean
-def list_sums(which, given, counts, expo, ox, oy, level, grids, sums, totals):
-    """Adds the six sums with the residuals of a level to the totals of a list."""
-    for slab in range((counts[which] + LANES - 1) // LANES):
-        n = up_to_vectors(min(LANES, counts[which] - slab * LANES))
-        slab_sums(given, expo, which, slab, n, ox, oy, level, grids, sums, totals)
-
-
-@lean
-def deliver(which, listed, counts, totals, pitch, sums):
+def deliver(which, blocks, listed, counts, totals, pitch, sums):
     """Adds the totals of a list, in units of its grid, to the `sums` (G, 6) of the Gaussians, in pixels."""
     p2 = pitch * pitch
     for i in range(counts[which]):
-        g, slab, slot = listed[which, i], i // LANES, i % LANES
-        sums[g, 0] += totals[which, slab, slot]
-        sums[g, 1] += pitch * totals[which, slab, LANES + slot]
-        sums[g, 2] += pitch * totals[which, slab, 2 * LANES + slot]
-        sums[g, 3] += p2 * totals[which, slab, 3 * LANES + slot]
-        sums[g, 4] += p2 * totals[which, slab, 4 * LANES + slot]
-        sums[g, 5] += p2 * totals[which, slab, 5 * LANES + slot]
+        g, t = listed[which, i], TOTALS * (which * blocks + i // LANES) + i % LANES
+        sums[g, 0] += load_one(totals, t)
+        sums[g, 1] += pitch * load_one(totals, t + P1)
+        sums[g, 2] += pitch * load_one(totals, t + P2)
+        sums[g, 3] += p2 * load_one(totals, t + P3)
+        sums[g, 4] += p2 * load_one(totals, t + P4)
+        sums[g, 5] += p2 * load_one(totals, t + P5)
 
 
 @fast
@@ -225,10 +224,10 @@ def residuals(data, weight, tile, background, grids):
     """Residuals of a tile, weight (data - model) and zero where the weight is; returns chi2 and their sum."""
     chi2 = total = np.float32(0.0)
     for p in range(64):
-        difference = data[tile, p] - (grids[0, MODEL, p] + background)
+        difference = data[tile, p] - (grids[MODEL + p] + background)
         used = weight[tile, p] > 0
         r = weight[tile, p] * difference if used else np.float32(0.0)
-        grids[0, RESIDUAL, p] = r
+        grids[RESIDUAL + p] = r
         chi2 += r * difference if used else np.float32(0.0)
         total += r
     return chi2, total
@@ -262,12 +261,25 @@ def chain(e, b, n_gauss, position, scale, sources, profile, gauss, kind, sums, o
 
 
 @lean
+def places(parent, half, transposed):
+    """Where the matrix to a child of level `parent` begins in `Plan.interpolation`."""
+    return 64 * (4 * parent + 2 * half + transposed)
+
+
+@lean
+def clear(grids, at):
+    """Zeros on the 64 points of a grid."""
+    for p in range(at, at + 64):
+        grids[p] = np.float32(0.0)
+
+
+@lean
 def piece_sums(
     first, end, n_gauss, steps, interpolation, data, weight, background, image, crowd,
-    gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids, numbers, work,
+    gauss, sums, reach, kind, passed, listed, given, expo, totals, spine, grids, numbers, work,
 ):  # fmt: skip
     """Walks steps[first:end]: adds to `sums` (G, 6); returns chi2 and the sum of the weighted residuals."""
-    chi2, total, draw, width = 0.0, 0.0, len(image) > 0, interpolation.shape[3] // 8
+    chi2, total, draw, blocks = 0.0, 0.0, len(image) > 0, len(totals) // (LISTS * TOTALS)
     counts, n_pass, active = numbers[0], numbers[1], numbers[2]
     corner_x = corner_y = 0
     active[LEVELS + 1] = 0
@@ -283,26 +295,28 @@ def piece_sums(
             if level > 0 or carries:
                 n_pass[level] = select(
                     gauss, reach, kind, passed, above, n_pass[above], level, x, y,
-                    0 if active[above] else crowd, given, listed, counts,
+                    0 if active[above] else crowd, blocks, given, listed, counts,
                 )  # fmt: skip
-                close(level, given, counts, totals)
+                close(level, blocks, given, counts, totals)
             if carries:
-                close(0, given, counts, totals)
-                close(NARROW, given, counts, totals)
+                close(0, blocks, given, counts, totals)
+                close(NARROW, blocks, given, counts, totals)
                 corner_x, corner_y = x, y
             if active[above]:
-                interpolate(grids, level, interpolation, above, hx, hy, width, work)
-            for p in range(64):
-                grids[level, RESIDUAL, p] = 0.0
-                grids[level, MODEL, p] = grids[level, MODEL, p] if active[above] != 0 else np.float32(0.0)
+                interpolate(grids, level, interpolation, places(above, hx, 1), places(above, hy, 0), work)
+            else:
+                clear(grids, LEVEL * level + MODEL)
+            clear(grids, LEVEL * level + RESIDUAL)
             ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
             for which in range(level, LISTS, NARROW if level == 0 else LISTS):
-                list_model(which, given, counts, expo, state, ox, oy, level, grids)
+                first, last = which * blocks, which * blocks + up_to_blocks(counts[which])
+                if first < last:
+                    list_model(given, spine, expo, first, last, which != NARROW, ox, oy, level, grids)
             active[level] = active[above] != 0 or (level > 0 and counts[level] > 0)
         if tile >= 0:
             if draw:
                 for p in range(64):
-                    image[tile, p] = grids[0, MODEL, p] + background
+                    image[tile, p] = grids[MODEL + p] + background
                 continue
             c, r = residuals(data, weight, tile, background, grids)
             chi2 += c
@@ -311,13 +325,14 @@ def piece_sums(
             continue
         ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
         for which in range(level, LISTS, NARROW if level == 0 else LISTS):
-            list_sums(which, given, counts, expo, ox, oy, level, grids, slab_total, totals)
+            first, last = which * blocks, which * blocks + up_to_blocks(counts[which])
+            list_sums(given, expo, first, last, ox, oy, level, grids, totals)
         for which in range(LISTS):
             of_tiles = which == 0 or which == NARROW  # delivered by the node that they were made for
             if (carries and of_tiles) or (which == level and not of_tiles):
-                deliver(which, listed, counts, totals, 1.0 if of_tiles else PITCH[which], sums)
+                deliver(which, blocks, listed, counts, totals, 1.0 if of_tiles else PITCH[which], sums)
         if active[above]:
-            gather(grids, level, interpolation, above, hx, hy, width, work)
+            gather(grids, level, interpolation, places(above, hx, 0), places(above, hy, 1), work)
     return chi2, total
 
 
@@ -325,7 +340,7 @@ def piece_sums(
 def run(
     counter, partial, image, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
-    gauss, sums, reach, kind, passed, listed, given, expo, totals, state, slab_total, grids, numbers, work,
+    gauss, sums, reach, kind, passed, listed, given, expo, totals, spine, grids, numbers, work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
     while True:
@@ -342,7 +357,7 @@ def run(
         partial[piece, 0], partial[piece, 1] = piece_sums(
             pieces[piece, 1], pieces[piece, 2], n, steps, interpolation, data, weight,
             np.float32(background[e]), image, options[CROWD], gauss, sums, reach, kind, passed, listed, given,
-            expo, totals, state, slab_total, grids, numbers, work,
+            expo, totals, spine, grids, numbers, work,
         )  # fmt: skip
         chain(e, b, n, position, scale, sources, profile, gauss, kind, sums, partial[piece, 2:])
 

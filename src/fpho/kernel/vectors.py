@@ -1,0 +1,184 @@
+"""Vectors of float32 as a type of numba, so that pixel loops do not hang on the compiler's vectoriser.
+
+`load(array, i)` takes LANES neighbouring elements of a flat float32 array from element i on, `load_row`
+takes 8 (a row of a grid), `load_one` one; `store` puts them back. + - * / and unary - act on whole
+vectors, a number beside a vector counts for all its lanes. Multiplications and additions may be fused;
+nothing is reordered. LANES is the widest register of the processor; LLVM splits a vector where it has
+to, so the code is right on any processor.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import config
+from numba.core.codegen import get_host_cpu_features
+from numba.core.imputils import lower_builtin, lower_cast
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, models, register_model
+
+FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+LANES = 16 if "+avx512f" in FEATURES.split(",") else 8
+F32, I32 = ir.FloatType(), ir.IntType(32)
+FUSED = ("contract", "nsz")
+
+
+class Vector(types.Type):
+    """`lanes` float32 in one value."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(name=f"float32x{lanes}")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, ir.VectorType(F32, fe_type.lanes))
+
+
+VECTOR, ROW = Vector(LANES), Vector(8)
+
+
+def in_all_lanes(builder, value, lanes):
+    """A scalar, spread over a vector of LLVM."""
+    empty = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    one = builder.insert_element(empty, value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+
+@lower_cast(types.Number, Vector)
+def from_number(context, builder, fromty, toty, value):
+    return in_all_lanes(builder, context.cast(builder, value, fromty, types.float32), toty.lanes)
+
+
+def arithmetic(symbol, instruction):
+    """Teaches numba an operation of two vectors, or of a vector and a number."""
+
+    @infer_global(symbol)
+    class OfVectors(AbstractTemplate):
+        def generic(self, args, kws):
+            found = [a for a in args if isinstance(a, Vector)]
+            if len(args) == 2 and found and all(a == found[0] or isinstance(a, types.Number) for a in args):
+                return signature(found[0], found[0], found[0])
+
+    @lower_builtin(symbol, Vector, Vector)
+    def lower(context, builder, sig, args):
+        return getattr(builder, instruction)(*args, flags=FUSED)
+
+
+for symbol, instruction in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
+    arithmetic(getattr(operator, symbol), instruction)
+
+
+@infer_global(operator.neg)
+class OfVector(AbstractTemplate):
+    def generic(self, args, kws):
+        if len(args) == 1 and isinstance(args[0], Vector):
+            return signature(args[0], args[0])
+
+
+@lower_builtin(operator.neg, Vector)
+def lower_neg(context, builder, sig, args):
+    return builder.fneg(args[0])
+
+
+def loader(kind):
+    @intrinsic
+    def load(typingctx, array, index):
+        def codegen(context, builder, sig, args):
+            return builder.load(pointer(context, builder, sig, args, kind), align=4)
+
+        return kind(array, types.intp), codegen
+
+    return load
+
+
+def pointer(context, builder, sig, args, kind):
+    """Address of element args[1] of the flat array args[0], as one of vectors of a kind."""
+    data = context.make_array(sig.args[0])(context, builder, args[0]).data
+    return builder.bitcast(builder.gep(data, [args[1]]), context.get_value_type(kind).as_pointer())
+
+
+load, load_row, load_one = loader(VECTOR), loader(ROW), loader(types.float32)
+
+
+@intrinsic
+def store(typingctx, array, index, value):
+    """array[index:index + lanes] = value."""
+
+    def codegen(context, builder, sig, args):
+        builder.store(args[2], pointer(context, builder, sig, args, value), align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value), codegen
+
+
+@intrinsic
+def zero(typingctx):
+    """Zeros in all lanes of a VECTOR."""
+    return VECTOR(), lambda context, builder, sig, args: ir.Constant(ir.VectorType(F32, LANES), [0.0] * LANES)
+
+
+@intrinsic
+def clamped(typingctx, x, low, high):
+    """min(max(x, low), high) of a vector or number; NaN stays."""
+
+    def codegen(context, builder, sig, args):
+        value, low, high = args
+        value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+        return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+    return x(x, x, x), codegen
+
+
+@intrinsic
+def unless_above(typingctx, x, limit, value):
+    """`value`, or 0 in lanes where x > limit (not where it is NaN)."""
+
+    def codegen(context, builder, sig, args):
+        above = builder.fcmp_ordered(">", args[0], args[1])
+        return builder.select(above, ir.Constant(args[2].type, [0.0] * x.lanes), args[2])
+
+    return value(x, x, value), codegen
+
+
+@intrinsic
+def power_of_two(typingctx, shifted):
+    """2^i, i = shifted - 1.5 * 2^23 a whole number from -126 to 127: the lowest bits of `shifted`, moved."""
+
+    def codegen(context, builder, sig, args):
+        of_float = args[0].type
+        lanes = getattr(shifted, "lanes", 0)
+        of_int = ir.VectorType(I32, lanes) if lanes else I32
+        constant = lambda n: ir.Constant(of_int, [n] * lanes if lanes else n)  # noqa: E731
+        exponent = builder.add(builder.bitcast(args[0], of_int), constant(127))
+        return builder.bitcast(builder.shl(exponent, constant(23)), of_float)
+
+    return shifted(shifted), codegen
+
+
+def pairs(builder, a, b):
+    """Sums of neighbours, in groups of four lanes: a0 + a1, a2 + a3, b0 + b1, b2 + b3, and so on."""
+    lanes = a.type.count
+    first = [group + k for group in range(0, lanes, 4) for k in (0, 2, lanes, lanes + 2)]
+    even = ir.Constant(ir.VectorType(I32, lanes), first)
+    odd = ir.Constant(ir.VectorType(I32, lanes), [i + 1 for i in first])
+    return builder.fadd(builder.shuffle_vector(a, b, even), builder.shuffle_vector(a, b, odd))
+
+
+@intrinsic
+def lane_sums(typingctx, m0, m1, m2, m3, m4, m5, m6, m7):
+    """The sums over the lanes of eight vectors, as a row."""
+
+    def codegen(context, builder, sig, m):
+        low = pairs(builder, pairs(builder, m[0], m[1]), pairs(builder, m[2], m[3]))
+        high = pairs(builder, pairs(builder, m[4], m[5]), pairs(builder, m[6], m[7]))
+        total = None
+        for group in range(0, LANES, 4):
+            lanes = [group + i for i in range(4)] + [LANES + group + i for i in range(4)]
+            part = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 8), lanes))
+            total = part if total is None else builder.fadd(total, part)
+        return total
+
+    return ROW(*[VECTOR] * 8), codegen
