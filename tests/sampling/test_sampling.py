@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from fpho.errors import InputError
 from fpho.sampling import run_lmc
 from fpho.sampling.diagnostics import bulk_ess, rhat, tail_ess
 from fpho.sampling.rules import Limits
@@ -39,10 +40,11 @@ class Gaussian:
         return [(-1, f"x{i}") for i in range(self.ndim)]
 
 
-def test_gaussian_is_recovered_cheaply():
+@pytest.mark.parametrize("sampler", ["split", "littlemcmc"])
+def test_gaussian_is_recovered_cheaply(sampler):
     """With the static metric: mean and covariance right, and the efficiency of near-Gaussian targets."""
     model = Gaussian(20)
-    out, _, stats = run_lmc(model, model.mean, n_draws=1000, seed=3)
+    out, _, stats = run_lmc(model, model.mean, n_draws=1000, seed=3, sampler=sampler)
     flat = out.z.reshape(-1, 20)
     sd = np.sqrt(np.diag(model.cov))
     assert np.abs((flat.mean(0) - model.mean) / sd).max() < 0.1
@@ -115,6 +117,35 @@ def test_bad_metric_is_replaced_or_flagged():
     assert np.abs(flat.std(0) / np.sqrt(np.diag(model.cov)) - 1).max() < 0.25
     short, _, _ = run_lmc(model, model.mean, n_draws=20, seed=1, max_treedepth=3)
     assert short.flags
+
+
+class Banana(Gaussian):
+    """x ~ N(0, 1) and y ~ N(x^2 / 2, 1/2): skewed, with known moments; its Gaussian picture is that at 0."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.precision = np.diag([1.0, 4.0])
+
+    def lnprob_and_grad(self, z):
+        x, y = z
+        off = y - 0.5 * x * x
+        return -0.5 * x * x - 2 * off * off, np.array([-x + 4 * off * x, -4 * off])
+
+
+def test_skewed_target_has_its_moments():
+    """Moments of a target whose Gaussian picture is wrong; 4 standard errors of 1000 effective draws."""
+    limits = Limits(min_ess=1000, max_extensions=4)
+    out, _, _ = run_lmc(Banana(), np.zeros(2), n_draws=800, seed=4, limits=limits)
+    x, y = out.z.reshape(-1, 2).T
+    assert out.summary["accepted"]
+    assert abs(x.mean()) < 0.13 and abs(x.std() - 1) < 0.1
+    assert abs(y.mean() - 0.5) < 0.11 and abs(y.std() - np.sqrt(0.75)) < 0.15
+    assert abs(np.mean(x > 1.645) - 0.05) < 0.028
+
+
+def test_unknown_sampler_stops():
+    with pytest.raises(InputError, match="gibbs"):
+        run_lmc(Gaussian(3), np.zeros(3), sampler="gibbs")
 
 
 def test_adaptation_from_the_unit_matrix():

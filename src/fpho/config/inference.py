@@ -52,7 +52,9 @@ class Optimize(Section):
 
 class Sample(Section):
     on: On = option("exposure", "kind of images to use")
-    sampler: Literal["littlemcmc", "nutpie"] = option("littlemcmc", "NUTS implementation")
+    sampler: Literal["split", "littlemcmc", "nutpie"] = option(
+        "split", "split: Hamiltonian steps that solve the Gaussian part exactly; the others: their NUTS"
+    )
     chains: int = option(4, "chains per patch", ge=1)
     warmup: int = option(64, "draws to tune the step size, per chain", ge=1)
     sampling_draws: int = option(256, "draws kept per chain", ge=1)

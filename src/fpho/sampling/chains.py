@@ -12,7 +12,7 @@ from .nuts import STATS, Settings, make_step, run_chain
 
 def run_chains(model, settings: list[Settings], phase, chains, cores: int = 1, tick=None):
     """Bring all chains (list, entries None at first) to `phase.total` draws; the chains."""
-    settings = [replace(one, cov=phase.cov, target_accept=phase.target_accept) for one in settings]
+    settings = [_in_phase(one, phase) for one in settings]
     arguments = [
         (one, phase.total, phase.segment, chain) for one, chain in zip(settings, chains, strict=True)
     ]
@@ -20,6 +20,10 @@ def run_chains(model, settings: list[Settings], phase, chains, cores: int = 1, t
         return [run_chain(model.lnprob_and_grad, *some, tick=tick)[0] for some in arguments]
     with ProcessPoolExecutor(min(cores, len(settings)), get_context("forkserver")) as pool:
         return list(pool.map(_work, [model] * len(arguments), arguments))
+
+
+def _in_phase(settings: Settings, phase) -> Settings:
+    return replace(settings, mean=phase.mean, cov=phase.cov, target_accept=phase.target_accept)
 
 
 def _work(model, arguments):
@@ -38,10 +42,8 @@ def gather(chains, phase) -> tuple[np.ndarray, dict]:
 
 
 def last_step(model, settings: Settings, phase):
-    """littlemcmc's step method as the first chain ended with it, for callers who look at it."""
-    return make_step(
-        model.lnprob_and_grad, replace(settings, cov=phase.cov, target_accept=phase.target_accept)
-    )
+    """The step method as the first chain ended with it, for callers who look at it."""
+    return make_step(model.lnprob_and_grad, _in_phase(settings, phase))
 
 
 def forget(settings: list[Settings]) -> None:

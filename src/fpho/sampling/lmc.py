@@ -1,4 +1,4 @@
-"""`run_lmc`: chains of NUTS on a static metric, run on until accepted or flagged."""
+"""`run_lmc`: Hamiltonian chains on a static metric, run on until accepted or flagged."""
 
 import hashlib
 import logging
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InputError
 from ..optimize.newton import Counter, decrement, maximise, solve
 from ..progress import progress
 from ..results import Result
@@ -21,7 +22,7 @@ from .rules import Limits, Phase, accepted, extend, flags_of
 log = logging.getLogger("fpho")
 
 NEAR = 0.1  # rise of ln p that a step may promise where a given point still counts as the optimum
-SAMPLERS = ("littlemcmc", "nutpie")
+ACCEPT = {"split": 0.9, "littlemcmc": 0.8, "nutpie": 0.8}  # samplers, and the acceptance they aim at
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def run_lmc(
     chains: int = 4,
     seed=None,
     cores: int = 1,
-    sampler: str = "littlemcmc",
-    target_accept: float = 0.8,
+    sampler: str = "split",
+    target_accept: float | None = None,
     limits: Limits | None = None,
     checkpoint: str = "",
     checkpoint_seconds: float = 60.0,
@@ -75,20 +76,27 @@ def run_lmc(
     progressbar : a bar in a terminal, a line now and then in a log
     chains, cores : chains, and processes they may use; draws do not depend on `cores`
     seed : int or `numpy.random.SeedSequence`; derived from q when None
-    sampler : `littlemcmc` or `nutpie`
+    sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly; NUTS where the metric is
+        adapted), `littlemcmc` (its NUTS) or `nutpie`
+    target_accept : acceptance that the step size is tuned for; the sampler's own when None
     limits : what is accepted, and how often a patch may run on (never when None)
     checkpoint : stem of the files in which chains are kept every `checkpoint_seconds`; taken up when there
 
     Returns
     -------
     out : `Result`
-    step : littlemcmc's step method (None with nutpie)
+    step : the step method (None with nutpie)
     stats : dict of arrays (chain, draw)
     """
     began = time.perf_counter()
     seed = _seed_sequence(seed, q)
     start = find_start(model, q, z_cov, full, adapt)
     limits = limits or Limits(max_extensions=0)
+    if sampler not in ACCEPT:
+        raise InputError("sample.sampler", f"{sampler!r} is not known", f"Use one of {', '.join(ACCEPT)}")
+    if sampler == "split" and start.adapt:
+        sampler = "littlemcmc"
+    target_accept = ACCEPT[sampler] if target_accept is None else target_accept
     if sampler == "nutpie":
         z, stats, used, warm = nutpie.sample(
             model, start.z, start.cov, n_draws=n_draws, warmup=warmup, chains=chains, seed=seed,
@@ -99,7 +107,7 @@ def run_lmc(
     else:
         settings = _settings(
             model, start, seed, chains, warmup=warmup, max_treedepth=max_treedepth,
-            target_accept=target_accept,
+            target_accept=target_accept, sampler=sampler,
             checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
             adapt_weight=(weight or 0.0) if start.adapt else None,
         )  # fmt: skip
@@ -144,7 +152,7 @@ def run_lmc(
 
 def until_accepted(model, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
     """Run chains phase by phase; (chains, last phase, draws, statistics, summary)."""
-    phase = Phase(0, n_draws, 0, start.cov, settings[0].target_accept)
+    phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
     state = [None] * len(settings)
     while True:
         state = several.run_chains(model, settings, phase, state, cores, tick)
@@ -214,6 +222,7 @@ def _settings(model, start: Start, seed, n_chains, checkpoint, **options) -> lis
     return [
         Settings(
             z,
+            start.z,
             start.cov,
             s,
             identity=identity,

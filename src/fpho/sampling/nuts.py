@@ -1,4 +1,4 @@
-"""littlemcmc's NUTS, driven draw by draw: one chain whose state can be saved and taken up again.
+"""Step methods of littlemcmc, driven draw by draw: one chain whose state can be saved and taken up again.
 
 What is known about littlemcmc 0.2.2 and done here: potentials in float64; the gradient at the start of a
 draw is remembered instead of computed again; it draws from numpy's global generator, so that state is
@@ -16,6 +16,7 @@ import numpy as np
 from littlemcmc.quadpotential import QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullAdapt
 
 from ..files import atomic
+from .split import Split
 
 STATS = {
     "diverging": bool,
@@ -31,14 +32,16 @@ STEP_SCALE = 0.5  # littlemcmc starts at STEP_SCALE / ndim^(1/4): about a third 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a chain does; `cov` (ndim, ndim) or its diagonal (ndim,) is the metric, in z."""
+    """What a chain does; `cov` (ndim, ndim) or its diagonal (ndim,) is the metric, in z, about `mean`."""
 
     start: np.ndarray
+    mean: np.ndarray
     cov: np.ndarray
     seed: np.random.SeedSequence
     warmup: int = 64
     max_treedepth: int = 10
     target_accept: float = 0.8
+    sampler: str = "littlemcmc"
     adapt_weight: float | None = (
         None  # draws that `cov` counts for, where the metric is adapted in the warm-up
     )
@@ -77,19 +80,30 @@ class Remember:
         self.ncall += 1
         return self.function(z)
 
+    def keep(self, z, known) -> None:
+        """Remember (ln p, gradient) at the array z."""
+        self.at, self.known = z, known
+
 
 class Nuts(littlemcmc.NUTS):
     """NUTS that remembers the gradient at the end of a draw."""
 
     def _hamiltonian_step(self, *arguments):
         step = super()._hamiltonian_step(*arguments)
-        function = self._logp_dlogp_func
-        function.at, function.known = step.end.q, (step.end.logp, step.end.q_grad)
+        self._logp_dlogp_func.keep(step.end.q, (step.end.logp, step.end.q_grad))
         return step
 
 
-def make_step(function, settings: Settings) -> Nuts:
+def make_step(function, settings: Settings) -> littlemcmc.NUTS | Split:
     """The step method with its metric."""
+    if settings.sampler == "split":
+        return Split(
+            Remember(function),
+            settings.mean,
+            settings.cov,
+            settings.target_accept,
+            max_steps=2**settings.max_treedepth - 1,
+        )
     return Nuts(
         Remember(function),
         len(settings.start),
@@ -155,16 +169,16 @@ def run_chain(
     return chain, step
 
 
-def _restore(step: Nuts, chain: Chain) -> None:
+def _restore(step, chain: Chain) -> None:
     step.iter_count = chain.iterations
     vars(step.step_adapt).update(chain.adaptation)
     if chain.potential is not None:
         step.potential = step.integrator._potential = chain.potential
     if chain.known is not None:
-        step._logp_dlogp_func.at, step._logp_dlogp_func.known = chain.z, chain.known
+        step._logp_dlogp_func.keep(chain.z, chain.known)
 
 
-def _one_draw(step: Nuts, chain: Chain, warmup: int) -> None:
+def _one_draw(step, chain: Chain, warmup: int) -> None:
     function = step._logp_dlogp_func
     before = function.ncall
     step.tune = chain.iterations < warmup

@@ -7,6 +7,7 @@ import numpy as np
 from ..flags import Flag
 
 LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
+WORTH = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
 HARD = 1.7  # ratio of the draws' sd to the Fisher matrix's
 CAREFUL = 0.95  # acceptance aimed at after divergences
 
@@ -22,14 +23,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Phase:
-    """Draws of each chain from `first` to `total` count; `segment` numbers the metric."""
+    """Draws of each chain from `first` to `total` count; `segment` numbers the reference Gaussian."""
 
     first: int
     total: int
     segment: int
+    mean: np.ndarray
     cov: np.ndarray
     target_accept: float
     extensions: int = 0
+    grown: bool = False  # these chains were told to go on before
 
 
 def accepted(summary: dict, limits: Limits) -> bool:
@@ -41,25 +44,33 @@ def accepted(summary: dict, limits: Limits) -> bool:
 def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
-    Chains that agree but are short go on. Others, and those that were extended once, take all draws so far
-    as their warm-up: the metric becomes the draws' covariance, and all that counts is drawn anew.
+    Chains that agree go on once, if that is likely to be enough. Others take all draws so far as their
+    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew.
 
     z : draws (chain, draw, ndim) of the present phase
     """
     kept = phase.total - phase.first
-    short = min(summary["min_bulk_ess"], summary["min_tail_ess"])
-    wanted = kept * float(np.clip(1.2 * limits.min_ess / max(short, 1.0), 1.0, 3.0))
-    if summary["divergences"] == 0 and summary["max_rhat"] < LOST and phase.extensions == 0:
-        wanted = max(wanted, 1.5 * kept)
-        return replace(phase, total=phase.first + int(wanted), extensions=1)
+    short = min(summary["min_bulk_ess"], summary["min_tail_ess"]) / limits.min_ess
+    more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
+    agree = summary["divergences"] == 0 and summary["max_rhat"] < LOST
+    if agree and not phase.grown and (short > WORTH or phase.segment > 0):
+        return replace(phase, total=phase.first + int(more), grown=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,
-        total=phase.total + int(wanted),
+        total=phase.total + int(1.25 * kept),
         segment=phase.segment + 1,
+        mean=shrunk_mean(z, phase.mean),
         cov=shrunk_covariance(z, phase.cov),
         target_accept=CAREFUL if summary["divergences"] else phase.target_accept,
         extensions=phase.extensions + 1,
     )
+
+
+def shrunk_mean(z: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Mean of draws, with the earlier one counted as 2 ndim draws."""
+    flat = z.reshape(-1, z.shape[-1])
+    weight = 2.0 * flat.shape[1]
+    return (len(flat) * flat.mean(axis=0) + weight * prior) / (len(flat) + weight)
 
 
 def shrunk_covariance(z: np.ndarray, prior: np.ndarray) -> np.ndarray:
