@@ -10,7 +10,7 @@ Percentile = Annotated[float, Field(gt=0, lt=100)]
 
 
 class Simulate(Section):
-    scene: Literal["none", "example", "tiny"] = option(
+    scene: Literal["none", "example", "isolated", "tiny"] = option(
         "none", "draw this scene with GalSim and use it as the input (images, PSFs and catalog)"
     )
 

@@ -1,4 +1,4 @@
-"""The built-in scenes: cameras, pointings and sources of `example` and `tiny`.
+"""The built-in scenes: cameras, pointings and sources of `example`, `isolated` and `tiny`.
 
 Everything here is a description; `drawing` makes pixels of it and `writing` makes files.
 """
@@ -69,8 +69,8 @@ class Scene:
 
 
 def build_scene(name: str, seed: int) -> Scene:
-    """The scene `example` or `tiny` of a seed; fluxes are still 1 (see `writing.set_fluxes`)."""
-    return {"example": _example, "tiny": _tiny}[name](np.random.default_rng([seed, 11]))
+    """The scene of this name (`SCENES`) and seed; fluxes are still 1 (see `writing.set_fluxes`)."""
+    return SCENES[name](np.random.default_rng([seed, 11]))
 
 
 # --- cameras ---
@@ -181,6 +181,20 @@ def _tiny(rng) -> Scene:
     return Scene(bands, pointings, _finish(truth), listed, np.array([90.0, 70.0, 80.0, 50.0]))
 
 
+def _isolated(rng) -> Scene:
+    """25 bright galaxies far from each other, seen by the cameras of `example`: for the bias of fluxes."""
+    bands = ["F814W", "F125W", "F160W"]
+    spots = _cells(5, 3.5, rng)
+    n = np.concatenate([rng.uniform(*r, 9) for r in ((0.6, 1.5), (1.5, 3.0), (3.0, 4.5))])
+    n = rng.permutation(n)[: len(spots)]
+    rhalf = np.exp(rng.uniform(np.log(0.08), np.log(0.4), len(spots)))
+    truth = _rows(bands, spots, n, rhalf, rng)
+    _name(truth, ["gal"] * len(truth))
+    pointings = _pointings(bands, 21.0, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)))
+    snr = np.exp(rng.uniform(np.log(60), np.log(400), len(spots)))
+    return Scene(bands, pointings, _finish(truth), np.ones(len(truth), bool), snr)
+
+
 def _cells(count: int, step: float, rng) -> np.ndarray:
     """Offsets (east, north) in arcsec of a jittered grid, (count^2, 2); the middle one is not jittered."""
     line = (np.arange(count) - (count - 1) / 2) * step
@@ -218,3 +232,6 @@ def _finish(rows) -> np.ndarray:
     point = rows["is_point"]
     rows["q"][point], rows["pa"][point], rows["sersic"][point], rows["rhalf"][point] = 1.0, 0.0, 1.0, 0.0
     return rows
+
+
+SCENES = {"example": _example, "isolated": _isolated, "tiny": _tiny}

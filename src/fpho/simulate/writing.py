@@ -18,7 +18,7 @@ CATALOG_COLS = ("id", "ra", "dec", "roi", "is_point", *SHAPE_COLS)
 
 
 def write_scene(name: str, folder, seed: int) -> Scene:
-    """Draw the scene `example` or `tiny` and write it under `folder`; deterministic in `seed`.
+    """Draw a built-in scene (`scenes.SCENES`) and write it under `folder`; deterministic in `seed`.
 
     Writes images/*.fits, psfs/*.fits, exposures.tsv, psfs.tsv, catalog.fits and truth.fits (with the
     backgrounds in its second extension). Returns the scene with its true fluxes.

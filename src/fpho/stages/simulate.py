@@ -11,7 +11,7 @@ from ..simulate import write_scene
 def run(config: Config, layout: Layout) -> None:
     """Write images, PSF images, tables, peak catalog and truth under `layout.simulation`."""
     if config.simulate.scene == "none":
-        raise InputError("simulate.scene", "no scene is chosen", "Set it to `example` or `tiny`")
+        raise InputError("simulate.scene", "no scene is chosen", "Set it to `example`, `isolated` or `tiny`")
     scene = write_scene(config.simulate.scene, layout.simulation, config.seed)
     logging.getLogger("fpho").info(
         "drew %d sources in %d images of %s", len(scene.truth), len(scene.pointings), ", ".join(scene.bands)
