@@ -44,7 +44,7 @@ def optimum(shared_data, tmp_path_factory):
             for stage in (background, detect):
                 stage.run(config, layout)
             passes.run(config, layout, "reoptimize")
-        entries = json.loads(layout.state_after("reoptimize", "all").with_suffix(".log.json").read_text())
+        entries = json.loads(layout.scene("reoptimize").with_suffix(".log.json").read_text())
         return read_scene(layout.scene("reoptimize"))[0], entries, config, layout
 
     return run
@@ -111,3 +111,18 @@ def test_decam_exposures_one_by_one(decam, tractor):
         theirs.setdefault(band, []).append(float(tractor[name][0][f"flux_{band}_nJy"]))
     for band in "grz":
         assert np.ptp(ours[band]) / np.mean(ours[band]) <= np.ptp(theirs[band]) / np.mean(theirs[band])
+
+
+def test_jwst(optimum, shared_data):
+    """Object 6414 in seven NIRCam mosaics: fluxes against two references, size, index, axis ratio."""
+    rows, _, _, _ = optimum("jwst_ceers", "psf.n_components=5")
+    found = rows[rows["id"] == "6414"][0]
+    with open(shared_data / "jwst_ceers" / "reference_fluxes.csv") as stream:
+        references = [row for row in csv.DictReader(stream) if row["id"] == "6414"]
+    assert len(references) == 7
+    for row in references:
+        for other in ("galfits_flux_nJy", "tractor_joint_nJy"):
+            assert found[row["band"]] == pytest.approx(float(row[other]), rel=0.02)
+    assert found["rhalf"] / found["q"] == pytest.approx(0.208, abs=0.006)
+    assert found["sersic"] == pytest.approx(0.85, abs=0.06)
+    assert axis_ratio(found["q"]) == pytest.approx(0.886, abs=0.015)
