@@ -53,8 +53,14 @@ def figure(path, width: float, height: float, **options):
 
 
 def band_colours(bands) -> dict[str, str]:
-    """A colour for each band."""
-    return {band: COLOURS[i % len(COLOURS)] for i, band in enumerate(bands)}
+    """A colour for each band: distinct ones for a few, a scale from blue to red for many."""
+    if len(bands) <= len(COLOURS):
+        return dict(zip(bands, COLOURS, strict=False))
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    scale = colormaps["turbo"](np.linspace(0.05, 0.95, len(bands)))
+    return {band: to_hex(colour) for band, colour in zip(bands, scale, strict=True)}
 
 
 def stretched(image, noise: float) -> np.ndarray:
