@@ -54,6 +54,20 @@ def test_errors_cover_the_truth(model, optimum):
     assert np.isclose(optimum.covariance @ optimum.matrix, np.eye(model.ndim), atol=1e-6).all()
 
 
+@pytest.mark.parametrize("limits", [(160.0, 400.0), (-5.0, 40.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_fluxes_beyond_their_bounds(limits, seed):
+    """Fluxes of 60-300 nJy, some far outside: there the prior is 30 times as steep as its variance says."""
+    rows = make_rows(BANDS, SOURCES[0], {"g": 60.0, "r": 80.0, "offset": (0.5, 0.4)})
+    arrays = make_arrays(rows, BANDS, size=40, n_exposures=2, sigma=3.0)
+    bounds = wide_bounds(rows, BANDS, g=limits, r=limits)
+    model = Posterior(arrays, rows, BANDS, TABLE, bounds, reference=(RA, DEC))
+    far, info = run_opt(model, box_start(model, np.random.default_rng(seed)))
+    near, _ = run_opt(model, source_vector(rows, BANDS, (RA, DEC)))
+    assert info["converged"] and not info["restarted"] and info["ncall"] <= 40
+    assert abs(far.lnp - near.lnp) < 0.1
+
+
 def test_bfgs_finds_the_same(model, optimum):
     start = model.transform.transform(optimum.z + 0.1 * np.random.default_rng(1).standard_normal(model.ndim))
     found, info = run_opt(model, start, method="bfgs", max_iterations=400, add_barriers=True)

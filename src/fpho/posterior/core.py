@@ -67,7 +67,6 @@ class Posterior:
         self.ndim = self.plan.ndim
         self.ncall = 0  # likelihood evaluations so far
         self.nfisher = 0
-        self._curvature = self.plan.curvature()
         self._blank = np.zeros(arrays.n_exposures)
 
     def state(self, z) -> tuple[SourceArrays, np.ndarray, np.ndarray]:
@@ -110,11 +109,12 @@ class Posterior:
         """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""
         plan = self.plan
         self.nfisher += 1
-        state, slope, turn = self.state(np.ascontiguousarray(z, "f8"))
+        z = np.ascontiguousarray(z, "f8")
+        state, slope, turn = self.state(z)
         information = self.kernel.fisher(self.arrays, state)
         jacobian = _jacobian(plan, slope, turn, self.arrays.n_exposures)
         matrix = jacobian.T @ information @ jacobian
-        return matrix + np.diag(self._curvature) if prior else matrix
+        return matrix + np.diag(plan.curvature_at(z)) if prior else matrix
 
     def lnlike(self, q) -> float:
         """-chi2 / 2 of a vector q."""

@@ -58,6 +58,21 @@ class Plan:
         diagonal[self.sky_index :] = self.sky_curvature * self.sky_unit**2
         return diagonal
 
+    def curvature_at(self, z) -> np.ndarray:
+        """`curvature()` at z (ndim,): beyond the bounds of a flat flux prior, that of its outer slope.
+
+        Inside the bounds the true curvature of a flat prior is 0; 1 / variance there keeps matrices of
+        sources without data positive. Outside, a Newton step with that far too small a value would be thrown
+        back and forth across the bound.
+        """
+        diagonal = self.curvature()
+        kind, centre, half, slope = (self.flux_prior[..., k] for k in range(4))
+        fluxes, unit = self.index[:, : self.n_bands], self.unit[:, : self.n_bands]
+        value = self.origin[:, : self.n_bands] + unit * z[np.maximum(fluxes, 0)]
+        beyond = (fluxes >= 0) & (kind == 0) & (np.abs(value - centre) > half)
+        diagonal[fluxes[beyond]] = (unit[beyond] / slope[beyond]) ** 2
+        return diagonal
+
     def names(self) -> list[tuple[int, str]]:
         """(source, column) of each coordinate; backgrounds have source -1."""
         out = [(-1, "background")] * self.ndim
