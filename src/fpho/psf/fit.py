@@ -190,11 +190,12 @@ def _grown(rows, theta, amp):
     near = np.flatnonzero(np.hypot(s.x, s.y) < 8 * s.fwhm)
     probe = near[:: max(1, len(near) // 400)]
     best = []
+    x, y = s.x.astype("f4"), s.y.astype("f4")
+    distance = (x[probe, None] - x) ** 2 + (y[probe, None] - y) ** 2
     for width in (core, 2.5 * core):
-        shapes = np.zeros((len(probe), 6))
-        shapes[:, 1], shapes[:, 2], shapes[:, 3], shapes[:, 4] = s.x[probe], s.y[probe], width**2, width**2
-        gain = gaussians(shapes, s.x, s.y)[0] @ left * width
-        best.append(shapes[np.argmax(np.abs(gain))])
+        gain = np.exp(distance * np.float32(-0.5 / width**2)) @ left.astype("f4")
+        k = probe[np.argmax(np.abs(gain))]
+        best.append([0, s.x[k], s.y[k], width**2, width**2, 0])
     return [np.vstack([theta, rows.theta(np.array([shape]))]) for shape in best]
 
 
