@@ -1,6 +1,7 @@
 """ln p of a patch: -chi2 / 2 plus ln prior, its exact gradient, its Fisher matrix."""
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -171,7 +172,10 @@ class Posterior:
     @property
     def kernel(self):
         """The module of the backend."""
-        return kernel.backend(self.backend)
+        return _backend(self.backend)
+
+
+_backend = cache(kernel.backend)  # asked for at every evaluation
 
 
 def pixel_noise(arrays: PatchArrays) -> np.ndarray:

@@ -18,6 +18,7 @@ from . import nutpie
 from .diagnostics import summarise
 from .nuts import Settings
 from .rules import Limits, Phase, accepted, extend, flags_of
+from .straight import coordinates
 
 log = logging.getLogger("fpho")
 
@@ -120,7 +121,7 @@ def run_lmc(
             state, phase, z, stats, summary = until_accepted(
                 model, settings, start, n_draws, limits, max_treedepth, cores, tick
             )
-        step = several.last_step(model, settings[0], phase)
+        step = several.last_step(coordinates(model, start), settings[0], phase)
         several.forget(settings)
         counts = sum(one.ncall for one in state), sum(one.ncall_warmup for one in state)
     summary["accepted"] = accepted(summary, limits)
@@ -152,15 +153,18 @@ def run_lmc(
 
 def until_accepted(model, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
     """Run chains phase by phase; (chains, last phase, draws, statistics, summary)."""
+    target = coordinates(model, start)
     phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
     state = [None] * len(settings)
     while True:
-        state = several.run_chains(model, settings, phase, state, cores, tick)
-        z, stats = several.gather(state, phase)
+        state = several.run_chains(target, settings, phase, state, cores, tick)
+        y, stats = several.gather(state, phase)
+        z, grown = target.to_z(y)
+        stats["model_logp"] -= grown
         summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
         if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
             return state, phase, z, stats, summary
-        phase = extend(phase, summary, z, limits)
+        phase = extend(phase, summary, y, limits)
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
             *(summary[n] for n in ("max_rhat", "min_bulk_ess", "min_tail_ess", "divergences")),
@@ -217,7 +221,7 @@ def _usable(z_cov, n: int):
 def _settings(model, start: Start, seed, n_chains, checkpoint, **options) -> list[Settings]:
     spawned = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n_chains + 1)
     rng = np.random.default_rng(spawned[-1])
-    places = several.starts(model, start.z, start.cov, start.lnp, n_chains, rng)
+    places = several.starts(coordinates(model, start), start.z, start.cov, start.lnp, n_chains, rng)
     identity = repr(sorted(options.items()))
     return [
         Settings(

@@ -158,12 +158,13 @@ def run_chain(
     with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
         while len(chain.draws) < n_draws:
             _one_draw(step, chain, settings.warmup)
-            chain.generator = generator()
             if tick is not None:
                 tick()
             if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
+                chain.generator = generator()  # 0.1 ms: not after every draw
                 save(chain, settings)
                 saved = time.monotonic()
+        chain.generator = generator()
     if settings.checkpoint:
         save(chain, settings)
     return chain, step

@@ -1,0 +1,174 @@
+"""Coordinates y in which the bent posterior of a faint source is nearly straight; y = z to first order.
+
+Where the wings of a galaxy are lost in the noise, total flux, half-light radius and Sersic index grow
+together along a bent, skewed ridge: flux as the exponential of log size, log size with the index itself
+rather than with its logarithm. What the data fix is the flux within the seen aperture. With D, R the
+distances of the index's and the size's coordinate from the optimum, and F0 the fluxes there:
+
+    z_size = y_size + c ((n / n0 - 1) / k - D),      k = d ln n / dz at the optimum
+    flux   = (flux(y) - F0 t) exp(t),                t = a D + b R
+
+so flux(y) is the flux with that of larger or smaller models taken out. The numbers a, b, c are the
+regressions of ln flux on index and size, and of size on index, in the Gaussian at the optimum; there the
+Jacobian is the unit matrix, so the optimum and its covariance are the same in y and z. The density in y has
+the Jacobian in it (ln |dz/dy| = number of fluxes times t): what is sampled does not change.
+"""
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+
+from ..posterior.compiled import value
+from ..posterior.plan import Plan
+
+LARGEST = 30.0  # of |t|: far beyond, where only rejected steps go
+SURE = 9.0  # (S/N)^2 of the fluxes at which half of a and b is believed
+SLOWEST = 0.1  # k below which the index is near a bound, and c is left out
+
+
+@dataclass(frozen=True)
+class Bend:
+    """The numbers of each source."""
+
+    origin: np.ndarray  # (S, 2): coordinates of sersic and rhalf at the optimum
+    index0: np.ndarray  # (S,) Sersic index there
+    flux: np.ndarray  # (S, B) nJy there
+    a: np.ndarray  # (S,)
+    b: np.ndarray  # (S,)
+    c: np.ndarray  # (S,)
+    k: np.ndarray  # (S,)
+
+
+def make_bend(plan: Plan, z, cov) -> Bend:
+    """The numbers at an optimum z (ndim,) with covariance (ndim, ndim)."""
+    n, n_sources = plan.n_bands, len(plan.index)
+    free = plan.index[:, :n] >= 0
+    flux = plan.origin[:, :n] + np.where(free, plan.unit[:, :n] * z[plan.index[:, :n]], 0.0)
+    origin, index0 = np.zeros((n_sources, 2)), np.ones(n_sources)
+    a, b, c, k = np.zeros((4, n_sources))
+    for s, row in enumerate(plan.index):
+        shapes, fluxes = row[n + 4 : n + 6], row[:n][free[s]]
+        here = shapes >= 0
+        origin[s, here] = z[shapes[here]]
+        if plan.is_point[s] or not here.any():
+            continue
+        block = cov[np.ix_(shapes[here], shapes[here])]
+        if len(fluxes):
+            rise = np.linalg.solve(block, cov[np.ix_(shapes[here], fluxes)])  # d(flux coordinate)/d(shape)
+            unit, level = plan.unit[s, :n][free[s]], flux[s, free[s]]
+            # the mean of d ln flux over bands, each with its (S/N)^2
+            certainty = 1 / (unit**2 * np.diag(cov)[fluxes])
+            numbers = np.zeros(2)
+            numbers[here] = rise @ (unit * level * certainty) / (level**2 @ certainty + SURE)
+            a[s], b[s] = numbers
+        if here.all():
+            index0[s], slope = value(
+                z, shapes[0], plan.origin[s, n + 4], plan.unit[s, n + 4], plan.tables, plan.number[s, 4], True
+            )
+            k[s] = slope / index0[s]
+            c[s] = block[0, 1] / block[0, 0] if k[s] > SLOWEST else 0.0
+    return Bend(origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
+
+
+@nb.njit(cache=True)
+def forward(y, n_bands, index, origin, unit, number, tables, start, index0, flux, a, b, c, k, z, slopes):
+    """z (ndim,) of y, and ln |dz/dy|; slopes (S, 3): exp(t), d z_size / d y_sersic, t in use (1 or 0)."""
+    total = 0.0
+    for i in range(len(y)):
+        z[i] = y[i]
+    for s in range(index.shape[0]):
+        i, j = index[s, n_bands + 4], index[s, n_bands + 5]
+        d, r, bend = 0.0, 0.0, 0.0
+        if i >= 0:
+            d = y[i] - start[s, 0]
+        if j >= 0:
+            if c[s] != 0.0:
+                col = n_bands + 4
+                x, slope = value(y, i, origin[s, col], unit[s, col], tables, number[s, 4], True)
+                z[j] += c[s] * ((x / index0[s] - 1) / k[s] - d)
+                bend = c[s] * (slope / index0[s] / k[s] - 1)
+            r = z[j] - start[s, 1]
+        t = a[s] * d + b[s] * r
+        slopes[s, 2] = 1.0 if abs(t) < LARGEST else 0.0
+        t = min(max(t, -LARGEST), LARGEST)
+        grow = np.exp(t)
+        slopes[s, 0], slopes[s, 1] = grow, bend
+        for f in range(n_bands):
+            m = index[s, f]
+            if m >= 0:
+                inner = origin[s, f] + unit[s, f] * y[m] - flux[s, f] * t
+                z[m] = (inner * grow - origin[s, f]) / unit[s, f]
+                total += t
+    return total
+
+
+@nb.njit(cache=True)
+def backward(z, n_bands, index, origin, unit, flux, a, b, slopes, gradient):
+    """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
+    for s in range(index.shape[0]):
+        i, j = index[s, n_bands + 4], index[s, n_bands + 5]
+        grow, by_t = slopes[s, 0], 0.0
+        for f in range(n_bands):
+            m = index[s, f]
+            if m >= 0:
+                level = origin[s, f] + unit[s, f] * z[m]
+                by_t += gradient[m] / unit[s, f] * (level - flux[s, f] * grow) + 1.0
+                gradient[m] *= grow
+        by_t *= slopes[s, 2]
+        if j >= 0:
+            gradient[j] += b[s] * by_t
+        if i >= 0:
+            gradient[i] += a[s] * by_t
+            if j >= 0:
+                gradient[i] += slopes[s, 1] * gradient[j]
+
+
+class Straight:
+    """The posterior of a model in the coordinates y; picklable."""
+
+    def __init__(self, model, z, cov):
+        """z (ndim,): optimum; cov (ndim, ndim) there."""
+        self.model, self.ndim, self.bend = model, model.ndim, make_bend(model.plan, z, cov)
+
+    def _forward(self, y, z, slopes) -> float:
+        plan, bend = self.model.plan, self.bend
+        return forward(
+            y, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
+            bend.origin, bend.index0, bend.flux, bend.a, bend.b, bend.c, bend.k, z, slopes,
+        )  # fmt: skip
+
+    def lnprob_and_grad(self, y) -> tuple[float, np.ndarray]:
+        """ln of the density of y, and its gradient (ndim,), a fresh array."""
+        plan, bend = self.model.plan, self.bend
+        z, slopes = np.empty(self.ndim), np.empty((len(plan.index), 3))
+        grown = self._forward(y, z, slopes)
+        lnp, gradient = self.model.lnprob_and_grad(z)
+        backward(
+            z, plan.n_bands, plan.index, plan.origin, plan.unit, bend.flux, bend.a, bend.b, slopes, gradient
+        )
+        return lnp + grown, gradient
+
+    def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
+        """z (chain, draw, ndim) and ln |dz/dy| (chain, draw) of draws y."""
+        z, grown = np.empty_like(y), np.empty(y.shape[:-1])
+        slopes = np.empty((len(self.model.plan.index), 3))
+        for at in np.ndindex(grown.shape):
+            grown[at] = self._forward(y[at], z[at], slopes)
+        return z, grown
+
+
+class Plain:
+    """The coordinates z themselves, for models without a plan."""
+
+    def __init__(self, model):
+        self.model, self.ndim, self.lnprob_and_grad = model, model.ndim, model.lnprob_and_grad
+
+    def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
+        return y, np.zeros(y.shape[:-1])
+
+
+def coordinates(model, start):
+    """The target for the chains of a model from a `Start`."""
+    straight = isinstance(getattr(model, "plan", None), Plan) and start.cov.ndim == 2 and not start.adapt
+    return Straight(model, start.z, start.cov) if straight else Plain(model)

@@ -1,0 +1,78 @@
+"""The straightened coordinates: a change of variables with its exact Jacobian, and nothing else."""
+
+import numpy as np
+import pytest
+
+from fpho.config import Priors
+from fpho.posterior.plan import make_plan
+from fpho.sampling import run_lmc
+from fpho.sampling.diagnostics import bulk_ess
+from fpho.sampling.straight import Straight
+
+from ..posterior.scenes import DEC, RA, make_rows, wide_bounds
+
+BANDS = ("g", "r")
+SOURCES = (
+    {"g": 15.0, "r": -3.0},
+    {"g": 6.0, "r": 2.0, "is_point": True, "rhalf": 0.0, "offset": (0.5, 0.4)},
+    {"g": 90.0, "r": 80.0, "sersic": 3.0, "offset": (-0.4, 0.7)},
+)
+
+
+class Model:
+    """The plan of real sources with a Gaussian density in z, strongly correlated."""
+
+    def __init__(self, sources=SOURCES, **limits):
+        rows = make_rows(BANDS, *sources)
+        self.rows = rows
+        self.plan = make_plan(rows, BANDS, wide_bounds(rows, BANDS, **limits), Priors(), (RA, DEC))
+        self.ndim = self.plan.ndim
+        rng = np.random.default_rng(2)
+        root = rng.normal(0, 0.25, (self.ndim, self.ndim)) + np.diag(rng.uniform(0.2, 0.8, self.ndim))
+        self.mean, self.cov = rng.normal(0, 0.5, self.ndim), root @ root.T
+        self.precision = np.linalg.inv(self.cov)
+
+    def lnprob_and_grad(self, z):
+        pull = self.precision @ (z - self.mean)
+        return -0.5 * float(pull @ (z - self.mean)), -pull
+
+    def fisher(self, z):
+        return self.precision
+
+
+@pytest.mark.parametrize("limits", [{}, {"sersic": (1.5, 1.5)}, {"rhalf": (0.2, 0.2)}, {"r": (5.0, 5.0)}])
+def test_gradient_and_jacobian(limits):
+    """Central differences of the density, and of y -> z for its determinant."""
+    model = Model(**limits)
+    straight = Straight(model, model.mean, model.cov)
+    y = model.mean + 0.5 * np.random.default_rng(0).standard_normal(model.ndim)
+    steps = 1e-5 * np.eye(model.ndim)
+    rise = [straight.lnprob_and_grad(y + h)[0] - straight.lnprob_and_grad(y - h)[0] for h in steps]
+    gradient = straight.lnprob_and_grad(y)[1]
+    assert np.allclose(gradient, np.array(rise) / 2e-5, atol=1e-5 * np.abs(gradient).max())
+    z, grown = straight.to_z(y[None, None])
+    columns = [(straight.to_z((y + h)[None, None])[0] - straight.to_z((y - h)[None, None])[0]) for h in steps]
+    matrix = np.array(columns).reshape(model.ndim, -1) / 2e-5
+    assert np.isclose(np.linalg.slogdet(matrix)[1], grown[0, 0], atol=1e-6)
+    assert np.isclose(straight.lnprob_and_grad(y)[0], model.lnprob_and_grad(z[0, 0])[0] + grown[0, 0])
+
+
+def test_optimum_and_its_neighbourhood_stay():
+    model = Model()
+    straight = Straight(model, model.mean, model.cov)
+    assert np.array_equal(straight.to_z(model.mean[None, None])[0][0, 0], model.mean)
+    for h in 1e-4 * np.eye(model.ndim):
+        moved = straight.to_z((model.mean + h)[None, None])[0][0, 0]
+        assert np.allclose(moved, model.mean + h, atol=2e-6)
+
+
+@pytest.mark.parametrize("sampler", ["split", "littlemcmc"])
+def test_what_is_sampled_is_the_density_in_z(sampler):
+    """Means and widths of a density whose bent coordinates are anything but Gaussian."""
+    model = Model(SOURCES[:1])
+    out, _, stats = run_lmc(model, model.mean, n_draws=1000, seed=3, sampler=sampler)
+    flat, sd = out.z.reshape(-1, model.ndim), np.sqrt(np.diag(model.cov))
+    error = 1 / np.sqrt(bulk_ess(out.z))
+    assert (np.abs(flat.mean(0) - model.mean) / sd / error).max() < 4.5
+    assert np.abs(flat.std(0) / sd - 1).max() < 0.12
+    assert np.isclose(stats["model_logp"][2, 7], model.lnprob_and_grad(out.z[2, 7])[0])
