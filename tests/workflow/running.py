@@ -11,11 +11,12 @@ from tests.conftest import TOP
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
 
-def command(*arguments, config: Path = TOP / "config" / "tiny.yaml") -> list[str]:
-    """Arguments of a call with this checkout's workflow and profile."""
+def command(*arguments, config: Path = TOP / "config" / "tiny.yaml", cores: int | None = 2) -> list[str]:
+    """Arguments of a call with this checkout's workflow and profile; `cores`: None to say none."""
     fixed = ["--snakefile", TOP / "Snakefile", "--profile", TOP / "profiles" / "default"]
     options = ["--configfile", config] if config else []
-    return [*SNAKEMAKE, *map(str, [*fixed, *options, "--cores", 2, *arguments])]
+    some = ["--cores", cores] if cores else []
+    return [*SNAKEMAKE, *map(str, [*fixed, *options, *some, *arguments])]
 
 
 def environment() -> dict:
@@ -24,9 +25,9 @@ def environment() -> dict:
     return {name: value for name, value in os.environ.items() if name != "FPHO_CONFIG"} | threads
 
 
-def snakemake(folder: Path, *arguments, config: Path = TOP / "config" / "tiny.yaml"):
-    """Run to the end; the answer has `returncode` and `text` (both streams)."""
-    call = command(*arguments, config=config)
+def snakemake(folder: Path, *arguments, **options):
+    """Run to the end (`options`: of `command`); the answer has `returncode` and `text` (both streams)."""
+    call = command(*arguments, **options)
     done = subprocess.run(
         call, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -146,7 +146,7 @@ def test_results_do_not_depend_on_batches(folder, tmp_path):
 
 
 def test_report_shows_the_results(folder):
-    done = snakemake(folder, "--report", "report.html")
+    done = snakemake(folder, "--report", "report.html", cores=None)
     assert done.returncode == 0, done.text
     text = (folder / "report.html").read_text()
     assert "posterior" in text

@@ -47,7 +47,7 @@ rule optimize_batch:
         layout.benchmark("optimize_colour{colour}_batch{batch}")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     resources:
         gpu=gpus,
     params:

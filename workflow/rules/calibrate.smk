@@ -16,7 +16,7 @@ rule calibrate:
         layout.benchmark("calibrate")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options("calibrate", "bounds", "priors", "psf", "optimize", "sample", "seed"),
         code=code("calibrate"),

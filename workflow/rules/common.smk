@@ -38,6 +38,14 @@ def plain(value):
     return None if value in ("null", "~") else value
 
 
+def all_cores() -> int:
+    """The cores given with --cores; 1 where none are needed, as for a report."""
+    try:
+        return workflow.cores or 1
+    except WorkflowError:
+        return 1
+
+
 try:
     # Snakemake allows no dot in a name given to --config: `sample__warmup=32` means sample.warmup.
     options_used = make_config({key.replace("__", "."): plain(value) for key, value in config.items()})

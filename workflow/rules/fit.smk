@@ -18,7 +18,7 @@ rule preprocess:
         layout.benchmark("preprocess")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options("preprocess", "images", "bands"),
         code=code("preprocess"),
@@ -66,7 +66,7 @@ rule background:
         layout.benchmark("background")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options(
             "background", "registration", "bands", "optimize.on", "sample.on", "psf.interpolation"
@@ -94,7 +94,7 @@ rule detect:
         layout.benchmark("detect")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options("detect", "bands", "bounds"),
         code=code("detect"),

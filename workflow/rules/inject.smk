@@ -23,7 +23,7 @@ rule inject:
         layout.benchmark("inject")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options(*config),
         code=code("inject"),

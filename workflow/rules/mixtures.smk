@@ -20,7 +20,7 @@ rule psf:
         layout.benchmark("psf")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options("psf", "psfs", "bands"),
         code=code("psf"),

@@ -21,7 +21,7 @@ rule optimize:
         layout.benchmark("optimize")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     resources:
         gpu=gpus,
     params:

@@ -24,7 +24,7 @@ rule postprocess:
         layout.benchmark("postprocess")
     conda:
         environment
-    threads: workflow.cores or 1
+    threads: all_cores()
     params:
         options=options("postprocess", "bands"),
         code=code("postprocess"),

@@ -79,7 +79,8 @@ def _plots(config: Config, layout: Layout, results: Results, table, gallery: Gal
     limits = config.sample.max_rhat, config.sample.min_ess
     plot_summary(folder / "summary.png", table, results.bands, chi2, *limits)
     for patch in gallery.shown:
-        title = f"patch {patch.number}: {len(patch.active)} sources"
+        count = len(patch.active)
+        title = f"patch {patch.number}: {count} source{'s' if count > 1 else ''}"
         path = folder / "patches" / f"patch{patch.number}.png"
         plot_patch(path, title, gallery.patches[patch.number], rows, patch.active)
 
