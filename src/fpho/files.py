@@ -1,10 +1,12 @@
-"""Outputs are whole or absent: written under a temporary name, synced, renamed."""
+"""Outputs are whole or absent: written under a temporary name, synced, renamed. FITS inputs, opened."""
 
 import hashlib
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import InputError
 
 
 @contextmanager
@@ -46,3 +48,15 @@ def _umask() -> int:
     value = os.umask(0)
     os.umask(value)
     return value
+
+
+def open_fits(path, table: str):
+    """An open FITS file that a row of `table` names, or an error that says what is wrong with it."""
+    from astropy.io import fits
+
+    if not Path(path).is_file():
+        raise InputError(path, "no such file", f"Mend the path in {table}")
+    try:
+        return fits.open(path, memmap=False)
+    except OSError as error:
+        raise InputError(path, f"not a FITS file ({error})", "Give a FITS file") from None

@@ -145,7 +145,7 @@ def test_table_of_psf_images(tmp_path, monkeypatch):
         (text.replace("90", "10"), "several images at one"),
         (text.replace("\t90", "\tninety"), "ninety"),
         (text.replace("pixel_response", "response"), "columns"),
-        (text.replace("psf.fits", "none.fits"), "no such PSF file"),
+        (text.replace("psf.fits", "none.fits"), "no such file"),
         (text.splitlines()[0] + "\n", "no rows"),
     ):
         (tmp_path / "bad.tsv").write_text(bad)

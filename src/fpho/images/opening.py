@@ -1,26 +1,18 @@
 """FITS files opened and their extensions found, with errors that say what is wrong and where."""
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
+from .. import files
 from ..errors import InputError
 from .table import ExposureSpec
 
 UNCERTAINTIES, MASKS = ("ERR", "WHT"), ("DQ", "MASK")
 
 
-def open_fits(path):
-    """An open FITS file, or an error that says what is wrong with it."""
-    from astropy.io import fits
-
-    if not Path(path).is_file():
-        raise InputError(path, "no such file", "Mend the path in the table of exposures")
-    try:
-        return fits.open(path, memmap=False)
-    except OSError as error:
-        raise InputError(path, f"not a FITS file ({error})", "Give a FITS image") from None
+open_fits = partial(files.open_fits, table="the table of exposures")
 
 
 def image_hdu(hdus, extension, path):

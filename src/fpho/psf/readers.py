@@ -6,17 +6,19 @@ FITS stamps the table of PSF images says it.
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
+from .. import files
 from ..errors import InputError
 from .image import PSFImage, effective_image
 
 OVERSAMPLED = ("OVERDIST", "OVERSAMP")  # in order of preference: charge diffusion and IPC are in *DIST only
 DETECTOR = ("DET_DIST", "DET_SAMP")
 BAND = re.compile(r"F\d{3,4}(W2?|M|N|LP|X|Q)", re.IGNORECASE)
+open_fits = partial(files.open_fits, table="the table of PSF images")
 
 
 @dataclass(frozen=True)
@@ -211,22 +213,6 @@ def check_filter(source: Source, found) -> None:
     if str(found).strip().upper() != expected.upper():
         cure = "Mend `path`, `key` or `filter` in the table of PSF images"
         raise InputError(source.path, f"FILTER is {str(found).strip()!r}, expected {expected!r}", cure)
-
-
-def open_fits(path):
-    """The file's HDUs.
-
-    Raises
-    ------
-    InputError
-        If it is missing or no FITS file.
-    """
-    if not Path(path).is_file():
-        raise InputError(path, "no such PSF file", "Mend `path` in the table of PSF images")
-    try:
-        return fits.open(path, memmap=False)
-    except OSError as error:
-        raise InputError(path, f"not readable as FITS ({error})", "Give a FITS file") from None
 
 
 READERS = {"fits": read_fits, "stpsf": read_stpsf, "gridded": read_gridded, "psfex": read_psfex}
