@@ -70,15 +70,17 @@ def test_groups_stay_whole_when_they_fit():
 
 
 def test_fixed_sources_and_colours():
-    """Fixed is what shines into a patch, by brute force; who shines into whom has another colour."""
+    """Fixed or in the halo is what shines into a patch, by brute force; of another colour, too."""
     rows = random_rows(150, seed=6)
     plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=3))
     colour = {i: patch.colour for patch in plan.patches for i in patch.active}
     for patch in plan.patches:
         away = patch.region.separation(rows["ra"], rows["dec"])
         near = set(np.flatnonzero(away < patch.region.radius + reach_of(rows)))
-        assert set(patch.fixed) == near - set(patch.active)
-        assert all(colour[i] != patch.colour for i in patch.fixed)
+        assert set(patch.fixed) == near - set(patch.active) - set(patch.halo)
+        overlaps = separations(rows)[list(patch.active)] < rows["roi"][list(patch.active), None] + rows["roi"]
+        assert set(patch.halo) == set(np.flatnonzero(overlaps.any(axis=0))) - set(patch.active)
+        assert all(colour[i] != patch.colour for i in (*patch.fixed, *patch.halo))
     assert plan.n_colours > 1
 
 
@@ -107,6 +109,25 @@ def test_a_pass_of_two_rounds_does_everything_twice():
     assert [p.index for p in two.patches] == list(range(2 * n))
     assert [p.active for p in two.patches] == 2 * [p.active for p in one.patches]
     assert min(p.colour for p in two.patches[n:]) == one.n_colours
+
+
+def test_only_cut_groups_are_visited_again():
+    """And each goes on from the latest patches, in order of colour, whatever the steps of the workflow."""
+    rows = random_rows(150, seed=6)
+    options = Patches(strict=False, maxactive_per_patch=3)
+    plan = plan_patches(rows, options, rounds=3, redraw=True)
+    first = [p for p in plan.patches if p.previous < 0]
+    cut = [p for p in first if p.truncated]
+    assert 0 < len(cut) < len(first) and len(plan.patches) == len(first) + 2 * len(cut)
+    by_index = {p.index: p for p in plan.patches}
+    for patch in plan.patches[len(first) :]:
+        before = by_index[patch.previous]
+        assert before.active == patch.active and before.colour < patch.colour
+        known = [by_index[k] for k in patch.neighbours]
+        assert set(patch.fixed) <= {i for p in known for i in p.active}
+        for other in known:
+            later = [p for p in plan.patches if p.active == other.active and p.colour < patch.colour]
+            assert max(p.colour for p in later) == other.colour
 
 
 def test_a_plan_is_read_back(tmp_path):

@@ -66,4 +66,9 @@ class Sample(Section):
     max_extensions: int = option(4, "times a patch may run on before it is flagged", ge=0)
     checkpoint_seconds: float = option(60.0, "time between check-points", "s", gt=0)
     max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
-    gibbs_rounds: int = option(1, "passes in which neighbours in other patches are redrawn", ge=1)
+    gibbs_rounds: int = option(
+        2,
+        "rounds for groups that were cut into patches: in the second and later ones each draw moves on with "
+        "the neighbours around the patch at their own draw; 1: neighbours fixed",
+        ge=1,
+    )

@@ -7,7 +7,7 @@ Shapes: T tiles of 8 x 8 pixels, E exposures, S sources, B bands, N PSFs of at m
 Gaussians, K Gaussians of a profile at most.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,13 @@ class PatchArrays:
     @property
     def n_sources(self) -> int:
         return self.position.shape[1]
+
+    def with_fields(self, **fields) -> "PatchArrays":
+        """Other pixel values or sources on the same tiles; what was prepared for the tiles is kept."""
+        other = replace(self, **fields)
+        if "_plan" in self.__dict__:
+            object.__setattr__(other, "_plan", self.__dict__["_plan"])
+        return other
 
 
 @dataclass(frozen=True)

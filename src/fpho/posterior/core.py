@@ -1,6 +1,6 @@
 """ln p of a patch: -chi2 / 2 plus ln prior, its exact gradient, its Fisher matrix."""
 
-from dataclasses import replace
+from copy import copy
 from functools import cache
 from itertools import pairwise
 
@@ -142,20 +142,11 @@ class Posterior:
         return np.array([good[a:b].sum() for a, b in pairwise(start)], int)
 
     def with_data(self, data) -> "Posterior":
-        """The same posterior for other pixel values (T, 64)."""
-        return Posterior(
-            replace(self.arrays, data=np.ascontiguousarray(data, "f4")),
-            self.rows,
-            self.bands,
-            self.table,
-            self.bounds,
-            self.priors,
-            self.reference,
-            self.backend,
-            self.in_fit_background,
-            self.exposures,
-            self.background_sigma,
-        )
+        """The same posterior for other pixel values (T, 64), with counts of its own."""
+        other = copy(self)
+        other.arrays = self.arrays.with_fields(data=np.ascontiguousarray(data, "f4"))
+        other.ncall = other.nfisher = 0
+        return other
 
     def near_pixels(self, reach: float = 3.0) -> np.ndarray:
         """(E, S) whether an exposure has a good pixel within `reach` pixels of a source."""

@@ -16,6 +16,7 @@ class Samples:
     chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N)
     chains : dict of arrays (chain, draw, source) by parameter; stats : dict of arrays (chain, draw)
     summary : dict; region : circle on the sky; reference : (ra, dec) in degrees
+    halo : dict of rows, bounds, z (C, N, ndim), metric: what later rounds go on from, or empty
     bounds; cov (of z); chi2, n_pix (E,); source_chi2, source_n_pix (S,)
     """
 
@@ -36,9 +37,13 @@ class Samples:
                 setattr(self, name, file[name][:])
             self.chains = _group(file["posterior"])
             self.stats = _group(file["sample_stats"])
+            self.halo = {name: item[:] for name, item in file["halo"].items()} if "halo" in file else {}
+            if self.halo:
+                self.halo["rows"] = text_rows(self.halo["rows"])
             self.region = CircularRegion(**{name: float(v) for name, v in file["region"].attrs.items()})
         self.reference = tuple(attrs["reference"])
         self.config = json.loads(attrs["config"])
+        self.settings = json.loads(attrs["sampler_settings"])
         self.n_chains = int(attrs["n_chains"])
         self.n_draws = len(self.chain)
         prefix = "summary_"

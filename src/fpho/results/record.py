@@ -31,6 +31,7 @@ class Result:
     seed: str
     sampler: str
     settings: dict
+    halo: dict = field(default_factory=dict)  # rows, bounds of sources fitted along; z, metric of all
     patch: dict = field(default_factory=dict)  # set by `fill`
 
     @property

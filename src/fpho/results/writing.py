@@ -46,6 +46,12 @@ def write_samples(path, result: Result, model, config=None) -> None:
         file.create_dataset("samples", data=samples, compression="lzf", shuffle=True)
         file.create_dataset("z", data=result.z, compression="lzf", shuffle=True)
         file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
+        if result.halo:
+            halo = file.create_group("halo")
+            halo["rows"] = plain_rows(result.halo["rows"])
+            for name in ("bounds", "metric"):
+                halo[name] = result.halo[name]
+            halo.create_dataset("z", data=result.halo["z"], compression="lzf", shuffle=True)
         _write_groups(file, result, samples, model)
 
 

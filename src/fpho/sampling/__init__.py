@@ -1,5 +1,6 @@
 """Draws from the posterior of a patch; the only importer of the samplers."""
 
 from .lmc import run_lmc
+from .redrawn import redraw
 
-__all__ = ["run_lmc"]
+__all__ = ["redraw", "run_lmc"]

@@ -152,12 +152,12 @@ def run_chain(
     step = make_step(function, settings)
     if chain.segment < segment:
         chain.segment, chain.iterations, chain.adaptation, chain.potential = segment, 0, {}, None
-    _restore(step, chain)
+    restore(step, chain)
     saved = time.monotonic()
     # littlemcmc takes the log of 0 for chances that vanish
     with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
         while len(chain.draws) < n_draws:
-            _one_draw(step, chain, settings.warmup)
+            one_draw(step, chain, settings.warmup)
             if tick is not None:
                 tick()
             if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
@@ -170,7 +170,7 @@ def run_chain(
     return chain, step
 
 
-def _restore(step, chain: Chain) -> None:
+def restore(step, chain: Chain) -> None:
     step.iter_count = chain.iterations
     vars(step.step_adapt).update(chain.adaptation)
     if chain.potential is not None:
@@ -179,7 +179,7 @@ def _restore(step, chain: Chain) -> None:
         step._logp_dlogp_func.keep(chain.z, chain.known)
 
 
-def _one_draw(step, chain: Chain, warmup: int) -> None:
+def one_draw(step, chain: Chain, warmup: int) -> None:
     function = step._logp_dlogp_func
     before = function.ncall
     step.tune = chain.iterations < warmup

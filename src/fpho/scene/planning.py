@@ -1,12 +1,13 @@
 """The plan of a pass: which sources are fitted together, in which order, and which patches touch.
 
-Every valid source is active in exactly one patch of a pass and fixed in those it may shine into.
-Patches that touch have different colours and never run at the same time. Order and seeds come
-from the plan, never from the number of batches or cores.
+Every valid source is active in exactly one patch of a pass. In other patches it is fitted along (in the
+halo) where its roi overlaps that of an active source, which happens where a group was cut, and fixed where it
+may shine in from farther. Patches that touch have different colours and never run at the same time. Order and
+seeds come from the plan, never from the number of batches or cores.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -25,11 +26,14 @@ class PatchPlan:
     index: int
     region: CircularRegion
     active: tuple[int, ...]
+    halo: tuple[int, ...]  # fitted along, as they overlap active ones; not kept
     fixed: tuple[int, ...]
     colour: int  # patches of one colour do not touch; colours run in order
     step: int  # of the workflow: the colour, or the last step for the colours beyond
     batch: int
     truncated: bool  # the group of its sources was cut
+    previous: int = -1  # the same patch in the round before, whose draws go on; -1: begin
+    neighbours: tuple[int, ...] = ()  # latest patches of its fixed sources, whose draws are subtracted
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def read_plan(path) -> Plan:
                 **patch,
                 "region": CircularRegion(**patch["region"]),
                 "active": tuple(patch["active"]),
+                "halo": tuple(patch["halo"]),
                 "fixed": tuple(patch["fixed"]),
+                "neighbours": tuple(patch["neighbours"]),
             }
         )
         for patch in tree["patches"]
@@ -78,44 +84,88 @@ def patch_seed(seed: int, patch: int) -> np.random.SeedSequence:
 
 
 def plan_patches(
-    rows, options: Patches | None = None, seed: int = 1, n_batches: int = 1, max_colours: int = 6, rounds=1
+    rows,
+    options: Patches | None = None,
+    seed: int = 1,
+    n_batches: int = 1,
+    max_colours: int = 6,
+    rounds: int = 1,
+    redraw: bool = False,
 ) -> Plan:
     """Cut the valid sources of a scene (S,) into patches.
 
     A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
     `strict`) and fits into `patch_maxradius`; else it is cut across its longest extent until the parts do.
-    A pass of several rounds has the same patches again, with colours and numbers that go on. Colours from
-    `max_colours` on run one after the other at the end of the last step, whose patches are then one batch.
+    A pass of several rounds has the same patches again, with colours and numbers that go on; with `redraw`
+    only those of groups that were cut, which go on from the draws before. Colours from `max_colours` on run
+    one after the other at the end of the last step, whose patches are then one batch.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
     parts = _parts(rows, valid, options)
-    regions = [make_region(rows[part], options) for part, _ in parts]
-    order = _sweep(regions)
-    parts, regions = [parts[i] for i in order], [regions[i] for i in order]
+    order = _sweep([make_region(rows[part], options) for part, _ in parts])
+    parts = [parts[i] for i in order]
     owner = np.full(len(rows), -1)
     for i, (part, _) in enumerate(parts):
         owner[part] = i
-    fixed = _fixed(rows, valid, owner, regions)
-    colours = colour_graph(len(parts), _contacts(owner, fixed))
-    n_colours = max(colours, default=-1) + 1
-    colours = np.concatenate([colours + n_colours * k for k in range(rounds)])
+    halos = _halos(rows, valid, owner, len(parts))
+    regions = [
+        wide_region(rows[part], rows[halo], options) for (part, _), halo in zip(parts, halos, strict=True)
+    ]
+    near = _fixed(rows, valid, owner, regions)
+    fixed = [np.setdiff1d(some, halo) for some, halo in zip(near, halos, strict=True)]
+    others = [np.union1d(*some) for some in zip(near, halos, strict=True)]
+    colours = colour_graph(len(parts), _contacts(owner, others))
+    again = np.flatnonzero([cut or not redraw for _, cut in parts])
+    which, colours = repeat_rounds(colours, again, rounds)
     steps = np.minimum(colours, max_colours - 1)
-    batches = _batches(steps, _costs(parts, fixed) * rounds, n_batches)
-    if n_colours * rounds > max_colours:
+    batches = _batches(steps, np.array(_costs(parts, halos, fixed))[which], n_batches)
+    if colours.max(initial=0) >= max_colours:
         batches[steps == max_colours - 1] = 0
     patches = []
-    for index, (colour, step, batch) in enumerate(zip(colours, steps, batches, strict=True)):
-        part, cut = parts[index % len(parts)]
-        i = index % len(parts)
-        lists = tuple(part.tolist()), tuple(fixed[i].tolist())
-        patches.append(PatchPlan(index, regions[i], *lists, int(colour), int(step), int(batch), cut))
+    for index, (i, colour, step, batch) in enumerate(zip(which, colours, steps, batches, strict=True)):
+        part, cut = parts[i]
+        lists = (tuple(some.tolist()) for some in (part, halos[i], fixed[i]))
+        past = _past(index, which, colours, np.unique(owner[fixed[i]])) if redraw else {}
+        numbers = int(colour), int(step), int(batch)
+        patches.append(PatchPlan(index, regions[i], *lists, *numbers, cut, **past))
     return Plan(tuple(patches), seed, n_batches)
 
 
-def _costs(parts, fixed) -> list[int]:
+def repeat_rounds(colours, again, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """(part, colour) of each patch of a pass: all parts once, then those of `again` in each further round."""
+    which, out = [np.arange(len(colours))], [colours]
+    _, compact = np.unique(colours[again], return_inverse=True)
+    for _ in range(rounds - 1 if len(again) else 0):
+        out.append(compact + out[-1].max() + 1)
+        which.append(again)
+    return np.concatenate(which), np.concatenate(out)
+
+
+def _past(index: int, which, colours, others) -> dict:
+    """Number of the same part's patch in the round before, and of those that `others` were last in."""
+    earlier = np.flatnonzero(colours < colours[index])
+    same = earlier[which[earlier] == which[index]]
+    if not len(same):
+        return {}
+    latest = {int(which[k]): int(k) for k in earlier[np.argsort(colours[earlier], kind="stable")]}
+    neighbours = tuple(latest[int(j)] for j in others if int(j) in latest)
+    return {"previous": latest[int(which[index])], "neighbours": neighbours}
+
+
+def _costs(parts, halos, fixed) -> list[int]:
     """Relative work of each patch: parameters times sources."""
-    return [len(part) * (len(part) + len(others)) for (part, _), others in zip(parts, fixed, strict=True)]
+    fitted = [len(part) + len(halo) for (part, _), halo in zip(parts, halos, strict=True)]
+    return [n * (n + len(others)) for n, others in zip(fitted, fixed, strict=True)]
+
+
+def _halos(rows, valid, owner, n: int) -> list[np.ndarray]:
+    """For each of n parts, the sources of other parts whose roi overlap that of one of its own."""
+    pairs = valid[near_pairs(rows["ra"][valid], rows["dec"][valid], rows["roi"][valid])]
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
+    found = np.unique(np.stack([owner[pairs[:, 0]], pairs[:, 1]], axis=1), axis=0)
+    return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, n))) if n else []
 
 
 def _batches(steps, costs, n_batches: int) -> np.ndarray:
@@ -180,6 +230,15 @@ def make_region(rows, options) -> CircularRegion:
     """Circle that holds the roi of sources and the buffer around them, within the limits of `options`."""
     ra, dec, radius = _circle(rows, options)
     return CircularRegion(ra, dec, float(np.clip(radius, options.patch_minradius, _widest(options))))
+
+
+def wide_region(rows, halo, options) -> CircularRegion:
+    """`make_region` of sources and their halo; where that is too wide, about the sources alone."""
+    both = np.concatenate([rows, halo])
+    if fits(both, options):
+        return make_region(both, options)
+    own = make_region(rows, options)
+    return replace(own, radius=_widest(options)) if len(halo) else own
 
 
 def fits(rows, options) -> bool:

@@ -33,7 +33,7 @@ from .tasks import PatchOutcome, PatchTask
 log = logging.getLogger("fpho")
 
 FAILED = {"optimize": Flag.OPTIMIZE_FAILED, "reoptimize": Flag.OPTIMIZE_FAILED, "sample": Flag.NOT_CONVERGED}
-ROWS = ("active", "fixed")
+ROWS = ("active", "halo", "fixed")
 SECTIONS = ("bounds", "priors", "kernel", "bands", "background", "registration", "psf", "sersic")
 
 
@@ -41,14 +41,17 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     """Cut the scene into patches and write the plan of the pass."""
     rows, _, _ = read_scene(scene_in)
     jobs = config.workflow
-    rounds = config.sample.gibbs_rounds if stage == "sample" else config.optimize.rounds
-    made = plan_patches(rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds)
+    sampling = stage == "sample"
+    rounds = config.sample.gibbs_rounds if sampling else config.optimize.rounds
+    made = plan_patches(
+        rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, redraw=sampling
+    )
     made.write(layout.plan(stage))
     largest = max((len(patch.active) for patch in made.patches), default=0)
     log.info(
         "%s: %d patches of at most %d sources, %d colours", stage, len(made.patches), largest, made.n_colours
     )
-    if stage == "sample":
+    if sampling:
         _remove_beyond(layout, len(made.patches))
 
 
@@ -104,7 +107,9 @@ def _joined(outcomes: list[PatchOutcome], bands):
 def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
     """One patch with its rows of the present state."""
     active, fixed = checkout(rows, patch.active, patch.fixed)
-    return PatchTask(config, layout, stage, patch, tuple(bands), active, fixed, patch_seed(seed, patch.index))
+    halo = rows[list(patch.halo)].copy()
+    seed = patch_seed(seed, patch.index)
+    return PatchTask(config, layout, stage, patch, tuple(bands), active, halo, fixed, seed)
 
 
 def run_tasks(tasks: list[PatchTask], cores: int) -> Iterator[tuple[PatchTask, PatchOutcome]]:
@@ -224,6 +229,7 @@ def task_hash(task: PatchTask) -> str:
         json.dumps([task.stage, options, task.bands, repr(task.seed.entropy), task.seed.spawn_key]),
         repr(task.patch.region),
         task.active.tobytes().hex(),
+        task.halo.tobytes().hex(),
         task.fixed.tobytes().hex(),
         code_hash(worker(task.stage).__module__, without=("products",)),
         *map(_fingerprint, data_files(task)),
@@ -241,7 +247,8 @@ def data_files(task: PatchTask) -> list[Path]:
         files += [layout.background, layout.registration]
     elif task.config.background.tweakbg:
         files.append(Path(task.config.background.tweakbg))
-    return files
+    before = (task.patch.previous, *task.patch.neighbours)
+    return files + [layout.samples(number) for number in before if number >= 0]
 
 
 def _fingerprint(path) -> str:

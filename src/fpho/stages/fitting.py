@@ -27,8 +27,11 @@ class GPUPatcher(StorePatch, GPUPatchMixin):
     """Patches from stores, likelihood on a GPU."""
 
 
-def open_patch(task: PatchTask, options):
-    """(patcher with the patch's pixels, model, q) of a task; `options`: config.optimize or config.sample."""
+def open_patch(task: PatchTask, options, bounds=None):
+    """(patcher with the patch's pixels, model, q) of a task; `options`: config.optimize or config.sample.
+
+    bounds : of the active sources; made from their rows when None
+    """
     config = task.config
     patcher = make_patcher(
         task.layout, options.on, config.kernel, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on)
@@ -36,16 +39,21 @@ def open_patch(task: PatchTask, options):
     patcher.max_snr, patcher.interpolation = options.max_snr, config.psf.interpolation
     region = task.patch.region
     patcher.build_patch(region, None, allbands=task.bands)
-    bounds = make_bounds(task.active, task.bands, config.bounds, coarsest_pixel(patcher, region))
-    model, q = patcher.prepare_model(
-        active=task.active,
-        fixed=task.fixed,
+    if bounds is None:
+        bounds = make_bounds(task.active, task.bands, config.bounds, coarsest_pixel(patcher, region))
+    return patcher, *prepare(patcher, task.active, task.fixed, bounds, config)
+
+
+def prepare(patcher, active, fixed, bounds, config):
+    """(model, q) of scene rows on the pixels of a patch."""
+    return patcher.prepare_model(
+        active=active,
+        fixed=fixed,
         bounds=bounds,
         priors=config.priors,
         in_fit_background=config.background.mode == "in_fit",
         background_sigma=config.background.prior_sigma,
     )
-    return patcher, model, q
 
 
 @lru_cache(maxsize=4)

@@ -2,10 +2,10 @@
 
 import logging
 
-from ..linear import optimize_fluxes
 from ..optimize import run_opt
 from ..results import optimum_rows
-from .fitting import open_patch, patch_flags
+from .fitting import open_patch, patch_flags, prepare
+from .halo import flux_precisions, own_optimum, with_halo
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -14,7 +14,8 @@ log = logging.getLogger("fpho")
 def fit_patch(task: PatchTask) -> PatchOutcome:
     """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
     options = task.config.optimize
-    patcher, model, q = open_patch(task, options)
+    n, both = len(task.active), with_halo(task)
+    patcher, model, q = open_patch(both, options)
     optimum, info = run_opt(
         model,
         q,
@@ -25,6 +26,11 @@ def fit_patch(task: PatchTask) -> PatchOutcome:
         linear_optimize=options.linear_optimize,
         add_barriers=options.add_barriers,
     )
+    precision = flux_precisions(model, optimum.q, n)
+    if len(task.halo):
+        bounds = model.bounds[:n]
+        optimum, fixed = own_optimum(optimum, model, n, task.fixed)
+        model, _ = prepare(patcher, task.active, fixed, bounds, task.config)
     rows = optimum_rows(model, optimum, task.active)
     rows["flags"] |= patch_flags(patcher, task)
     chi2, n_pix = model.chi2(optimum.q), model.n_pix
@@ -34,7 +40,7 @@ def fit_patch(task: PatchTask) -> PatchOutcome:
         "exposures": model.exposures,
         "chi2": [float(value) for value in chi2],
         "n_pix": [int(n) for n in n_pix],
-        "flux_precision": optimize_fluxes(model, optimum.q)[1].tolist(),
+        "flux_precision": precision.tolist(),
     }
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
     return PatchOutcome(rows, entry, optimum.covariance)

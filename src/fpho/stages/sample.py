@@ -5,7 +5,9 @@ import logging
 from ..results import write_residuals, write_samples
 from ..sampling import run_lmc
 from ..sampling.rules import Limits
-from .fitting import open_patch, patch_flags
+from .fitting import open_patch, patch_flags, prepare
+from .halo import own_draws, with_halo
+from .redraw import draws_per_chain, moved_draws
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -13,27 +15,16 @@ log = logging.getLogger("fpho")
 
 def sample_patch(task: PatchTask) -> PatchOutcome:
     """Sample a patch; write its samples and residuals; rows at the medians, covariance in z, log."""
-    options, number = task.config.sample, task.patch.index
-    patcher, model, q = open_patch(task, options)
-    out, step, stats = run_lmc(
-        model,
-        q,
-        n_draws=draws_per_chain(options),
-        warmup=options.warmup,
-        full=options.full_cov,
-        max_treedepth=options.max_treedepth,
-        chains=options.chains,
-        seed=task.seed,
-        cores=task.cores,
-        sampler=options.sampler,
-        limits=Limits(options.max_rhat, options.min_ess, options.max_extensions),
-        checkpoint=task.checkpoint,
-        checkpoint_seconds=options.checkpoint_seconds,
-    )
+    number, n, fixed = task.patch.index, len(task.active), task.fixed
+    goes_on = task.patch.previous >= 0 and task.layout.samples(task.patch.previous).is_file()
+    patcher, model, out = moved_draws(task) if goes_on else first_draws(with_halo(task))
     out.flags |= patch_flags(patcher, task)
-    final, covs = out.fill(
-        task.patch.region, task.active, task.fixed, model, step=step, stats=stats, patchID=number
-    )
+    active = model.rows[:n]
+    if len(task.halo):
+        bounds = model.bounds[:n]
+        out, fixed = own_draws(out, model, n, fixed)
+        model, _ = prepare(patcher, active, fixed, bounds, task.config)
+    final, covs = out.fill(task.patch.region, active, fixed, model, patchID=number)
     paths = [task.layout.samples(number), task.layout.residuals(number)]
     write_samples(paths[0], out, model, task.config)
     write_residuals(paths[1], out, model)
@@ -49,10 +40,26 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     return PatchOutcome(final, entry, covs)
 
 
-def draws_per_chain(options) -> int:
-    """Draws that each chain keeps, so that all chains together reach `target_niter` as well."""
-    wanted = options.target_niter or 0
-    return max(options.sampling_draws, -(-wanted // options.chains))
+def first_draws(task: PatchTask):
+    """(patcher, model, result) of a patch."""
+    options = task.config.sample
+    patcher, model, q = open_patch(task, options)
+    out, _, _ = run_lmc(
+        model,
+        q,
+        n_draws=draws_per_chain(options),
+        warmup=options.warmup,
+        full=options.full_cov,
+        max_treedepth=options.max_treedepth,
+        chains=options.chains,
+        seed=task.seed,
+        cores=task.cores,
+        sampler=options.sampler,
+        limits=Limits(options.max_rhat, options.min_ess, options.max_extensions),
+        checkpoint=task.checkpoint,
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    return patcher, model, out
 
 
 def describe(out) -> str:

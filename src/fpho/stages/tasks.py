@@ -19,6 +19,7 @@ class PatchTask:
     patch: PatchPlan
     bands: tuple[str, ...]
     active: np.ndarray  # scene rows (S,)
+    halo: np.ndarray  # scene rows of sources that are fitted along and not kept
     fixed: np.ndarray  # scene rows
     seed: np.random.SeedSequence
     checkpoint: str = ""  # path of a file for check-points, in the work folder

@@ -1,0 +1,161 @@
+"""Draws of a patch whose neighbours are redrawn: a Gibbs pass with as many chains as there are draws.
+
+Draw i moves by NUTS with the neighbours at their own draw i: p(a) = integral p(a | b) p(b) db for the patch's
+sources a, by draws of what the neighbours' posterior p(b) is so far. Done round after round, what was missing
+from the widths of both fades.
+"""
+
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+
+from ..results import Result
+from .chains import forget
+from .diagnostics import summarise
+from .lmc import parameter_names
+from .nuts import STATS, Settings, load, make_step, new_chain, one_draw, own_generator, restore, save
+from .rules import Limits, accepted, flags_of
+
+MOVES = 2  # transitions of NUTS for a draw, which forget where it was
+
+
+def redraw(
+    model,
+    conditional,
+    starts,
+    cov,
+    round_number: int,
+    *,
+    seed,
+    hardness: float = 1.0,
+    warmup: int = 64,
+    max_treedepth: int = 10,
+    target_accept: float = 0.8,
+    cores: int = 1,
+    limits: Limits | None = None,
+    checkpoint: str = "",
+    checkpoint_seconds: float = 60.0,
+) -> Result:
+    """Move all draws of a patch once.
+
+    Parameters
+    ----------
+    model : `Posterior` of the patch with its neighbours at their middle, for names and the transform
+    conditional : (chain, draw) -> `Posterior` given that draw of the neighbours
+    starts : (C, N, ndim) draws of the round before
+    cov : (ndim, ndim) or (ndim,) the static metric
+    round_number : 1 for the first time that draws are moved
+    seed : `numpy.random.SeedSequence`
+    hardness : ratio of the draws' sd to the Fisher matrix's, as the first round found it
+    """
+    began = time.perf_counter()
+    warmup = -(-warmup // MOVES) * MOVES
+    settings = [
+        Settings(
+            starts[c, 0],
+            mean=starts[c, 0],
+            cov=cov,
+            seed=one,
+            warmup=warmup,
+            max_treedepth=max_treedepth,
+            target_accept=target_accept,
+            checkpoint=f"{checkpoint}.{c}" if checkpoint else "",
+            checkpoint_seconds=checkpoint_seconds,
+            identity=f"redraw {round_number}",
+        )
+        for c, one in enumerate(_spawned(seed, len(starts)))
+    ]
+    work = [(conditional, c, starts[c], one) for c, one in enumerate(settings)]
+    if cores > 1:
+        with ProcessPoolExecutor(min(cores, len(work)), get_context("forkserver")) as pool:
+            chains = list(pool.map(move_chain, *zip(*work, strict=True)))
+    else:
+        chains = [move_chain(*some) for some in work]
+    forget(settings)
+    z = np.array([chain.draws for chain in chains])
+    stats = {
+        name: np.array([[row[i] for row in chain.stats] for chain in chains]) for i, name in enumerate(STATS)
+    }
+    limits = limits or Limits()
+    summary = summarise(z, stats, parameter_names(model), None, max_treedepth)
+    summary["max_sd_ratio"] = hardness
+    summary |= changes(starts, z)
+    summary["accepted"] = accepted(summary, limits)
+    middle = np.median(z, axis=(0, 1))
+    return Result(
+        z=z,
+        chain=model.transform.transform(z.reshape(-1, z.shape[-1])),
+        stats=stats,
+        summary=summary,
+        flags=flags_of(summary, limits),
+        optimum_z=middle,
+        optimum_q=model.transform.transform(middle),
+        optimum_lnp=model.lnprob(middle),
+        cov=cov,
+        ncall=sum(chain.ncall for chain in chains),
+        ncall_warmup=sum(chain.ncall_warmup for chain in chains),
+        wall_time=time.perf_counter() - began,
+        seed=f"{seed.entropy} {list(seed.spawn_key)}",
+        sampler="littlemcmc",
+        settings={
+            "n_draws": z.shape[1],
+            "warmup": warmup,
+            "max_treedepth": max_treedepth,
+            "target_accept": target_accept,
+            "extensions": 0,
+            "round": round_number,
+        },
+    )
+
+
+def move_chain(conditional, number: int, starts, settings: Settings):
+    """The chain with its draws, each moved from its own start (N, ndim) given its own draw of the neighbours.
+
+    The warm-up tunes the step size on the first draws, which are then done again.
+    """
+    chain = load(settings) or new_chain(settings)
+    step = make_step(None, settings)
+    restore(step, replace(chain, known=None))
+    saved = time.monotonic()
+    with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
+        while len(chain.draws) < len(starts):
+            tuning = chain.iterations < settings.warmup
+            i = (chain.iterations // MOVES) % len(starts) if tuning else len(chain.draws)
+            _move(step, chain, conditional(number, i).lnprob_and_grad, starts[i], settings.warmup)
+            chain.generator = generator()
+            if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
+                save(chain, settings)
+                saved = time.monotonic()
+    return chain
+
+
+def _move(step, chain, function, start, warmup) -> None:
+    """MOVES transitions; the last one's draw is kept, diverging if any of them was."""
+    remembered, before = step._logp_dlogp_func, len(chain.draws)
+    remembered.function = function
+    remembered.keep(None, None)
+    chain.z = np.array(start)
+    for _ in range(MOVES):
+        one_draw(step, chain, warmup)
+    if len(chain.draws) > before:
+        diverging = any(row[0] for row in chain.stats[before:])
+        chain.stats[before:] = [(diverging, *chain.stats[-1][1:])]
+        chain.draws[before:] = chain.draws[-1:]
+
+
+def _spawned(seed, n: int) -> list[np.random.SeedSequence]:
+    """The same seeds at every call."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n)
+
+
+def changes(before, after) -> dict:
+    """Largest change of a mean in units of its sd, and largest ratio of widths, of draws (C, N, P)."""
+    old, new = (z.reshape(-1, z.shape[-1]) for z in (before, after))
+    spread = np.maximum(old.std(axis=0), 1e-300)
+    return {
+        "round_shift": float(np.abs((new.mean(axis=0) - old.mean(axis=0)) / spread).max(initial=0.0)),
+        "round_widening": float((new.std(axis=0) / spread).max(initial=1.0)),
+    }

@@ -1,0 +1,94 @@
+"""Later rounds of patches of a group that was cut: their draws move on with the neighbours' own draws."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..patch.neighbours import Neighbours
+from ..results import Samples
+from ..sampling import redraw
+from ..sampling.rules import Limits
+from .fitting import open_patch
+from .tasks import PatchTask
+
+
+def moved_draws(task: PatchTask):
+    """(patcher, model with the neighbours at their medians, result) of a later round, halo included.
+
+    The posterior is that of the first round, its bounds and starting rows included; only the neighbours'
+    values differ.
+    """
+    options = task.config.sample
+    n_draws = draws_per_chain(options)
+    before = Samples(task.layout.samples(task.patch.previous))
+    both, bounds, starts, metric = first_posterior(before, task.active.dtype)
+    rows, draws = neighbours_draws(task, options.chains, n_draws)
+    others = task.fixed[~np.isin(task.fixed["source_index"], rows["source_index"])]
+    patcher, free, _ = open_patch(replace(task, active=both, fixed=others), options, bounds)
+    neighbours = Neighbours(free, patcher.tiles, rows, draws, patcher.psfstore, patcher.interpolation)
+    model = neighbours.given(rows)
+    out = redraw(
+        model,
+        neighbours,
+        thinned(starts, n_draws),
+        metric,
+        int(before.settings.get("round", 0)) + 1,
+        seed=task.seed,
+        hardness=float(before.summary["max_sd_ratio"]),
+        warmup=options.warmup,
+        max_treedepth=options.max_treedepth,
+        cores=task.cores,
+        limits=Limits(options.max_rhat, options.min_ess, options.max_extensions),
+        checkpoint=task.checkpoint,
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    return patcher, model, out
+
+
+def first_posterior(before: Samples, dtype):
+    """(rows, bounds, draws (C, N, ndim), metric) of own sources and halo of an earlier round."""
+    rows = rows_like(before.active, dtype)
+    if not before.halo:
+        return rows, before.bounds, before.z, before.metric
+    halo = before.halo
+    bounds = np.concatenate([before.bounds, halo["bounds"]])
+    return np.concatenate([rows, rows_like(halo["rows"], dtype)]), bounds, halo["z"], halo["metric"]
+
+
+def neighbours_draws(task: PatchTask, chains: int, n_draws: int):
+    """Rows (S,) of the fixed sources that have draws, and those, structured (S, chains, n_draws).
+
+    A patch that failed has none: its sources stay where they are.
+    """
+    rows, draws = [task.fixed[:0]], []
+    for number in task.patch.neighbours:
+        path = Path(task.layout.samples(number))
+        if not path.is_file():
+            continue
+        known = Samples(path)
+        for row in task.fixed[np.isin(task.fixed["source_index"], known.active["source_index"])]:
+            (s,) = np.flatnonzero(known.active["source_index"] == row["source_index"])
+            rows.append(np.array([row]))
+            draws.append(thinned(known.samples[s].reshape(chains, -1), n_draws))
+    return np.concatenate(rows), np.stack(draws) if draws else np.zeros((0, chains, n_draws))
+
+
+def thinned(values, n_draws: int) -> np.ndarray:
+    """`n_draws` of the draws (C, N, ...) of each chain, evenly spaced."""
+    keep = np.linspace(0, values.shape[1] - 1, n_draws).round().astype(int)
+    return np.ascontiguousarray(values[:, keep])
+
+
+def rows_like(rows, dtype) -> np.ndarray:
+    """Scene rows with the scene's own types."""
+    out = np.zeros(len(rows), dtype)
+    for name in dtype.names:
+        out[name] = rows[name]
+    return out
+
+
+def draws_per_chain(options) -> int:
+    """Draws that each chain keeps, so that all chains together reach `target_niter` as well."""
+    wanted = options.target_niter or 0
+    return max(options.sampling_draws, -(-wanted // options.chains))
