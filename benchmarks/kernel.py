@@ -56,10 +56,10 @@ def code_of(function, *values) -> str:
 def vector_code() -> str:
     """Registers that the machine code of the exponentials uses, against the host's."""
     given, many = np.zeros(loops.GIVEN, np.float32), np.zeros(loops.EXPO, np.float32)
-    grids, zero = np.zeros(loops.LEVEL, np.float32), np.float32(0)
+    grids, zero, live = np.zeros(loops.LEVEL, np.float32), np.float32(0), np.zeros(1, np.int32)
     calls = (
-        (loops.start, (given, many, 0, 1, zero, zero)),
-        (loops.row_by_exponentials, (given, many, 0, 1, zero, zero, 0, 0, grids)),
+        (loops.start, (given, many, live, 0, 1, zero, zero)),
+        (loops.row_by_exponentials, (given, many, live, 0, 1, zero, zero, 0, 0, grids)),
     )
     found = []
     for function, values in calls:

@@ -10,8 +10,8 @@ import math
 import numpy as np
 from numba import njit
 
-from fpho.kernel.cpu import Shortcuts, _scratch
-from fpho.kernel.walk import set_up
+from fpho.kernel.cpu import EXACT, _scratch
+from fpho.kernel.mixture import set_up
 
 
 @njit(cache=True)
@@ -58,7 +58,7 @@ def evaluate(patch, state, exposures):
     chi2, survive = [], 0
     for e in exposures:
         n = set_up(
-            e, patch.band[e], Shortcuts().vector(), patch.position, patch.scale, patch.gain, patch.psf_index,
+            e, patch.band[e], EXACT.vector(), patch.position, patch.scale, patch.gain, patch.psf_index,
             patch.psf, patch.psf_count, state.sources, state.profile, state.profile_count, gauss, reach, kind,
         )  # fmt: skip
         tiles = slice(patch.exposure_start[e], patch.exposure_start[e + 1])

@@ -105,7 +105,7 @@ def test_no_sources():
 
 
 def test_200_sources():
-    """More Gaussians than a slab or a list of the small scenes holds."""
+    """More Gaussians than the lists of the small scenes hold."""
     patch, state = scene(6, n_sources=200, n_bands=1, n_exposures=1, shape=(64, 64), k=4, j=2)
     compare(patch, state, gradient=False)
     few = reference.variations(patch, state)[::97]

@@ -13,7 +13,6 @@ FUSED = {
     "contract",
     "nsz",
 }  # multiplications and additions may be fused; infinities and NaN keep their meaning
-REORDERED = FUSED | {"reassoc", "arcp"}  # and sums reordered
 
 
 def source_stamp(folder: Path = Path(__file__).parent) -> str:
@@ -39,11 +38,6 @@ def compiled(function, *, flags=False, arrays=False, inline=False):
     made = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags, **options)(function)
     made._cache._cache_file._source_stamp = STAMP
     return made
-
-
-def fast(function):
-    """Loops over pixels or lists: sums may be reordered, so that they become vectors."""
-    return compiled(function, flags=REORDERED)
 
 
 def fused(function):

@@ -19,6 +19,7 @@ import numpy as np
 from .arrays import PatchArrays, SourceArrays
 from .fisher import fisher_matrix
 from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
+from .mixture import COLUMNS, TEST
 from .plan import LEVELS, plan_of
 from .vectors import LANES
 from .walk import LISTS, add_up, run
@@ -34,12 +35,14 @@ class Shortcuts:
     lost: share of a source's flux that may be lost by leaving its Gaussians out where they are faint: each
         is cut where it has less than lost / n of the flux outside, n of them. Off: 1e-300.
     step_limit: largest Fxx + Fyy + 2 |Fxy| (pixel^-2) for which the 64 values of a tile come from
-        recurrences (error 2e-6 of the peak); narrower ones take an exponential per pixel. Off: 0.
+        recurrences (error 5e-6 of its height at most); narrower ones take an exponential per pixel. Off: 0.
     grid_error: a Gaussian is evaluated on a coarser grid and interpolated where the error of that, at
         most 1.63 (pitch / sigma)^8 of its height along each axis, is below this share of the source's peak.
     wide: and where its sigma along x and y is at least that many pitches (relative error below 1.63
         wide^-8). Off: 1e3.
-    crowd: Gaussians needed on a node before a coarser grid is begun there (0: always).
+    crowd: Gaussians of an exposure needed before a level of coarser grids is begun (0: always).
+    merge_error: Gaussians of a profile narrower than that of the PSF which they meet are replaced by two
+        where the error of that (bound in `mixture`) stays below this share of the source's peak. Off: 0.
     """
 
     lost: float = 5e-7
@@ -47,14 +50,22 @@ class Shortcuts:
     grid_error: float = 1e-6
     wide: float = 3.5
     crowd: int = 4
+    merge_error: float = 1e-6
 
     def vector(self) -> np.ndarray:
         return np.array(
-            [self.lost, self.step_limit, 1.0 / self.wide**2, self.grid_error, self.crowd], np.float64
+            [
+                self.lost,
+                self.step_limit,
+                1.0 / self.wide**2,
+                self.grid_error,
+                self.crowd,
+                self.merge_error,
+            ]
         )
 
 
-EXACT = Shortcuts(lost=1e-300, step_limit=0.0, wide=1e3)
+EXACT = Shortcuts(lost=1e-300, step_limit=0.0, wide=1e3, merge_error=0.0)
 _default = Shortcuts().vector()
 _local = threading.local()
 _threads = max(1, int(os.environ.get("NUMBA_NUM_THREADS", os.cpu_count() or 1)))
@@ -99,18 +110,21 @@ def _scratch(size: int) -> tuple:
     if getattr(_local, "size", -1) < size:
         blocks, depth = -(-size // LANES), LEVELS + 1
         _local.arrays = (
-            np.zeros((size, 8)),  # Gaussians of the exposure
+            np.zeros((size, COLUMNS)),  # Gaussians of the exposure
             np.zeros((size, 6)),  # their six sums
             np.zeros((depth, size), np.float32),  # their reach at each level
-            np.zeros((size + 1, 4), np.int32),  # source, component, coarsest level, narrow
-            np.zeros((depth + 1, size), np.int32),  # candidates handed down to a level
-            np.zeros((LISTS, size), np.int32),  # Gaussians of the lists of nodes
+            np.zeros((size + 1, 4), np.int32),  # source, place by size, coarsest level, narrow
+            _aligned(blocks * TEST),  # their blocks for the tests of nodes
+            np.zeros((blocks, LEVELS + 2), np.int64),  # and which of them stand on a level
+            np.zeros((depth + 1, blocks), np.int32),  # blocks handed down to a level
+            np.zeros((LISTS, blocks * LANES), np.int32),  # Gaussians of the lists of nodes
             _aligned(LISTS * blocks * GIVEN),
             _aligned(LISTS * blocks * EXPO),
             _aligned(LISTS * blocks * TOTALS),
             _aligned(blocks * SPINE),
+            np.zeros(LISTS * blocks, np.int32),  # blocks of the lists in use
             _aligned(depth * LEVEL),  # model and residuals of a level
-            np.zeros((3, LISTS), np.int64),  # lengths of lists, numbers handed down, levels in use
+            np.zeros((4, LISTS), np.int64),  # lengths of lists, blocks handed down, levels and blocks in use
             _aligned(64),
         )
         _local.size = size

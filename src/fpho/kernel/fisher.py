@@ -15,59 +15,69 @@ import math
 import numpy as np
 
 from .arrays import N_SHAPE
-from .compiled import entry, fast, lean
+from .compiled import entry, fused, lean
 from .exponential import exponential
 from .loops import HALF
-from .walk import congruence, set_up
+from .mixture import A_N, A_R, AMP, GX, GXX, GXY, GY, GYY, UNIT, V_N, V_R, WEIGHT, V, congruence, set_up
+from .vectors import LANES, columns, lane_sums, load, load_row, store, zero
 
-U = np.uint64  # indices of these loops are unsigned: numba would test signed ones for being negative
-ZERO = np.float32(0.0)
 BLOCK = 8  # tiles
 WIDTH = 64 * BLOCK
-I0, I1, I2, I3, I4, I5, I6, I7 = (U(64 * i) for i in range(8))
-ONE, TWO, THREE, FOUR, EIGHT = U(1), U(2), U(3), U(4), U(8)
+ROOM = WIDTH + 16  # floats of a row of the stack, so that rows do not collide in the cache
+I0, I1, I2, I3, I4, I5, I6, I7 = (64 * i for i in range(8))
 
 
-@fast
+@fused
+def add_to(image, at, value):
+    """image[at:at + 8] += value."""
+    store(image, at, load_row(image, at) + value)
+
+
+@lean
 def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
-    """Adds one Gaussian to the images (8 * 64,) of its source in a tile.
+    """Adds one Gaussian to the images (8 * 64,) of its source in a tile, row by row.
 
     Images: flux, x, y, Nxx, Nyy, Nxy, sersic, rhalf. (ox, oy): first pixel from the centre; f, n: F, N;
     by_a: dm/da / E; a_n .. v_r: derivatives of a and v.
     """
     fxx, fyy, fxy = f
     nxx, nyy, nxy = n
-    for p in range(U(64)):
-        dx, dy = ox + np.float32(p & U(7)), oy + np.float32(p >> THREE)
+    dx = columns() + ox
+    for row in range(8):
+        p, dy = 8 * row, oy + np.float32(row)
         ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
         e = exponential(-HALF * (ux * dx + uy * dy))
         m = amp * e
         h = HALF * m
         hxx, hyy, hxy = h * (ux * ux - fxx), h * (uy * uy - fyy), h * (ux * uy - fxy)
         dv = hxx * nxx + hyy * nyy + (hxy + hxy) * nxy
-        da = by_a * e
-        image[I0 + p] += flux * e
-        image[I1 + p] += m * ux
-        image[I2 + p] += m * uy
-        image[I3 + p] += v * hxx
-        image[I4 + p] += v * hyy
-        image[I5 + p] += v * hxy
-        image[I6 + p] += da * a_n + dv * v_n
-        image[I7 + p] += da * a_r + dv * v_r
+        add_to(image, I0 + p, flux * e)
+        add_to(image, I1 + p, m * ux)
+        add_to(image, I2 + p, m * uy)
+        add_to(image, I3 + p, v * hxx)
+        add_to(image, I4 + p, v * hyy)
+        add_to(image, I5 + p, v * hxy)
+        add_to(image, I6 + p, (by_a * a_n) * e + v_n * dv)
+        add_to(image, I7 + p, (by_a * a_r) * e + v_r * dv)
 
 
 @lean
-def store(image, d, root, stack, row, at):
-    """Images of a source brought to its parameters, times sqrt(weight), into 8 rows of `stack`."""
-    xe, xn, ye, yn = d[0, 0], d[0, 1], d[1, 0], d[1, 1]
-    for p in range(64):
-        w, q = root[p], at + p
-        gx, gy = w * image[64 + p], w * image[128 + p]
-        ee, nn, en = congruence(xe, ye, xn, yn, w * image[192 + p], w * image[256 + p], w * image[320 + p])
-        stack[row, q] = w * image[p]
-        stack[row + 1, q], stack[row + 2, q] = xe * gx + ye * gy, xn * gx + yn * gy
-        stack[row + 3, q], stack[row + 4, q], stack[row + 5, q] = ee, nn, 2.0 * en
-        stack[row + 6, q], stack[row + 7, q] = w * image[384 + p], w * image[448 + p]
+def put_source(image, d, root, stack, at):
+    """Images of a source brought to its parameters, times sqrt(weight), into 8 rows of `stack` at `at`."""
+    xe, xn, ye, yn = np.float32(d[0, 0]), np.float32(d[0, 1]), np.float32(d[1, 0]), np.float32(d[1, 1])
+    for p in range(0, 64, 8):
+        w, q = load_row(root, p), at + p
+        gx, gy = w * load_row(image, I1 + p), w * load_row(image, I2 + p)
+        xx, yy, xy = load_row(image, I3 + p), load_row(image, I4 + p), load_row(image, I5 + p)
+        ee, nn, en = congruence(xe, ye, xn, yn, w * xx, w * yy, w * xy)
+        store(stack, q, w * load_row(image, I0 + p))
+        store(stack, q + ROOM, xe * gx + ye * gy)
+        store(stack, q + 2 * ROOM, xn * gx + yn * gy)
+        store(stack, q + 3 * ROOM, ee)
+        store(stack, q + 4 * ROOM, nn)
+        store(stack, q + 5 * ROOM, en + en)
+        store(stack, q + 6 * ROOM, w * load_row(image, I6 + p))
+        store(stack, q + 7 * ROOM, w * load_row(image, I7 + p))
 
 
 @lean
@@ -78,30 +88,33 @@ def put(total, place, i, j, value):
         total[max(a, b), min(a, b)] += value
 
 
-@fast
-def add_products(stack, n_rows, place, total):
-    """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`."""
-    for i in range(U(0), U(n_rows), FOUR):
-        for j in range(i, U(n_rows), TWO):
-            s00 = s10 = s20 = s30 = s01 = s11 = s21 = s31 = ZERO
-            for p in range(U(WIDTH)):
-                a0, a1, a2, a3 = stack[i, p], stack[i + ONE, p], stack[i + TWO, p], stack[i + THREE, p]
-                b0, b1 = stack[j, p], stack[j + ONE, p]
-                s00, s10, s20, s30 = s00 + a0 * b0, s10 + a1 * b0, s20 + a2 * b0, s30 + a3 * b0
-                s01, s11, s21, s31 = s01 + a0 * b1, s11 + a1 * b1, s21 + a2 * b1, s31 + a3 * b1
-            put(total, place, i, j, s00)
-            put(total, place, i + ONE, j, s10)
-            put(total, place, i + TWO, j, s20)
-            put(total, place, i + THREE, j, s30)
-            put(total, place, i, j + ONE, s01)
-            put(total, place, i + ONE, j + ONE, s11)
-            put(total, place, i + TWO, j + ONE, s21)
-            put(total, place, i + THREE, j + ONE, s31)
+@lean
+def add_products(stack, n_rows, place, total, found):
+    """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`; found (8,)."""
+    for i in range(0, n_rows, 4):
+        for j in range(i, n_rows, 2):
+            products(stack, i * ROOM, j * ROOM, found)
+            for k in range(4):
+                put(total, place, i + k, j, found[2 * k])
+                put(total, place, i + k, j + 1, found[2 * k + 1])
+
+
+@fused
+def products(stack, a, b, found):
+    """Scalar products of the four rows of pixels that begin at a with the two that begin at b."""
+    s00, s01, s10, s11, s20, s21, s30, s31 = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
+    for p in range(0, WIDTH, LANES):
+        b0, b1 = load(stack, b + p), load(stack, b + ROOM + p)
+        a0, a1 = load(stack, a + p), load(stack, a + ROOM + p)
+        a2, a3 = load(stack, a + 2 * ROOM + p), load(stack, a + 3 * ROOM + p)
+        s00, s01, s10, s11 = s00 + a0 * b0, s01 + a0 * b1, s10 + a1 * b0, s11 + a1 * b1
+        s20, s21, s30, s31 = s20 + a2 * b0, s21 + a2 * b1, s30 + a3 * b0, s31 + a3 * b1
+    store(found, 0, lane_sums(s00, s01, s10, s11, s20, s21, s30, s31))
 
 
 @lean
 def fill_block(
-    e, b, first, end, n_gauss, weight, tile_x, tile_y, scale, sources, profile, gauss, reach, kind,
+    e, b, first, end, n_gauss, weight, tile_x, tile_y, scale, sources, gauss, reach, kind,
     image, root, slot, place, stack,
 ):  # fmt: skip
     """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows."""
@@ -113,7 +126,7 @@ def fill_block(
     for t in range(first, end):
         at = 64 * (t - first)
         for p in range(64):
-            root[p] = math.sqrt(weight[t, p]) if weight[t, p] > 0 else 0.0
+            root[p] = math.sqrt(weight[t, p]) if weight[t, p] > 0 else np.float32(0.0)
             stack[0, at + p] = root[p]
         g = 0
         while g < n_gauss:
@@ -124,20 +137,20 @@ def fill_block(
             )
             n32 = np.float32(n[0]), np.float32(n[1]), np.float32(n[2])
             while g < n_gauss and kind[g, 0] == s:
-                ox, oy, k = tile_x[t] - gauss[g, 0], tile_y[t] - gauss[g, 1], kind[g, 1]
-                fxx, fyy, fxy = gauss[g, 2], gauss[g, 3], gauss[g, 4]
+                ox, oy = tile_x[t] - gauss[g, GX], tile_y[t] - gauss[g, GY]
+                fxx, fyy, fxy = gauss[g, GXX], gauss[g, GYY], gauss[g, GXY]
                 dx, dy = ox + 3.5, oy + 3.5
                 if not (dx * (fxx * dx + 2.0 * fxy * dy) + fyy * dy * dy > reach[0, g]):
                     if not used:
                         used = True
                         image[:] = np.float32(0.0)
                     f32 = np.float32(fxx), np.float32(fyy), np.float32(fxy)
-                    amp, unit, v = gauss[g, 5], gauss[g, 6], gauss[g, 7]
+                    amp, unit, v = gauss[g, AMP], gauss[g, UNIT], gauss[g, V]
                     add_gaussian(
                         image, np.float32(ox), np.float32(oy), f32, n32, np.float32(amp),
-                        np.float32(unit * profile[s, k, 0]), np.float32(unit * amount),
-                        np.float32(profile[s, k, 2]), np.float32(profile[s, k, 3]),
-                        np.float32(profile[s, k, 4]), np.float32(profile[s, k, 5]), np.float32(v),
+                        np.float32(unit * gauss[g, WEIGHT]), np.float32(unit * amount),
+                        np.float32(gauss[g, A_N]), np.float32(gauss[g, V_N]),
+                        np.float32(gauss[g, A_R]), np.float32(gauss[g, V_R]), np.float32(v),
                     )  # fmt: skip
                 g += 1
             if used:
@@ -147,7 +160,7 @@ def fill_block(
                         stack[n_rows + i, :] = np.float32(0.0)
                         place[n_rows + i] = 8 * s + i
                     n_rows += 8
-                store(image, d, root, stack, slot[s], at)
+                put_source(image, d, root, stack, slot[s] * ROOM + at)
     return n_rows
 
 
@@ -161,13 +174,13 @@ def fisher_matrix(
     nb = sources.shape[1] - N_SHAPE
     width, size = nb + N_SHAPE, 8 * n_src + 2
     out = np.zeros((n_src * width + n_exp, n_src * width + n_exp))
-    image, root = np.empty(512, np.float32), np.empty(64)
+    image, root, found = np.empty(512, np.float32), np.empty(64, np.float32), np.empty(8, np.float32)
     slot, place, column = (
         np.empty(n_src, np.int64),
         np.empty(8 * n_src + 4, np.int64),
         np.empty(size, np.int64),
     )
-    stack = np.zeros((8 * n_src + 4, WIDTH + 16), np.float32)
+    stack = np.zeros((8 * n_src + 4, ROOM), np.float32)
     for e in range(n_exp):
         b = band[e]
         n = set_up(
@@ -178,9 +191,9 @@ def fisher_matrix(
         for first in range(start[e], start[e + 1], BLOCK):
             rows = fill_block(
                 e, b, first, min(first + BLOCK, start[e + 1]), n, weight, tile_x, tile_y, scale, sources,
-                profile, gauss, reach, kind, image, root, slot, place, stack,
+                gauss, reach, kind, image, root, slot, place, stack,
             )  # fmt: skip
-            add_products(stack, rows, place, total)
+            add_products(stack, rows, place, total, found)
         for s in range(n_src):
             column[8 * s] = s * width + b
             for i in range(N_SHAPE):

@@ -15,21 +15,35 @@ are taken about the middle (3.5, 3.5) of the grid, for one block of Gaussians at
 equal distance left and right of it share their even and odd parts.
 
 Vectors (`vectors`) run over Gaussians, LANES of them a block. All arrays are flat float32; a list
-occupies whole blocks, filled up with Gaussians of amplitude 0. Shapes by block: given (6, LANES), Gaussians
+occupies whole blocks, filled up with Gaussians of amplitude 0. Shapes by block: given (11, LANES), Gaussians
 in units of their grid; expo (64, LANES), their E; totals (6, LANES), their sums; spine (25, LANES), for
 the blocks of one list. `grids` (LEVELS + 1, 2, 64) holds model and residuals of each level. A list belongs
 to a node; the two lists of tiles (smooth, narrow) are shared by the 2 x 2 tiles of a node of level 1, each
-standing (ox, oy) from the place that X, Y are given for.
+standing (ox, oy) from the place that X, Y are given for, each with its own choice of blocks, `live`.
 """
 
 import numpy as np
 
 from .compiled import fused, lean
 from .exponential import exponential
-from .vectors import LANES, lane_sums, load, load_one, load_row, store, unless_above, zero
+from .vectors import (
+    LANES,
+    columns,
+    if_positive,
+    lane_sums,
+    lanes_within,
+    load,
+    load_one,
+    load_row,
+    row_sum,
+    store,
+    unless_above,
+    zero,
+)
 
-X, Y, FXX, FYY, FXY, A = (i * LANES for i in range(6))  # rows of `given`
-GIVEN, EXPO, TOTALS, SPINE = 6 * LANES, 64 * LANES, 6 * LANES, 25 * LANES  # floats of a block
+# rows of `given`: centre, F, amplitude, reach, exp of -Fxx, -Fyy, -Fxy, +Fxy
+X, Y, FXX, FYY, FXY, A, REACH, CX, CY, Z, Z_INVERSE = (i * LANES for i in range(11))
+GIVEN, EXPO, TOTALS, SPINE = 11 * LANES, 64 * LANES, 6 * LANES, 25 * LANES  # floats of a block
 UP, DOWN, STRIDE, RATIO = LANES, 2 * LANES, 3 * LANES, 24 * LANES  # in `spine`: three a row, one for all
 P0, P1, P2, P3, P4, P5, P6, P7 = (i * LANES for i in range(8))  # points of a row in `expo`; sums in `totals`
 
@@ -37,6 +51,17 @@ MODEL, RESIDUAL, LEVEL = 0, 64, 128  # places in `grids`; floats of a level
 FAR = np.float32(87.0)
 HALF, F1, F2, F3, F4 = (np.float32(v) for v in (0.5, 1.0, 2.0, 3.0, 4.0))
 W0, W1, W2, W3 = np.float32(0.25), np.float32(1.5), np.float32(2.5), np.float32(3.5)
+
+
+@fused
+def ratios(given, block):
+    """What the recurrences of a block have in common on all tiles."""
+    g = GIVEN * block
+    z = exponential(-load(given, g + FXY))
+    store(given, g + CX, exponential(-load(given, g + FXX)))
+    store(given, g + CY, exponential(-load(given, g + FYY)))
+    store(given, g + Z, z)
+    store(given, g + Z_INVERSE, F1 / z)
 
 
 @fused
@@ -50,19 +75,35 @@ def half_spine(spine, at, stride, e, up, down, step, cy, z_up, z_down):
         e, up, down, step = e * step, up * z_up, down * z_down, step * cy
 
 
+@lean
+def live_blocks(given, first, count, ox, oy, live):
+    """Puts the blocks of a list that reach a tile into `live`, from place `first` on; returns how many."""
+    n = 0
+    for block in range(first, first + (count + LANES - 1) // LANES):
+        g = GIVEN * block
+        dx, dy = load(given, g + X) + (ox - HALF), load(given, g + Y) + (oy - HALF)
+        fxy = load(given, g + FXY)
+        q = dx * (load(given, g + FXX) * dx + fxy * dy + fxy * dy) + load(given, g + FYY) * dy * dy
+        if lanes_within(q, load(given, g + REACH)) != 0:
+            live[first + n] = block
+            n += 1
+    return n
+
+
 @fused
-def start(given, spine, first, end, ox, oy):
-    """`spine` of the blocks first:end: (E, E(5) / E, E(3) / E) at the middle of each row, and exp(-Fxx)."""
-    for block in range(first, end):
-        g, at = GIVEN * block, SPINE * (block - first)
+def start(given, spine, live, first, n, ox, oy):
+    """`spine` of live blocks: (E, E(5) / E, E(3) / E) at the middle of each row, and exp(-Fxx)."""
+    for i in range(n):
+        g, at = GIVEN * live[first + i], SPINE * i
         dx, dy = load(given, g + X) + ox, load(given, g + Y) + oy
         fxx, fyy, fxy = load(given, g + FXX), load(given, g + FYY), load(given, g + FXY)
         u, w = fxx * dx + fxy * dy, fxy * dx + fyy * dy
         half_q = HALF * (u * dx + w * dy)
         e = unless_above(half_q, FAR, exponential(-half_q))
-        cx, cy, z = exponential(-fxx), exponential(-fyy), exponential(-fxy)
+        cx, cy = load(given, g + CX), load(given, g + CY)
+        z, z_inverse = load(given, g + Z), load(given, g + Z_INVERSE)
         up, above = exponential(-u - HALF * fxx), exponential(-w - HALF * fyy)
-        down, below, z_inverse = cx / up, cy / above, F1 / z
+        down, below = cx / up, cy / above
         store(spine, at + RATIO, cx)
         half_spine(spine, at + 4 * STRIDE, STRIDE, e, up, down, above, cy, z, z_inverse)
         e, up, down, below = e * below, up * z_inverse, down * z, below * cy
@@ -93,11 +134,11 @@ def add_row(grids, at, m):
 
 
 @fused
-def row_by_steps(given, spine, expo, first, end, j, at, grids):
+def row_by_steps(given, spine, expo, live, first, n, j, at, grids):
     """Row j of 8 points, at `at` in `grids`: keeps E and adds A E to the model."""
     m = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
-    for block in range(first, end):
-        s = SPINE * (block - first)
+    for i in range(n):
+        block, s = live[first + i], SPINE * i
         e4, up, down = (
             load(spine, s + STRIDE * j),
             load(spine, s + STRIDE * j + UP),
@@ -121,10 +162,11 @@ def quadratic(dx, fxx, b, c):
 
 
 @fused
-def row_by_exponentials(given, expo, first, end, ox, oy, j, at, grids):
+def row_by_exponentials(given, expo, live, first, n, ox, oy, j, at, grids):
     """Row j of 8 points with an exponential for each: for Gaussians too narrow for `row_by_steps`."""
     m = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
-    for block in range(first, end):
+    for i in range(n):
+        block = live[first + i]
         g = GIVEN * block
         dx, dy = load(given, g + X) + ox, load(given, g + Y) + (oy + (np.float32(j) - F4))
         fxx, b, c = load(given, g + FXX), load(given, g + FXY) * dy, load(given, g + FYY) * dy * dy
@@ -138,16 +180,16 @@ def row_by_exponentials(given, expo, first, end, ox, oy, j, at, grids):
 
 
 @lean
-def list_model(given, spine, expo, first, end, by_steps, ox, oy, level, grids):
-    """Adds the Gaussians of blocks first:end to the model of a level and keeps their E."""
+def list_model(given, spine, expo, live, first, n, by_steps, ox, oy, level, grids):
+    """Adds the Gaussians of the blocks live[first:first + n] to the model of a level and keeps their E."""
     if by_steps:
-        start(given, spine, first, end, ox, oy)
+        start(given, spine, live, first, n, ox, oy)
     for j in range(8):
         at = LEVEL * level + MODEL + 8 * j
         if by_steps:
-            row_by_steps(given, spine, expo, first, end, j, at, grids)
+            row_by_steps(given, spine, expo, live, first, n, j, at, grids)
         else:
-            row_by_exponentials(given, expo, first, end, ox, oy, j, at, grids)
+            row_by_exponentials(given, expo, live, first, n, ox, oy, j, at, grids)
 
 
 @fused
@@ -170,9 +212,10 @@ def add(totals, at, value):
 
 
 @lean
-def list_sums(given, expo, first, end, ox, oy, level, grids, totals):
+def list_sums(given, expo, live, first, n, ox, oy, level, grids, totals):
     """Adds the six sums (0, x, y, xx, yy, xy) over a grid, about each Gaussian's centre, to the totals."""
-    for block in range(first, end):
+    for i in range(n):
+        block = live[first + i]
         m0, mx, my, mxx, myy, mxy = zero(), zero(), zero(), zero(), zero(), zero()
         for j in range(8):
             s, sx, sxx = row_moments(expo, EXPO * block + P1 * 8 * j, grids, LEVEL * level + RESIDUAL + 8 * j)
@@ -189,34 +232,66 @@ def list_sums(given, expo, first, end, ox, oy, level, grids, totals):
         add(totals, t + P5, mxy + cx * my + cy * mx + cx * cy * m0)
 
 
+@lean
+def residuals(data, weight, first, background, grids):
+    """Residuals of a tile, weight (data - model) and zero where the weight is; returns chi2 and their sum."""
+    chi2 = total = columns() - columns()
+    for p in range(0, 64, 8):
+        w = load_row(weight, first + p)
+        difference = if_positive(w, load_row(data, first + p) - (load_row(grids, MODEL + p) + background))
+        r = if_positive(w, w * difference)
+        store(grids, RESIDUAL + p, r)
+        chi2, total = chi2 + r * difference, total + r
+    return row_sum(chi2), row_sum(total)
+
+
 @fused
-def product_row(a, at, b, of):
-    """Row vector load_one(a, at:at + 8) times the matrix b[of:of + 64]."""
+def rows_of(b, of):
+    """The rows of the matrix b[of:of + 64]."""
     return (
-        (load_one(a, at) * load_row(b, of) + load_one(a, at + 1) * load_row(b, of + 8))
-        + (load_one(a, at + 2) * load_row(b, of + 16) + load_one(a, at + 3) * load_row(b, of + 24))
-    ) + (
-        (load_one(a, at + 4) * load_row(b, of + 32) + load_one(a, at + 5) * load_row(b, of + 40))
-        + (load_one(a, at + 6) * load_row(b, of + 48) + load_one(a, at + 7) * load_row(b, of + 56))
+        load_row(b, of), load_row(b, of + 8), load_row(b, of + 16), load_row(b, of + 24),
+        load_row(b, of + 32), load_row(b, of + 40), load_row(b, of + 48), load_row(b, of + 56),
+    )  # fmt: skip
+
+
+@fused
+def combined(a, at, b):
+    """Row vector a[at:at + 8] times the matrix with the rows b."""
+    low = (load_one(a, at) * b[0] + load_one(a, at + 1) * b[1]) + (
+        load_one(a, at + 2) * b[2] + load_one(a, at + 3) * b[3]
     )
+    high = (load_one(a, at + 4) * b[4] + load_one(a, at + 5) * b[5]) + (
+        load_one(a, at + 6) * b[6] + load_one(a, at + 7) * b[7]
+    )
+    return low + high
 
 
 @lean
 def interpolate(grids, level, matrices, px_t, py, work):
     """Model of a child at `level` from that of its parent: child = py parent px^t (places in `matrices`)."""
     child, parent = LEVEL * level + MODEL, LEVEL * (level + 1) + MODEL
-    for j in range(8):
-        store(work, 8 * j, product_row(grids, parent + 8 * j, matrices, px_t))
-    for j in range(8):
-        store(grids, child + 8 * j, product_row(matrices, py + 8 * j, work, 0))
+    rows = rows_of(matrices, px_t)
+    for at in range(0, 64, 8):
+        store(work, at, combined(grids, parent + at, rows))
+    rows = rows_of(work, 0)
+    for at in range(0, 64, 8):
+        store(grids, child + at, combined(matrices, py + at, rows))
 
 
 @lean
 def gather(grids, level, matrices, px, py_t, work):
     """Residuals of a child, added to its parent's: parent += py^t child px, the adjoint of `interpolate`."""
     child, parent = LEVEL * level + RESIDUAL, LEVEL * (level + 1) + RESIDUAL
-    for j in range(8):
-        store(work, 8 * j, product_row(grids, child + 8 * j, matrices, px))
-    for j in range(8):
-        row = load_row(grids, parent + 8 * j) + product_row(matrices, py_t + 8 * j, work, 0)
-        store(grids, parent + 8 * j, row)
+    rows = rows_of(matrices, px)
+    for at in range(0, 64, 8):
+        store(work, at, combined(grids, child + at, rows))
+    rows = rows_of(work, 0)
+    for at in range(0, 64, 8):
+        store(grids, parent + at, load_row(grids, parent + at) + combined(matrices, py_t + at, rows))
+
+
+@lean
+def clear(grids, at):
+    """Zeros on the 64 points of a grid."""
+    for p in range(at, at + 64, LANES):
+        store(grids, p, zero())

@@ -117,7 +117,15 @@ def store(typingctx, array, index, value):
 @intrinsic
 def zero(typingctx):
     """Zeros in all lanes of a VECTOR."""
-    return VECTOR(), lambda context, builder, sig, args: ir.Constant(ir.VectorType(F32, LANES), [0.0] * LANES)
+    zeros = ir.Constant(ir.VectorType(F32, LANES), [0.0] * LANES)
+    return VECTOR(), lambda context, builder, sig, args: zeros
+
+
+@intrinsic
+def columns(typingctx):
+    """0 to 7 as a row."""
+    row = ir.Constant(ir.VectorType(F32, 8), [float(i) for i in range(8)])
+    return ROW(), lambda context, builder, sig, args: row
 
 
 @intrinsic
@@ -144,6 +152,30 @@ def unless_above(typingctx, x, limit, value):
 
 
 @intrinsic
+def if_positive(typingctx, x, value):
+    """`value` in lanes where x > 0, or 0 (also where x is NaN)."""
+
+    def codegen(context, builder, sig, args):
+        zeros = ir.Constant(args[0].type, [0.0] * x.lanes)
+        return builder.select(builder.fcmp_ordered(">", args[0], zeros), args[1], zeros)
+
+    return value(x, value), codegen
+
+
+@intrinsic
+def row_sum(typingctx, row):
+    """Sum of the lanes of a row."""
+
+    def codegen(context, builder, sig, args):
+        value = [builder.extract_element(args[0], ir.Constant(I32, i)) for i in range(8)]
+        while len(value) > 1:
+            value = [builder.fadd(a, b) for a, b in zip(value[::2], value[1::2], strict=True)]
+        return value[0]
+
+    return types.float32(row), codegen
+
+
+@intrinsic
 def power_of_two(typingctx, shifted):
     """2^i, i = shifted - 1.5 * 2^23 a whole number from -126 to 127: the lowest bits of `shifted`, moved."""
 
@@ -156,6 +188,27 @@ def power_of_two(typingctx, shifted):
         return builder.bitcast(builder.shl(exponent, constant(23)), of_float)
 
     return shifted(shifted), codegen
+
+
+@intrinsic
+def lanes_within(typingctx, values, limits):
+    """Bits of the lanes in which a value is not above its limit (NaN is not)."""
+
+    def codegen(context, builder, sig, args):
+        bits = builder.fcmp_unordered("<=", args[0], args[1])
+        return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), ir.IntType(64))
+
+    return types.int64(values, values), codegen
+
+
+@intrinsic
+def first_lane(typingctx, bits):
+    """The lowest bit that is set; bits must not be 0."""
+
+    def codegen(context, builder, sig, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen
 
 
 def pairs(builder, a, b):

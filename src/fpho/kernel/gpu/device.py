@@ -15,14 +15,14 @@ from ..arrays import N_SHAPE
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 device = cuda.jit(device=True)
-congruence = device(formulas.congruence)
-invert = device(formulas.invert)
-contract = device(formulas.contract)
+made = formulas.compiled_by(device)
+congruence, centre, convolved = made.congruence, made.centre, made.convolved
+cut_radius, reach_of, chain_rule = made.cut_radius, made.reach_of, made.chain
 
 # A Gaussian in the pixel loop, rows of `gauss` (ROWS, G) float32: the centre as the nearest float32 and
 # the rest, -Fxx / 2, -Fyy / 2, -Fxy, A, dA / d(flux a), its reach: largest d^t F d of a tile's middle.
 X, Y, REST_X, REST_Y, HXX, HYY, HXY, AMP, UNIT, REACH, ROWS = range(11)
-LOST, MIN_RATIO = 5e-7, 90.0  # share of a source's flux that may be lost by cuts; none within 3 sigma
+LOST = 5e-7  # share of a source's flux that may be lost by cuts
 HALF_TILE = 3.5  # pixels from the middle of a tile to its outer pixels
 TWO = np.float32(2.0)
 
@@ -92,11 +92,11 @@ def gaussian(patch, state, q, e, g):
         dxe, dxn, dye, dyn,
         state.sources[q, s, nb + 2], state.sources[q, s, nb + 3], state.sources[q, s, nb + 4],
     )  # fmt: skip
-    fxx, fyy, fxy, norm = invert(
-        v * nxx + patch.psf[p, j, 3], v * nyy + patch.psf[p, j, 4], v * nxy + patch.psf[p, j, 5]
+    fxx, fyy, fxy, norm = convolved(
+        v, nxx, nyy, nxy, patch.psf[p, j, 3], patch.psf[p, j, 4], patch.psf[p, j, 5]
     )
-    x = patch.position[e, s, 0] + dxe * east + dxn * north + patch.psf[p, j, 1]
-    y = patch.position[e, s, 1] + dye * east + dyn * north + patch.psf[p, j, 2]
+    x, y = centre(patch.position[e, s, 0], patch.position[e, s, 1], dxe, dxn, dye, dyn, east, north)
+    x, y = x + patch.psf[p, j, 1], y + patch.psf[p, j, 2]
     share = abs(state.profile[q, s, k, 0] * patch.psf[p, j, 0])
     return x, y, fxx, fyy, fxy, patch.gain[e, s] * norm * patch.psf[p, j, 0], share
 
@@ -123,26 +123,10 @@ def chain(patch, state, q, e, g, m0, mx, my, mxx, myy, mxy):
     """The six sums of Gaussian g, brought to flux, east, north, m_ee, m_nn, m_en, sersic, rhalf."""
     nb, s, k = state.sources.shape[2] - N_SHAPE, g // components(patch, state), g % state.profile.shape[2]
     _, _, fxx, fyy, fxy, unit, _ = gaussian(patch, state, q, e, g)
-    a, v, flux = state.profile[q, s, k, 0], state.profile[q, s, k, 1], state.sources[q, s, patch.band[e]]
-    dxe, dxn, dye, dyn = (
-        patch.scale[e, s, 0, 0], patch.scale[e, s, 0, 1], patch.scale[e, s, 1, 0], patch.scale[e, s, 1, 1]
+    row, flux = state.profile[q, s, k], state.sources[q, s, patch.band[e]]
+    return chain_rule(
+        fxx, fyy, fxy, unit, flux, row[0], row[1], row[2], row[3], row[4], row[5],
+        patch.scale[e, s, 0, 0], patch.scale[e, s, 0, 1], patch.scale[e, s, 1, 0], patch.scale[e, s, 1, 1],
+        state.sources[q, s, nb + 2], state.sources[q, s, nb + 3], state.sources[q, s, nb + 4],
+        m0, mx, my, mxx, myy, mxy,
     )  # fmt: skip
-    amp = flux * a * unit
-    hxx, hyy, hxy = congruence(fxx, fxy, fxy, fyy, mxx, myy, mxy)
-    hxx, hyy, hxy = -amp * (hxx - m0 * fxx), -amp * (hyy - m0 * fyy), -amp * (hxy - m0 * fxy)
-    cx, cy = -2.0 * amp * (fxx * mx + fxy * my), -2.0 * amp * (fxy * mx + fyy * my)
-    ee, nn, en = congruence(dxe, dye, dxn, dyn, hxx, hyy, hxy)
-    by_v = contract(
-        ee, nn, en, state.sources[q, s, nb + 2], state.sources[q, s, nb + 3], state.sources[q, s, nb + 4]
-    )
-    by_unit = -2.0 * m0 * unit
-    return (
-        by_unit * a,
-        dxe * cx + dye * cy,
-        dxn * cx + dyn * cy,
-        v * ee,
-        v * nn,
-        2.0 * v * en,
-        by_unit * flux * state.profile[q, s, k, 2] + by_v * state.profile[q, s, k, 3],
-        by_unit * flux * state.profile[q, s, k, 4] + by_v * state.profile[q, s, k, 5],
-    )

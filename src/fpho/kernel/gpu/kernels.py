@@ -8,8 +8,6 @@ six sums over the residuals in shared memory, with no exchange between threads b
 sums are made in a fixed order, without floating atomics: results repeat to the last bit.
 """
 
-import math
-
 import numpy as np
 from numba import cuda
 
@@ -20,7 +18,6 @@ from .device import (
     HXY,
     HYY,
     LOST,
-    MIN_RATIO,
     REACH,
     REST_X,
     REST_Y,
@@ -30,11 +27,13 @@ from .device import (
     Y,
     chain,
     components,
+    cut_radius,
     device,
     exponential,
     gaussian,
     in_use,
     offset,
+    reach_of,
     reaches,
 )
 
@@ -70,8 +69,7 @@ def set_up(patch, state, gauss):
     gauss[q, e, AMP, g] = state.sources[q, s, patch.band[e]] * state.profile[q, s, k, 0] * unit
     gauss[q, e, UNIT, g] = unit
     together = state.profile_count[q, s] * patch.psf_count[patch.psf_index[e, s]]
-    cut = math.sqrt(2.0 * math.log(max(share * together / LOST, MIN_RATIO)))
-    gauss[q, e, REACH, g] = (cut + HALF_TILE * math.sqrt(fxx + fyy + 2.0 * abs(fxy))) ** 2
+    gauss[q, e, REACH, g] = reach_of(cut_radius(share * together, LOST), HALF_TILE, fxx, fyy, fxy)
 
 
 @device

@@ -1,0 +1,85 @@
+"""Vectors of numba and the loops made of them, on this processor and on one without its special registers."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba import njit
+
+from fpho.kernel import loops
+from fpho.kernel.vectors import LANES, first_lane, if_positive, lane_sums, lanes_within, load, store
+
+
+@njit
+def arithmetic(a, b, rows):
+    """One of everything: numbers beside vectors, sums over lanes, choices, bits."""
+    x, y = load(a, 0), load(b, 0)
+    store(rows, 0, -x * 2.0 + y / 4 - (1 - x))
+    store(rows, LANES, lane_sums(x, y, x * y, x + 1, y + 1, x - 1, y - 1, x - y))
+    store(rows, 2 * LANES, if_positive(y, x))
+    return lanes_within(x, y), first_lane(96)
+
+
+def check_vectors():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (2, LANES)).astype("f4")
+    a[1], b[2] = np.nan, np.nan
+    rows = np.zeros(3 * LANES, "f4")
+    bits, lane = arithmetic(a, b, rows)
+    np.testing.assert_allclose(rows[:LANES], -a * 2 + b / 4 - (1 - a), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(rows[2 * LANES :], np.where(b > 0, a, 0))
+    assert bits == sum(1 << i for i in range(LANES) if not a[i] > b[i]) and lane == 5
+    a[1], b[2] = 0, 0
+    arithmetic(a, b, rows)
+    expected = [v.sum() for v in (a, b, a * b, a + 1, b + 1, a - 1, b - 1, a - b)]
+    np.testing.assert_allclose(rows[LANES : LANES + 8], expected, rtol=1e-5, atol=1e-5)
+
+
+def check_loops():
+    """A block of Gaussians on a tile: model by recurrences and by exponentials, and the six sums.
+
+    5e-6 is the bound of `cpu.Shortcuts.step_limit`; a wrong step shows as 1e-2 or more.
+    """
+    rng = np.random.default_rng(1)
+    given = np.zeros((11, LANES), "f4")
+    given[:2] = rng.uniform(-6, 6, (2, LANES))
+    given[2:4], given[4], given[5] = rng.uniform(0.05, 0.8, (2, LANES)), 0.04, rng.uniform(1, 2, LANES)
+    live, flat, zero = np.zeros(1, "i4"), given.reshape(-1), np.float32(0)
+    loops.ratios(flat, 0)
+    y, x = np.mgrid[:8, :8] - 4.0
+    dx, dy = (given[i, :, None, None].astype("f8") + v for i, v in enumerate((x, y)))
+    fxx, fyy, fxy, amplitude = given[2:6, :, None, None].astype("f8")
+    value = np.exp(-0.5 * (fxx * dx**2 + 2 * fxy * dx * dy + fyy * dy**2))
+    residual = rng.normal(0, 1, (8, 8)).astype("f4")
+    powers = np.stack([dx**0, dx, dy, dx**2, dy**2, dx * dy])
+    for by_steps in (True, False):
+        spine, expo = np.zeros(loops.SPINE, "f4"), np.zeros(loops.EXPO, "f4")
+        grids, totals = np.zeros(loops.LEVEL, "f4"), np.zeros((6, LANES), "f4")
+        grids[loops.RESIDUAL : loops.RESIDUAL + 64] = residual.ravel()
+        loops.list_model(flat, spine, expo, live, 0, 1, by_steps, zero, zero, 0, grids)
+        model = grids[loops.MODEL : loops.MODEL + 64].reshape(8, 8)
+        np.testing.assert_allclose(model, (amplitude * value).sum(axis=0), atol=5e-6 * LANES)
+        np.testing.assert_allclose(expo.reshape(8, 8, LANES).transpose(2, 0, 1), value, atol=5e-6)
+        loops.list_sums(flat, expo, live, 0, 1, zero, zero, 0, grids, totals.reshape(-1))
+        expected = (powers * value * residual).sum(axis=(2, 3))
+        np.testing.assert_allclose(totals, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_vectors():
+    check_vectors()
+
+
+def test_loops():
+    check_loops()
+
+
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="names a processor of that family")
+def test_processor_without_wide_registers():
+    """The same on the oldest processor of the family: SSE2 only, no fused multiplications."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    env = {**os.environ, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}
+    code = "from tests.kernel.test_vectors import *; check_vectors(); check_loops(); print(FEATURES)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True)
+    assert done.stdout.split() == ["+sse2"], done.stderr
