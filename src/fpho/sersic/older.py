@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import h5py
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from ..errors import InputError
 from . import evaluation
@@ -77,6 +76,8 @@ def _bicubic(n, r, values):
 
 def _cubic(x, values):
     """Pieces (4, I, ...), lowest power first, of the cubic spline through `values` (x, ...), and breaks."""
+    from scipy.interpolate import make_interp_spline  # a second to import, for older tables only
+
     spline = make_interp_spline(x, values, k=3, axis=0)
     breaks = np.unique(spline.t)
     return cubic_pieces(spline, breaks[:-1]), breaks
