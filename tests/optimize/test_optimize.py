@@ -66,6 +66,7 @@ def test_fluxes_beyond_their_bounds(limits, seed):
     near, _ = run_opt(model, source_vector(rows, BANDS, (RA, DEC)))
     assert info["converged"] and not info["restarted"] and info["ncall"] <= 40
     assert abs(far.lnp - near.lnp) < 0.1
+    assert np.allclose(far.matrix, model.fisher(far.z))  # errors are not those of the wall
 
 
 def test_bfgs_finds_the_same(model, optimum):

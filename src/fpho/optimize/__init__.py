@@ -89,12 +89,12 @@ def run_opt(
         q=model.transform.transform(best.z),
         lnp=best.lnp,
         gradient=best.gradient,
-        matrix=best.matrix,
+        matrix=newton.error_matrix(model, best),
         converged=converged,
         ncall=search.evaluations,
         wall_time=time.perf_counter() - began,
     )
-    return optimum, search.info(optimum, restarted)
+    return optimum, search.info(optimum, newton.decrement(best), restarted)
 
 
 class _Search:
@@ -115,8 +115,7 @@ class _Search:
         self.matrices += MATRICES - budget.matrices
         return best, converged
 
-    def info(self, optimum: Optimum, restarted: bool) -> dict:
-        rise = newton.decrement(newton.Point(optimum.z, optimum.lnp, optimum.gradient, optimum.matrix))
+    def info(self, optimum: Optimum, rise: float, restarted: bool) -> dict:
         message = "converged" if optimum.converged else "stopped: evaluations or step control exhausted"
         return {
             "converged": optimum.converged,

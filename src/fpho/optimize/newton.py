@@ -48,7 +48,8 @@ class Counter:
 
     def with_matrix(self, point: Point) -> Point:
         self.matrices -= 1
-        return Point(point.z, point.lnp, point.gradient, self.model.fisher(point.z))
+        matrix = self.model.fisher(point.z) + np.diag(wall(self.model, point.z))
+        return Point(point.z, point.lnp, point.gradient, matrix)
 
     @property
     def spent(self) -> bool:
@@ -71,6 +72,16 @@ def maximise(model, z, gtol=0.01, budget: Counter | None = None):
         if budget.spent or damping > 1e8:
             return here, False
         here, damping = advance(here, damping, budget, linear)
+
+
+def wall(model, z) -> np.ndarray:
+    """(ndim,) that matrices of steps have beyond `model.fisher` (see `Plan.wall`)."""
+    return model.plan.wall(z) if hasattr(model.plan, "wall") else np.zeros(len(z))
+
+
+def error_matrix(model, point: Point) -> np.ndarray:
+    """The Fisher matrix with the prior's variances (ndim, ndim): for errors and metrics."""
+    return point.matrix - np.diag(wall(model, point.z))
 
 
 def within(z, linear) -> np.ndarray:

@@ -58,20 +58,20 @@ class Plan:
         diagonal[self.sky_index :] = self.sky_curvature * self.sky_unit**2
         return diagonal
 
-    def curvature_at(self, z) -> np.ndarray:
-        """`curvature()` at z (ndim,): beyond the bounds of a flat flux prior, that of its outer slope.
+    def wall(self, z) -> np.ndarray:
+        """(ndim,) to be added to `curvature()` at z for the steps of a search, not for errors.
 
-        Inside the bounds the true curvature of a flat prior is 0; 1 / variance there keeps matrices of
-        sources without data positive. Outside, a Newton step with that far too small a value would be thrown
-        back and forth across the bound.
+        A flat flux prior has 1 / variance in `curvature()`: right for errors, and it keeps matrices of
+        sources without data positive. Beyond its bounds the prior is 30 times as steep, and a step with that
+        far too small a value would be thrown back and forth across the bound.
         """
-        diagonal = self.curvature()
-        kind, centre, half, slope = (self.flux_prior[..., k] for k in range(4))
+        extra = np.zeros(self.ndim)
+        kind, centre, half, slope, mean = (self.flux_prior[..., k] for k in range(5))
         fluxes, unit = self.index[:, : self.n_bands], self.unit[:, : self.n_bands]
         value = self.origin[:, : self.n_bands] + unit * z[np.maximum(fluxes, 0)]
         beyond = (fluxes >= 0) & (kind == 0) & (np.abs(value - centre) > half)
-        diagonal[fluxes[beyond]] = (unit[beyond] / slope[beyond]) ** 2
-        return diagonal
+        extra[fluxes[beyond]] = (unit**2 * (1 / slope**2 - mean))[beyond]
+        return extra
 
     def names(self) -> list[tuple[int, str]]:
         """(source, column) of each coordinate; backgrounds have source -1."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..optimize.newton import Counter, decrement, maximise, solve
+from ..optimize.newton import Counter, decrement, error_matrix, maximise, solve
 from ..progress import progress
 from ..results import Result
 from . import chains as several
@@ -184,7 +184,7 @@ def find_start(model, q, z_cov, full, adapt) -> Start:
     point = budget.with_matrix(budget.point(z))
     if z_cov is None and decrement(point) > NEAR:
         point, _ = maximise(model, z, budget=budget)
-    fisher = solve(point.matrix, np.eye(len(z)))
+    fisher = solve(error_matrix(model, point), np.eye(len(z)))
     fisher = 0.5 * (fisher + fisher.T)
     cov = fisher if z_cov is None else z_cov
     return Start(
