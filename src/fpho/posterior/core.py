@@ -115,7 +115,7 @@ class Posterior:
         information = self.kernel.fisher(self.arrays, state)
         jacobian = _jacobian(plan, slope, turn, self.arrays.n_exposures)
         matrix = jacobian.T @ information @ jacobian
-        return matrix + np.diag(plan.curvature_at(z)) if prior else matrix
+        return matrix + np.diag(plan.curvature()) if prior else matrix
 
     def lnlike(self, q) -> float:
         """-chi2 / 2 of a vector q."""
