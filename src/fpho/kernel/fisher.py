@@ -18,12 +18,16 @@ from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
 from .exponential import exponential
 from .loops import HALF
-from .mixture import A_N, A_R, AMP, GX, GXX, GXY, GY, GYY, UNIT, V_N, V_R, WEIGHT, V, congruence, set_up
-from .vectors import LANES, columns, lane_sums, load, load_row, store, zero
+from .mixture import A_N, A_R, AMP, CROWD, GX, GXX, GXY, GY, GYY, TEST, UNIT, V_N, V_R, WEIGHT, V
+
+from .mixture import congruence, fill_blocks, set_up, within  # isort: skip
+from .plan import LEVELS
+from .vectors import LANES, columns, first_lane, lane_sums, load, load_row, store, zero
 
 BLOCK = 8  # tiles
 WIDTH = 64 * BLOCK
 ROOM = WIDTH + 16  # floats of a row of the stack, so that rows do not collide in the cache
+NOTHING = (np.float32(0.0), np.float32(0.0), np.float32(0.0))
 I0, I1, I2, I3, I4, I5, I6, I7 = (64 * i for i in range(8))
 
 
@@ -113,54 +117,61 @@ def products(stack, a, b, found):
 
 
 @lean
+def keep_source(e, s, scale, image, root, stack, slot, place, n_rows, at):
+    """Images of source s at place `at` of its rows of `stack`, begun where it has none; returns the rows."""
+    if slot[s] < 0:
+        slot[s] = n_rows
+        for i in range(8):
+            stack[n_rows + i, :] = np.float32(0.0)
+            place[n_rows + i] = 8 * s + i
+        n_rows += 8
+    put_source(image, scale[e, s], root, stack, slot[s] * ROOM + at)
+    return n_rows
+
+
+@lean
+def shape_in_pixels(d, m):
+    """N = D M D^t (xx, yy, xy), float32, from the row m of a source's shape."""
+    xx, yy, xy = congruence(d[0, 0], d[0, 1], d[1, 0], d[1, 1], m[0], m[1], m[2])
+    return np.float32(xx), np.float32(yy), np.float32(xy)
+
+
+@lean
 def fill_block(
-    e, b, first, end, n_gauss, weight, tile_x, tile_y, scale, sources, gauss, reach, kind,
+    e, b, first, end, n_blocks, weight, tile_x, tile_y, scale, sources, gauss, kind, tests,
     image, root, slot, place, stack,
 ):  # fmt: skip
     """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows."""
-    nb = sources.shape[1] - N_SHAPE
-    n_src, n_rows = len(sources), 4
+    nb, n_src, n_rows = sources.shape[1] - N_SHAPE, len(sources), 4
     slot[:] = -1
     stack[:4] = 0.0
     place[0], place[1], place[2], place[3] = 8 * n_src, 8 * n_src + 1, 8 * n_src + 1, 8 * n_src + 1
     for t in range(first, end):
-        at = 64 * (t - first)
+        at, s, amount, n = 64 * (t - first), -1, 0.0, NOTHING
+        x, y = np.float32(tile_x[t] + 3.5), np.float32(tile_y[t] + 3.5)
         for p in range(64):
             root[p] = math.sqrt(weight[t, p]) if weight[t, p] > 0 else np.float32(0.0)
             stack[0, at + p] = root[p]
-        g = 0
-        while g < n_gauss:
-            s, used = kind[g, 0], False
-            d, amount = scale[e, s], sources[s, b]
-            n = congruence(
-                d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4]
-            )
-            n32 = np.float32(n[0]), np.float32(n[1]), np.float32(n[2])
-            while g < n_gauss and kind[g, 0] == s:
-                ox, oy = tile_x[t] - gauss[g, GX], tile_y[t] - gauss[g, GY]
-                fxx, fyy, fxy = gauss[g, GXX], gauss[g, GYY], gauss[g, GXY]
-                dx, dy = ox + 3.5, oy + 3.5
-                if not (dx * (fxx * dx + 2.0 * fxy * dy) + fyy * dy * dy > reach[0, g]):
-                    if not used:
-                        used = True
-                        image[:] = np.float32(0.0)
-                    f32 = np.float32(fxx), np.float32(fyy), np.float32(fxy)
-                    amp, unit, v = gauss[g, AMP], gauss[g, UNIT], gauss[g, V]
-                    add_gaussian(
-                        image, np.float32(ox), np.float32(oy), f32, n32, np.float32(amp),
-                        np.float32(unit * gauss[g, WEIGHT]), np.float32(unit * amount),
-                        np.float32(gauss[g, A_N]), np.float32(gauss[g, V_N]),
-                        np.float32(gauss[g, A_R]), np.float32(gauss[g, V_R]), np.float32(v),
-                    )  # fmt: skip
-                g += 1
-            if used:
-                if slot[s] < 0:
-                    slot[s] = n_rows
-                    for i in range(8):
-                        stack[n_rows + i, :] = np.float32(0.0)
-                        place[n_rows + i] = 8 * s + i
-                    n_rows += 8
-                put_source(image, d, root, stack, slot[s] * ROOM + at)
+        for block in range(n_blocks):
+            bits = within(tests, block, 0, x, y)
+            while bits != 0:
+                g = kind[block * LANES + first_lane(bits), 1]
+                bits &= bits - 1
+                if kind[g, 0] != s:  # Gaussians stand in the order of the sources
+                    if s >= 0:
+                        n_rows = keep_source(e, s, scale, image, root, stack, slot, place, n_rows, at)
+                    s = kind[g, 0]
+                    image[:] = np.float32(0.0)
+                    amount, n = sources[s, b], shape_in_pixels(scale[e, s], sources[s, nb + 2 :])
+                f = np.float32(gauss[g, GXX]), np.float32(gauss[g, GYY]), np.float32(gauss[g, GXY])
+                add_gaussian(
+                    image, np.float32(tile_x[t] - gauss[g, GX]), np.float32(tile_y[t] - gauss[g, GY]), f, n,
+                    np.float32(gauss[g, AMP]), np.float32(gauss[g, UNIT] * gauss[g, WEIGHT]),
+                    np.float32(gauss[g, UNIT] * amount), np.float32(gauss[g, A_N]), np.float32(gauss[g, V_N]),
+                    np.float32(gauss[g, A_R]), np.float32(gauss[g, V_R]), np.float32(gauss[g, V]),
+                )  # fmt: skip
+        if s >= 0:
+            n_rows = keep_source(e, s, scale, image, root, stack, slot, place, n_rows, at)
     return n_rows
 
 
@@ -181,17 +192,20 @@ def fisher_matrix(
         np.empty(size, np.int64),
     )
     stack = np.zeros((8 * n_src + 4, ROOM), np.float32)
+    n_blocks = (len(gauss) + LANES - 1) // LANES
+    tests, masks = np.empty(n_blocks * TEST, np.float32), np.empty((n_blocks, LEVELS + 2), np.int64)
     for e in range(n_exp):
         b = band[e]
         n = set_up(
             e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count,
             gauss, reach, kind,
         )  # fmt: skip
+        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks)
         total = np.zeros((size, size))  # its last row and column take what fills up the rows to fours
         for first in range(start[e], start[e + 1], BLOCK):
             rows = fill_block(
-                e, b, first, min(first + BLOCK, start[e + 1]), n, weight, tile_x, tile_y, scale, sources,
-                gauss, reach, kind, image, root, slot, place, stack,
+                e, b, first, min(first + BLOCK, start[e + 1]), n_blocks, weight, tile_x, tile_y, scale,
+                sources, gauss, kind, tests, image, root, slot, place, stack,
             )  # fmt: skip
             add_products(stack, rows, place, total, found)
         for s in range(n_src):
