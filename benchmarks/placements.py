@@ -4,8 +4,9 @@ python benchmarks/placements.py [--run results/jwst_ceers] [--snr 20] [--per-siz
 
 Takes a run of config/jwst_ceers.yaml (`snakemake optimize`), puts one source at a time at blank places of
 each mosaic, drawn by GalSim through the band's PSF image, and fits it with the run's PSF mixtures, the run's
-galaxies fixed and a constant background in the fit: flux alone (position and shape held), and all parameters.
-Prints by band the sd of (fit - truth) over the mean error, with its own uncertainty.
+galaxies fixed and their pixels masked, and a constant background in the fit: flux alone (position and shape
+held), and all parameters (sampled). Prints by band the sd of (fit - truth) over the mean error, with its own
+uncertainty.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from fpho.optimize import run_opt
 from fpho.parameters import scene_dtype
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.psf import PSFStore
+from fpho.sampling import run_lmc
 from fpho.scene import read_scene
 from fpho.sersic import load_table
 from fpho.simulate import draw_effective
@@ -37,12 +39,11 @@ class Patcher(DirectPatch, CPUPatchMixin):
     """Patches from memory."""
 
 
-def blank_places(exposure, radius: float, number: int, rng) -> np.ndarray:
+def blank_places(blank, radius: float, number: int, rng) -> np.ndarray:
     """Centres (N, 2) in pixels whose surroundings of `radius` pixels are blank, as far apart as possible."""
     from scipy.ndimage import distance_transform_edt
 
-    blank = np.pad(blank_pixels(exposure.data, exposure.ierr), 1)
-    y, x = np.nonzero(distance_transform_edt(blank)[1:-1, 1:-1] > radius)
+    y, x = np.nonzero(distance_transform_edt(np.pad(blank, 1))[1:-1, 1:-1] > radius)
     places = np.stack([x, y], axis=1)[rng.permutation(len(x))]
     chosen = places[:1]
     for _ in range(min(number, len(places)) - 1):
@@ -77,26 +78,30 @@ def fit(exposure, row, galaxies, store, table, radius, held, config):
         bounds=make_bounds(row, (exposure.band,), limits),
         in_fit_background=config.background.mode == "in_fit",
     )
-    optimum, _ = run_opt(model, q)
-    return optimum.q[0], model.plan.unit[0, 0] * np.sqrt(optimum.covariance[0, 0])
+    if held:  # linear: the optimum says all
+        optimum, _ = run_opt(model, q)
+        return optimum.q[0], model.plan.unit[0, 0] * np.sqrt(optimum.covariance[0, 0])
+    draws = run_lmc(model, q, n_draws=200, chains=2, seed=1)[0].chain[:, 0]
+    return np.median(draws), np.std(draws)
 
 
 def placed(spec, exposure, psfs, rhalf, options, galaxies, store, table, config, rng):
     """(fit - truth, error), each (N, 2): shape held and free, of sources of one size in one mosaic."""
-    scale = pixel_scale(exposure.wcs, exposure.data.shape)
+    scale, blank = pixel_scale(exposure.wcs, exposure.data.shape), blank_pixels(exposure.data, exposure.ierr)
     out = []
-    for place in blank_places(exposure, 3 + rhalf / scale, options.per_size, rng):
+    for place in blank_places(blank, 3 + rhalf / scale, options.per_size, rng):
         row = make_source(exposure, place, rhalf, rng)
         light = np.zeros(exposure.data.shape)
         draw_effective(light, row[0], exposure.wcs, *psfs.at(spec, *place), exposure.band, scale)
         flux = options.snr / np.sqrt(np.sum((light * exposure.ierr) ** 2))
         row[exposure.band] = flux
         data = np.where(exposure.ierr > 0, exposure.data + flux * light, 0)
-        image = replace(exposure, data=data.astype("f4"))
+        ierr = np.where(blank, exposure.ierr, 0)
+        image = replace(exposure, data=data.astype("f4"), ierr=ierr.astype("f4"))
         radius = 0.4 + 3 * rhalf
-        pairs = [fit(image, row, galaxies, store, table, radius, held, config) for held in (HELD, ())]
+        pairs = [fit(image, row, galaxies, store, table, radius, held, config) for held in options.shapes]
         out.append([(value - flux, error) for value, error in pairs])
-    return np.array(out).reshape(-1, 2, 2).transpose(2, 0, 1)
+    return np.array(out).reshape(-1, len(options.shapes), 2).transpose(2, 0, 1)
 
 
 def main() -> None:
@@ -107,8 +112,13 @@ def main() -> None:
     parser.add_argument("--snr", type=float, default=20.0, help="by the measured noise, shape known")
     parser.add_argument("--per-size", type=int, default=40, help="most places for each size in each mosaic")
     parser.add_argument("--scale", default="measure", help="preprocess.noise_scale")
+    parser.add_argument(
+        "--flat", action="store_true", help="the same noise at all scales, that of 8 x 8 blocks"
+    )
+    parser.add_argument("--held", action="store_true", help="only with the shape held")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    options.shapes = (HELD,) if options.held else (HELD, ())
     layout = Layout(Path(options.run))
     config = load_config(layout.config)
     scale = options.scale if options.scale == "measure" else float(options.scale)
@@ -119,10 +129,14 @@ def main() -> None:
     by_band: dict[str, list] = {}
     for spec in read_table(config.images):
         exposure = read_exposure(spec, preprocess)
+        if options.flat:
+            exposure = replace(exposure, noise_slope=0.0)
         for rhalf in SIZES:
             found = placed(spec, exposure, psfs, rhalf, options, galaxies, store, table, config, rng)
             by_band.setdefault(spec.band, []).append((rhalf, *found))
-        print(spec.id, f"noise scale {exposure.noise_scale:.2f}", flush=True)
+        print(
+            spec.id, f"noise scale {exposure.noise_scale:.2f}, slope {exposure.noise_slope:.2f}", flush=True
+        )
     print("sd of (fit - truth) over mean error: shape held, free (places)")
     print("band   ", *(f"rhalf {rhalf:<20}" for rhalf in SIZES), "all sizes")
     for band, parts in [*by_band.items(), ("all", [part for some in by_band.values() for part in some])]:
@@ -134,7 +148,8 @@ def ratio(parts) -> str:
     """sd of (fit - truth) / error over mosaics and places, each mosaic about its mean."""
     pulls = np.concatenate([difference / error.mean(axis=0) for _, difference, error in parts])
     sd = np.sqrt(np.mean(pulls**2, axis=0))
-    return f"{sd[0]:.2f}, {sd[1]:.2f} +- {1 / np.sqrt(2 * len(pulls)):.2f} ({len(pulls)})".ljust(26)
+    values = ", ".join(f"{value:.2f}" for value in sd)
+    return f"{values} +- {1 / np.sqrt(2 * len(pulls)):.2f} ({len(pulls)})".ljust(26)
 
 
 if __name__ == "__main__":

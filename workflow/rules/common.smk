@@ -138,6 +138,7 @@ checked_options += ["simulate", "optimize.on", "background.tweakbg"]
 common_to_passes = [
     "bounds",
     "priors",
+    "model",
     "kernel",
     "bands",
     "seed",

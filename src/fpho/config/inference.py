@@ -38,6 +38,16 @@ class Priors(Section):
     rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
 
 
+class Model(Section):
+    jitter: float = option(
+        0.0,
+        "part of a source's light by which its model (PSF, profile) may be wrong, alike over all of the "
+        "source; its flux is then not taken to be better known than about that; 0: the model is right",
+        ge=0,
+        lt=1,
+    )
+
+
 class Optimize(Section):
     on: On = option("mosaic", "kind of images to use")
     rounds: int = option(1, "passes over all sources; neighbours in other patches settle", ge=1)

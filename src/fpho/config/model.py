@@ -7,7 +7,7 @@ from pydantic import Field
 from .base import Section, option
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
-from .inference import Optimize, Priors, Sample
+from .inference import Model, Optimize, Priors, Sample
 from .products import Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
 from .sky import Background, Detect, Registration
@@ -32,6 +32,7 @@ class Config(Section):
     preprocess: Preprocess = _group(Preprocess, "images to stores")
     bounds: Bounds = _group(Bounds, "allowed ranges of parameters")
     priors: Priors = _group(Priors, "priors of parameters")
+    model: Model = _group(Model, "what the likelihood allows for")
     patches: Patches = _group(Patches, "cutting the sky")
     optimize: Optimize = _group(Optimize, "maximum of the posterior")
     background: Background = _group(Background, "residual background")

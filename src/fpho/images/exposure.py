@@ -18,6 +18,7 @@ class Exposure:
     header: object  # FITS header with the WCS, for products
     psf: str = ""  # key in the PSF store; empty: the exposure's id, then its band
     noise_scale: float = 1.0  # factor by which the given uncertainties have been multiplied
+    noise_slope: float = 0.0  # and the power of the scale by which noise grows besides, see `noise.py`
     wcs_bytes: bytes = b""  # file with the exact WCS where the header cannot hold it, see `wcs.py`
 
 
@@ -33,6 +34,7 @@ class ExposureTiles:
     ierr: np.ndarray  # (T, 64) float32, 1 / sigma (nJy^-1); 0 where masked, padded or outside the region
     tile_x: np.ndarray  # (T,) int32, multiples of 8
     tile_y: np.ndarray  # (T,) int32
+    noise_slope: float = 0.0
 
     @property
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:

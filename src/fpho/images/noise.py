@@ -5,8 +5,11 @@ import warnings
 import numpy as np
 
 BLOCK = 8  # pixels; wider than the correlation that drizzling leaves
+SIDES = (4, 6, 8, 12, 16)  # pixels, of blocks that tell how noise grows with the scale
+SLOPES = (0.0, 0.5)  # of that growth; 1 would be a background that is off as a whole
+WAVES = 0.8  # arcsec; what is smooth over this is background, or the halo of a galaxy, and not noise
 MIN_BLOCKS = 12  # independent ones, for a scale good to some 20%
-SMOOTH = 2.0  # pixels; width of the filter that finds sources
+SMOOTH = (2.0, 5.0)  # pixels; widths of the filters that find sources, and the wings of large ones
 # Sigma of the smoothed image: lower thresholds cut the noise's own peaks and bias its scatter low
 # (at 2.5, by 8% in an image of 200 x 200 pixels)
 THRESHOLD = 4.0
@@ -19,36 +22,64 @@ def mad_std(values) -> float:
 
 
 def blank_pixels(data, ierr) -> np.ndarray:
-    """(ny, nx) bool: good pixels that no source reaches, by a smoothed threshold, grown."""
-    from scipy.ndimage import binary_dilation, gaussian_filter
+    """(ny, nx) bool: good pixels that no source reaches, by thresholds in smoothed images, grown."""
+    from scipy.ndimage import binary_dilation
 
     usable = good = ierr > 0
-    weight = gaussian_filter(usable.astype(float), SMOOTH)
-    smooth = gaussian_filter(np.where(usable, data * ierr, 0.0), SMOOTH) / np.maximum(weight, 1e-3)
+    images = [_smoothed(data * ierr, usable, width) for width in SMOOTH]
     for _ in range(6):
         if np.count_nonzero(good) < BLOCK**2:
             return good
-        bright = usable & (smooth - np.median(smooth[good]) > THRESHOLD * mad_std(smooth[good]))
-        good = usable & ~binary_dilation(bright, iterations=GROW)
+        levels = [np.median(one[good]) + THRESHOLD * mad_std(one[good]) for one in images]
+        bright = np.any([one > level for one, level in zip(images, levels, strict=True)], axis=0)
+        good = usable & ~binary_dilation(usable & bright, iterations=GROW)
     return good
 
 
-def measure_noise_scale(data, ierr, block: int = BLOCK) -> float:
+def _smoothed(image, usable, width) -> np.ndarray:
+    """Gaussian means of the usable pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    weight = gaussian_filter(usable.astype(float), width)
+    return gaussian_filter(np.where(usable, image, 0.0), width) / np.maximum(weight, 1e-3)
+
+
+def measure_noise_scale(data, ierr, block: int = BLOCK, waves: float | None = None) -> float:
     """Factor on the uncertainties that makes sums over blocks of blank pixels scatter as they should.
 
     Correlated noise averages down slower than white noise: the scatter of sums over `block` x `block`
     pixels, over what independent pixels would give, is the factor by which a white-noise likelihood
     underestimates errors of anything wider than the correlation. Blocks at all places are used, also
-    overlapping ones. Falls back to 4 x 4 blocks where blank sky is scarce, and to 1 with a warning
-    where there is none.
+    overlapping ones. With `waves`, a mean of the blank pixels by a Gaussian of that width (pixels) is
+    subtracted first. Falls back to 4 x 4 blocks where blank sky is scarce, and to 1 with a warning where
+    there is none.
     """
     blank = blank_pixels(data, ierr)
+    snr = _signal(data, ierr, blank, waves)
     for size in (block, 4):
-        ratio, count = _block_scatter(data, ierr, blank, size)
+        ratio, count = _block_scatter(snr, blank, size)
         if count >= MIN_BLOCKS:
             return ratio
     warnings.warn("too little blank sky to measure the noise: uncertainties are used as given", stacklevel=2)
     return 1.0
+
+
+def measure_noise_slope(data, ierr, waves: float | None = None) -> float:
+    """Power of the side by which the scatter of sums over square blocks grows beyond that of white noise.
+
+    A fit of ln(scatter / white) by ln(side) over the sides of SIDES that blank sky holds often enough,
+    weighted by how many blocks it holds; within SLOPES; `waves` as in `measure_noise_scale`. 0: correlated
+    over few pixels, or not at all.
+    """
+    blank = blank_pixels(data, ierr)
+    snr = _signal(data, ierr, blank, waves)
+    found = [(size, *_block_scatter(snr, blank, size)) for size in SIDES]
+    side, ratio, count = np.array([row for row in found if row[2] >= MIN_BLOCKS]).reshape(-1, 3).T
+    if len(side) < 3:
+        return 0.0
+    x, y = np.log(side), np.log(ratio)
+    x, y = x - np.average(x, weights=count), y - np.average(y, weights=count)
+    return float(np.clip(np.sum(count * x * y) / np.sum(count * x**2), *SLOPES))
 
 
 def pixel_scatter(data, ierr) -> float:
@@ -57,14 +88,21 @@ def pixel_scatter(data, ierr) -> float:
     return mad_std((data * ierr)[blank]) if np.count_nonzero(blank) >= BLOCK**2 else np.nan
 
 
-def _block_scatter(data, ierr, blank, size) -> tuple[float, float]:
+def _signal(data, ierr, blank, waves) -> np.ndarray:
+    """Blank pixels in units of their uncertainties, about their median and without waves; 0 elsewhere."""
+    if not blank.any():
+        return np.zeros(data.shape)
+    snr = data * ierr
+    snr = np.where(blank, snr - np.median(snr[blank]), 0.0)
+    return snr if waves is None else np.where(blank, snr - _smoothed(snr, blank, waves), 0.0)
+
+
+def _block_scatter(snr, blank, size) -> tuple[float, float]:
     """Scatter of block sums over that of white noise, and how many blocks would fit side by side."""
     from scipy.ndimage import uniform_filter
 
     if not blank.any():
         return 1.0, 0.0
-    snr = data * ierr
-    snr = np.where(blank, snr - np.median(snr[blank]), 0.0)
     area, edge = size**2, size // 2
     inner = (slice(edge, -edge), slice(edge, -edge))
     total = area * uniform_filter(snr, size, mode="constant")[inner]

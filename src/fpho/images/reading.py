@@ -8,8 +8,9 @@ import numpy as np
 
 from ..config import Preprocess
 from ..errors import InputError
+from ..geometry import pixel_scale
 from .exposure import Exposure
-from .noise import measure_noise_scale, pixel_scatter
+from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, pixel_scatter
 from .opening import image_hdu, open_fits, plane, with_defaults
 from .table import ExposureSpec
 from .units import flux_factor, surface_brightness
@@ -89,9 +90,13 @@ def njy_per_unit(spec: ExposureSpec, options: Preprocess | None = None):
 
 def scale_noise(exposure: Exposure, scale) -> Exposure:
     """Uncertainties multiplied by a factor, or by the one measured in blank pixels (`measure`)."""
+    slope = 0.0
     if scale == "measure":
-        scale = measure_noise_scale(exposure.data, exposure.ierr)
-    return replace(exposure, ierr=(exposure.ierr / scale).astype("f4"), noise_scale=float(scale))
+        waves = max(WAVES / pixel_scale(exposure.wcs, exposure.data.shape), 2 * BLOCK)
+        scale = measure_noise_scale(exposure.data, exposure.ierr, waves=waves)
+        slope = measure_noise_slope(exposure.data, exposure.ierr, waves=waves)
+    ierr = (exposure.ierr / scale).astype("f4")
+    return replace(exposure, ierr=ierr, noise_scale=float(scale), noise_slope=slope)
 
 
 def cap_snr(exposure: Exposure, max_snr: float | None) -> Exposure:

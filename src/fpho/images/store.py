@@ -3,8 +3,8 @@
 Pixel store: one group per exposure with `data` and `ierr`, (T, 64) float32, all tiles of the padded
 image row by row. Meta store: one group per exposure with its header (text), `wcs` where the header
 cannot hold it (bytes of an ASDF file with the gwcs, or of a FITS file with look-up tables), and as
-attributes band, kind, psf, shape (ny, nx), noise_scale (factor on the given uncertainties) and footprint
-(ra, dec in degrees and radius in arcsec of a circle around the image).
+attributes band, kind, psf, shape (ny, nx), noise_scale and noise_slope (see `fpho.images.noise`), and
+footprint (ra, dec in degrees and radius in arcsec of a circle around the image).
 """
 
 import json
@@ -56,6 +56,7 @@ def _write_meta(group, exposure: Exposure) -> None:
         psf=exposure.psf,
         shape=exposure.data.shape,
         noise_scale=exposure.noise_scale,
+        noise_slope=exposure.noise_slope,
         footprint=astuple(footprint(exposure.wcs, exposure.data.shape)),
     )
     text = exposure.header.tostring(sep="\n", endcard=False, padding=False)
@@ -128,6 +129,7 @@ class Store:
             ierr=ierr,
             tile_x=(8 * (index % across)).astype("i4"),
             tile_y=(8 * (index // across)).astype("i4"),
+            noise_slope=meta["noise_slope"],
         )
 
     def exposure(self, name: str) -> Exposure:
@@ -135,7 +137,7 @@ class Store:
         meta = self._meta[name]
         with _open(self.pixel_path) as pixels:
             planes = {kind: untile_image(pixels[name][kind][:], meta["shape"]) for kind in ("data", "ierr")}
-        names = ("band", "kind", "header", "psf", "noise_scale", "wcs_bytes")
+        names = ("band", "kind", "header", "psf", "noise_scale", "noise_slope", "wcs_bytes")
         return Exposure(id=name, wcs=self.wcs(name), **planes, **{key: meta[key] for key in names})
 
     def _box(self, name, region):
@@ -175,6 +177,7 @@ def _read_meta(group) -> dict:
     meta = {key: group.attrs[key] for key in ("band", "kind", "psf")}
     return meta | {
         "noise_scale": float(group.attrs["noise_scale"]),
+        "noise_slope": float(group.attrs.get("noise_slope", 0.0)),
         "shape": tuple(int(n) for n in group.attrs["shape"]),
         "footprint": CircularRegion(*map(float, group.attrs["footprint"])),
         "header": header,

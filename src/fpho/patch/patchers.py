@@ -23,6 +23,7 @@ from ..psf import PSFStore
 from ..sersic import load_table
 from .backends import require_gpu
 from .building import arrays_of_tiles, subtract_sources
+from .noise import by_exposure, noise_factors, widen_by_misfit
 from .tiles import select_tiles
 
 
@@ -161,6 +162,7 @@ class CPUPatchMixin:
         shapes=SHAPE_COLS,
         priors=None,
         in_fit_background: bool = False,
+        jitter: float = 0.0,
         **options,
     ):
         """(model, q): the posterior of the active sources, and their vector of parameters.
@@ -172,15 +174,22 @@ class CPUPatchMixin:
         shapes : names of the shape parameters, in order; always those of `fpho.parameters`
         priors : `fpho.config.Priors`
         in_fit_background : fit one constant (nJy per pixel) of each exposure; they stand at the end of q
+        jitter : part of a source's light by which its model may be wrong, at its values in `active`, `fixed`
         options : further keywords for `Posterior`
         """
         active = _with_bands(active, self.bands, shapes)
         arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
+        factors = noise_factors(arrays, self.tiles, active, self.bands, self.table)
+        if np.any(factors != 1):
+            arrays = arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
         if fixed is not None and len(fixed):
             fixed = _with_bands(fixed, self.bands, shapes)
             fixed = fixed[fixed["is_valid"]]
             sources = (fixed, self.psfstore, self.bands, self.table, self.interpolation)
             arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
+        for rows in (active, fixed) if jitter else ():
+            sources = (rows, self.psfstore, self.bands, self.table, self.interpolation)
+            arrays = widen_by_misfit(arrays, self.tiles, *sources, jitter, self.backend)
         if priors is not None:
             options["priors"] = priors
         from ..posterior import Posterior  # compiles the likelihood; rendering does without

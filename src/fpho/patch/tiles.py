@@ -28,6 +28,7 @@ def cut_tiles(exposure, region=None) -> ExposureTiles:
         ierr=ierr,
         tile_x=(x_low + TILE * (index % max(n_across, 1))).astype("i4"),
         tile_y=(y_low + TILE * (index // max(n_across, 1))).astype("i4"),
+        noise_slope=exposure.noise_slope,
     )
     return keep_region(tiles, region)
 

@@ -83,6 +83,7 @@ def _row(source, bands, percentiles) -> dict:
     row["rhat"] = (source.rhat, "", "largest R-hat of the source's parameters (rank-normalised, split)")
     row["ess"] = (source.ess, "", "smallest bulk or tail effective sample size of its parameters")
     row["chi2"] = (source.chi2, "", "mean squared residual (sigma^2) within 2 rhalf, over all images")
+    row["chi2_pixels"] = (source.chi2_pixels, "", "pixels that chi2 is the mean of, over all images")
     row["flags"] = (int(source.row["flags"]), "", f"quality flags: {meaning}")
     return row
 

@@ -24,6 +24,7 @@ class SourceResult:
     rhat: float
     ess: float
     chi2: float = np.nan  # mean squared residual (sigma^2) near the source, at the medians
+    chi2_pixels: int = 0  # that it is the mean of
 
     @property
     def name(self) -> str:
@@ -115,9 +116,9 @@ def _patch(number, path, samples) -> PatchResult:
 def _sources(number, samples, bands):
     n_pix = np.maximum(samples.source_n_pix, 1)
     chi2 = np.where(samples.source_n_pix > 0, samples.source_chi2 / n_pix, np.nan)
-    for row, draws, near in zip(samples.final, samples.samples, chi2, strict=True):
+    for row, draws, near, n in zip(samples.final, samples.samples, chi2, samples.source_n_pix, strict=True):
         worst, ess = convergence(draws, bands, samples.n_chains)
-        yield SourceResult(row, draws, samples.n_chains, number, worst, ess, float(near))
+        yield SourceResult(row, draws, samples.n_chains, number, worst, ess, float(near), int(n))
 
 
 def convergence(draws, bands, n_chains: int) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Draws of a patch whose neighbours are redrawn: a Gibbs pass with as many chains as there are draws.
 
-Draw i moves by NUTS with the neighbours at their own draw i: p(a) = integral p(a | b) p(b) db for the patch's
-sources a, by draws of what the neighbours' posterior p(b) is so far. Done round after round, what was missing
-from the widths of both fades.
+Draw i moves by Hamiltonian steps with the neighbours at their own draw i: p(a) = integral p(a | b) p(b) db
+for the patch's sources a, by draws of what the neighbours' posterior p(b) is so far. Done round after round,
+what was missing from the widths of both fades.
 """
 
 import time
@@ -19,7 +19,8 @@ from .lmc import parameter_names
 from .nuts import STATS, Settings, load, make_step, new_chain, one_draw, own_generator, restore, save
 from .rules import Limits, accepted, flags_of
 
-MOVES = 2  # transitions of NUTS for a draw, which forget where it was
+QUARTER = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
+MOVES = 2  # transitions for a draw, which forget where it was
 
 
 def redraw(
@@ -33,7 +34,7 @@ def redraw(
     hardness: float = 1.0,
     warmup: int = 64,
     max_treedepth: int = 10,
-    target_accept: float = 0.8,
+    target_accept: float = 0.9,
     cores: int = 1,
     limits: Limits | None = None,
     checkpoint: str = "",
@@ -56,12 +57,13 @@ def redraw(
     settings = [
         Settings(
             starts[c, 0],
-            mean=starts[c, 0],
+            mean=starts.mean(axis=(0, 1)),
             cov=cov,
             seed=one,
             warmup=warmup,
             max_treedepth=max_treedepth,
             target_accept=target_accept,
+            sampler="split",
             checkpoint=f"{checkpoint}.{c}" if checkpoint else "",
             checkpoint_seconds=checkpoint_seconds,
             identity=f"redraw {round_number}",
@@ -99,7 +101,7 @@ def redraw(
         ncall_warmup=sum(chain.ncall_warmup for chain in chains),
         wall_time=time.perf_counter() - began,
         seed=f"{seed.entropy} {list(seed.spawn_key)}",
-        sampler="littlemcmc",
+        sampler="split",
         settings={
             "n_draws": z.shape[1],
             "warmup": warmup,
@@ -118,13 +120,14 @@ def move_chain(conditional, number: int, starts, settings: Settings):
     """
     chain = load(settings) or new_chain(settings)
     step = make_step(None, settings)
+    step.angle = QUARTER
     restore(step, replace(chain, known=None))
     saved = time.monotonic()
     with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
         while len(chain.draws) < len(starts):
             tuning = chain.iterations < settings.warmup
             i = (chain.iterations // MOVES) % len(starts) if tuning else len(chain.draws)
-            _move(step, chain, conditional(number, i).lnprob_and_grad, starts[i], settings.warmup)
+            _move(step, chain, conditional(number, i).lnprob_and_grad, starts[i], settings)
             chain.generator = generator()
             if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
                 save(chain, settings)
@@ -132,14 +135,20 @@ def move_chain(conditional, number: int, starts, settings: Settings):
     return chain
 
 
-def _move(step, chain, function, start, warmup) -> None:
-    """MOVES transitions; the last one's draw is kept, diverging if any of them was."""
+def _move(step, chain, function, start, settings: Settings) -> None:
+    """MOVES transitions; the last one's draw is kept, diverging if any of them was.
+
+    The Gaussian that the steps solve exactly is centred where a Newton step from the middle of all starts
+    leads.
+    """
     remembered, before = step._logp_dlogp_func, len(chain.draws)
     remembered.function = function
     remembered.keep(None, None)
+    gradient, cov = remembered(settings.mean)[1], settings.cov
+    step.mean = settings.mean + (cov * gradient if cov.ndim == 1 else cov @ gradient)
     chain.z = np.array(start)
     for _ in range(MOVES):
-        one_draw(step, chain, warmup)
+        one_draw(step, chain, settings.warmup)
     if len(chain.draws) > before:
         diverging = any(row[0] for row in chain.stats[before:])
         chain.stats[before:] = [(diverging, *chain.stats[-1][1:])]

@@ -41,6 +41,7 @@ class Split(littlemcmc.HamiltonianMC):
             step_scale=FIRST * n**0.25,
             max_steps=max_steps,
         )
+        self.angle = ANGLE
         self.mean = np.array(mean, "f8")
         self.factor = np.diag(np.sqrt(cov)) if cov.ndim == 1 else np.linalg.cholesky(cov)
         self.inverse = np.linalg.inv(self.factor)
@@ -52,7 +53,7 @@ class Split(littlemcmc.HamiltonianMC):
         if not np.isfinite(lnp):
             raise ValueError(f"ln p is {lnp} at the start of a draw")
         self.step_size = min(float(self.step_adapt.current(self.tune)), LONGEST)
-        angle = ANGLE * (1 + JITTER * np.random.uniform(-1, 1))  # noqa: NPY002
+        angle = self.angle * (1 + JITTER * np.random.uniform(-1, 1))  # noqa: NPY002
         n_steps = min(int(np.ceil(angle / self.step_size)), self.max_steps)
         u = self.inverse @ (q0 - self.mean)
         p = np.random.standard_normal(self.model_ndim)  # noqa: NPY002

@@ -34,7 +34,7 @@ log = logging.getLogger("fpho")
 
 FAILED = {"optimize": Flag.OPTIMIZE_FAILED, "reoptimize": Flag.OPTIMIZE_FAILED, "sample": Flag.NOT_CONVERGED}
 ROWS = ("active", "halo", "fixed")
-SECTIONS = ("bounds", "priors", "kernel", "bands", "background", "registration", "psf", "sersic")
+SECTIONS = ("bounds", "priors", "model", "kernel", "bands", "background", "registration", "psf", "sersic")
 
 
 def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:

@@ -51,6 +51,7 @@ def prepare(patcher, active, fixed, bounds, config):
         fixed=fixed,
         bounds=bounds,
         priors=config.priors,
+        jitter=config.model.jitter,
         in_fit_background=config.background.mode == "in_fit",
         background_sigma=config.background.prior_sigma,
     )

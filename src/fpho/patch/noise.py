@@ -1,0 +1,93 @@
+"""Weights of pixels: correlated noise at the scale of the sources, and light that the model may get wrong.
+
+Both are correlated from pixel to pixel, and enter as the white noise that would move a source's flux as much.
+"""
+
+import numpy as np
+
+from .. import kernel
+from ..images.noise import BLOCK
+from ..kernel.arrays import PatchArrays, SourceArrays
+from .building import source_geometry, source_state
+
+SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
+
+
+def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
+    """Factors (E,) on the uncertainties of a patch's exposures, for its active sources, scene rows (S,).
+
+    An exposure's noise in blocks of L x L pixels grows as L^slope beyond that of independent pixels
+    (`fpho.images.noise`); a source counts as a block of L^2 = 1 / (sum of its squared normalised image)
+    pixels. Several sources share the mean of their variances.
+    """
+    factors = np.ones(arrays.n_exposures)
+    if not len(rows):
+        return factors
+    for e, one in enumerate(tiles):
+        if one.noise_slope:
+            sides = np.clip(footprint_sides(arrays, e, rows, bands, table), *SIDES)
+            factors[e] = np.sqrt(np.mean((sides / BLOCK) ** (2 * one.noise_slope)))
+    return factors
+
+
+def widen_by_misfit(
+    arrays: PatchArrays, tiles, rows, psfstore, bands, table, interpolation, fraction: float, backend="cpu"
+) -> PatchArrays:
+    """Weights lowered where light of sources, scene rows (S,), may be wrong by a fraction of itself.
+
+    An error f m that is the same over a source's A pixels moves its flux by f; errors that are independent
+    from pixel to pixel would average down to f / sqrt(A). So the variance of a pixel grows by A (f m)^2, of
+    each source, m its model at the values in `rows`: a constant, so that ln p needs no further term. Then no
+    source's flux is better known than to about f, and its brightest pixels no longer outweigh the others.
+    """
+    if rows is None or not len(rows) or not arrays.n_exposures:
+        return arrays
+    others = arrays.with_fields(**source_geometry(tiles, rows, psfstore, interpolation))
+    state = source_state(rows, bands, table, arrays.n_exposures)
+    sides = np.array([footprint_sides(others, e, rows, bands, table) for e in range(arrays.n_exposures)])
+    variance = np.zeros(arrays.weight.shape)
+    for s in range(len(rows)):
+        one = slice(s, s + 1)
+        names = ("position", "scale", "gain", "psf_index")
+        fields = {name: np.ascontiguousarray(getattr(others, name)[:, one]) for name in names}
+        alone = others.with_fields(**fields)
+        parts = (state.sources, state.profile, state.profile_count)
+        light = SourceArrays(*(part[one] for part in parts), state.background)
+        image = kernel.backend(backend).model(alone, light)
+        variance += (by_exposure(arrays, fraction * sides[:, s]) * image) ** 2
+    return arrays.with_fields(weight=(arrays.weight / (1 + arrays.weight * variance)).astype("f4"))
+
+
+def by_exposure(arrays: PatchArrays, values) -> np.ndarray:
+    """Values (E,) of the exposures for their tiles, (T, 1) float32."""
+    return np.repeat(np.asarray(values, "f4"), np.diff(arrays.exposure_start))[:, None]
+
+
+def footprint_sides(arrays: PatchArrays, e: int, rows, bands, table) -> np.ndarray:
+    """Sides (S,) in pixels of the squares that the sources' images in exposure e are worth."""
+    state, n = source_state(rows, bands, table), len(bands)
+    out = np.zeros(len(rows))
+    for s in range(len(rows)):
+        ee, nn, en = state.sources[s, n + 2 : n + 5]
+        scale, index = arrays.scale[e, s], arrays.psf_index[e, s]
+        shape = scale @ np.array([[ee, en], [en, nn]]) @ scale.T
+        profile = state.profile[s, : state.profile_count[s]]
+        psf = arrays.psf[index, : arrays.psf_count[index]]
+        amplitude = np.outer(profile[:, 0], psf[:, 0]).ravel()
+        covariance = [
+            np.add.outer(profile[:, 1] * part, psf[:, column]).ravel()
+            for part, column in ((shape[0, 0], 3), (shape[1, 1], 4), (shape[0, 1], 5))
+        ]
+        place = np.tile(psf[:, 1:3], (len(profile), 1))
+        out[s] = 1 / np.sqrt(_squared_sum(amplitude / amplitude.sum(), covariance, place))
+    return out
+
+
+def _squared_sum(amplitude, covariance, place) -> float:
+    """Integral of the square of a sum of Gaussians: each pair is a Gaussian of the summed covariances."""
+    xx, yy, xy = (np.add.outer(part, part) for part in covariance)
+    dx, dy = (np.subtract.outer(place[:, k], place[:, k]) for k in (0, 1))
+    determinant = xx * yy - xy**2
+    distance = (yy * dx**2 - 2 * xy * dx * dy + xx * dy**2) / determinant
+    pairs = np.outer(amplitude, amplitude) * np.exp(-0.5 * distance) / (2 * np.pi * np.sqrt(determinant))
+    return max(float(pairs.sum()), 1e-12)

@@ -1,0 +1,113 @@
+"""Weights: correlated noise at the scale of a source, and light that the model gets wrong."""
+
+from dataclasses import replace
+
+import galsim
+import numpy as np
+import pytest
+
+from fpho.bounds import make_bounds
+from fpho.config import Bounds
+from fpho.geometry import CircularRegion
+from fpho.images import Exposure
+from fpho.images.noise import measure_noise_scale, measure_noise_slope
+from fpho.optimize import run_opt
+from fpho.patch import CPUPatchMixin, DirectPatch
+from fpho.patch.noise import footprint_sides
+from fpho.simulate import draw_noiseless, make_wcs
+from tests.patch.scenes import DEC, PSFS, RA, draw, make_rows, make_store
+
+BANDS = ("blue",)
+
+
+class Patcher(DirectPatch, CPUPatchMixin):
+    """Patches from memory."""
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A function: exposure, rows and options to (model, q)."""
+    store = make_store(tmp_path / "psfs.h5")
+
+    def prepare(exposure, rows, held=(), **options):
+        patcher = Patcher([exposure], store)
+        patcher.build_patch(CircularRegion(RA, DEC, 10.0), None, allbands=BANDS)
+        bounds = make_bounds(rows, BANDS, Bounds(held=held, dpos=0.1))
+        return (*patcher.prepare_model(active=rows, bounds=bounds, **options), patcher)
+
+    return prepare
+
+
+def test_footprint_of_a_galaxy(prepared):
+    """1 / sum of the squared normalised image, against GalSim's own image."""
+    rows = make_rows(BANDS, {"blue": 1.0, "q": 0.8, "pa": 0.4, "rhalf": 0.15, "sersic": 1.5})
+    exposure = draw(rows, "blue", "one", shape=(128, 128))
+    model, _, patcher = prepared(exposure, rows)
+    image = draw_noiseless(rows, exposure.wcs, _psf(0.0), (128, 128), "blue")
+    side = footprint_sides(model.arrays, 0, rows, BANDS, patcher.table)
+    assert side[0] == pytest.approx(image.sum() / np.sqrt(np.sum(image**2)), rel=0.02)
+
+
+def test_noise_that_grows_with_the_scale(prepared):
+    """Factors of images with a slope; weights of a large source are lower, of a small one higher."""
+    rows = make_rows(BANDS, {"blue": 100.0, "is_point": True, "rhalf": 0.0}, {"blue": 100.0, "rhalf": 1.0})
+    exposure = draw(rows, "blue", "one")
+    errors = []
+    for row in (rows[:1], rows[1:]):
+        flat, sloped = (
+            run_opt(
+                *prepared(replace(exposure, noise_slope=slope), row, held=("ra", "dec", "rhalf", "sersic"))[
+                    :2
+                ]
+            )[0]
+            for slope in (0.0, 0.3)
+        )
+        errors.append(np.sqrt(sloped.covariance[0, 0] / flat.covariance[0, 0]))
+    assert (
+        errors[0] < 1 < errors[1] and 0.7 < errors[0] and errors[1] == pytest.approx((32 / 8) ** 0.3, rel=0.1)
+    )
+
+
+def test_the_slope_is_that_of_the_noise():
+    """White noise, and noise whose variance has a part in blocks of 32 pixels."""
+    rng = np.random.default_rng(3)
+    white = rng.normal(size=(256, 256))
+    wide = np.repeat(np.repeat(rng.normal(size=(8, 8)), 32, axis=0), 32, axis=1)
+    ones = np.ones(white.shape, "f4")
+    assert measure_noise_slope(white, ones) < 0.06 and abs(measure_noise_scale(white, ones) - 1) < 0.06
+    assert measure_noise_slope(white + 0.15 * wide, ones) > 0.15
+
+
+def _psf(wing):
+    """The store's PSF with a part of its light moved to a wide wing that the store knows nothing of."""
+    parts = [galsim.Gaussian(sigma=sigma, flux=(1 - wing) * part) for part, sigma in PSFS["blue"]]
+    return galsim.Add([*parts, galsim.Gaussian(sigma=6.0, flux=wing)])
+
+
+def test_jitter_absorbs_a_wrong_psf(prepared):
+    """2% of the light in a wing that the model lacks, S/N 800: pulls of flux too wide without jitter."""
+    rng = np.random.default_rng(8)
+    pulls = {0.0: [], 0.01: []}
+    for _ in range(12):
+        row = make_rows(BANDS, {"blue": 100.0, "rhalf": rng.uniform(0.1, 0.3), "q": rng.uniform(0.75, 1)})
+        row["pa"] = rng.uniform(-1, 1)
+        wcs, shape = make_wcs(RA, DEC, 0.05, (72, 72)), (72, 72)
+        image = draw_noiseless(row, wcs, _psf(0.02), shape, "blue")
+        sigma = np.sqrt(np.sum(image**2)) / 800
+        data = image + sigma * rng.standard_normal(shape)
+        exposure = Exposure(
+            "one",
+            "blue",
+            "exposure",
+            data.astype("f4"),
+            np.full(shape, 1 / sigma, "f4"),
+            wcs,
+            wcs.to_header(),
+        )
+        for jitter, some in pulls.items():
+            model, q, _ = prepared(exposure, row, held=("sersic",), jitter=jitter)
+            optimum, _ = run_opt(model, q)
+            error = model.plan.unit[0, 0] * np.sqrt(optimum.covariance[0, 0])
+            some.append((optimum.q[0] - 100) / error)
+    spread = {jitter: np.sqrt(np.mean(np.square(some))) for jitter, some in pulls.items()}
+    assert spread[0.0] > 1.6 and 0.3 < spread[0.01] < 1.2
