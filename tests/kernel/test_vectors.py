@@ -80,6 +80,9 @@ def test_processor_without_wide_registers():
     """The same on the oldest processor of the family: SSE2 only, no fused multiplications."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     env = {**os.environ, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}
-    code = "from tests.kernel.test_vectors import *; check_vectors(); check_loops(); print(FEATURES)"
+    code = (
+        "from fpho.kernel.vectors import FEATURES; from tests.kernel.test_vectors import *; "
+        "check_vectors(); check_loops(); print(FEATURES)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True)
     assert done.stdout.split() == ["+sse2"], done.stderr
