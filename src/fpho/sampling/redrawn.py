@@ -12,6 +12,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from ..flags import Flag
 from ..results import Result
 from .chains import forget
 from .diagnostics import summarise
@@ -20,6 +21,7 @@ from .nuts import STATS, Settings, load, make_step, new_chain, one_draw, own_gen
 from .rules import Limits, accepted, flags_of
 
 QUARTER = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
+UNSETTLED = 0.3  # sd that a mean moved in this round, from which another one is needed
 MOVES = 2  # transitions for a draw, which forget where it was
 
 
@@ -85,14 +87,15 @@ def redraw(
     summary = summarise(z, stats, parameter_names(model), None, max_treedepth)
     summary["max_sd_ratio"] = hardness
     summary |= changes(starts, z)
-    summary["accepted"] = accepted(summary, limits)
+    settled = summary["round_shift"] < UNSETTLED
+    summary["accepted"] = accepted(summary, limits) and settled
     middle = np.median(z, axis=(0, 1))
     return Result(
         z=z,
         chain=model.transform.transform(z.reshape(-1, z.shape[-1])),
         stats=stats,
         summary=summary,
-        flags=flags_of(summary, limits),
+        flags=flags_of(summary, limits) | (0 if settled else int(Flag.NOT_CONVERGED)),
         optimum_z=middle,
         optimum_q=model.transform.transform(middle),
         optimum_lnp=model.lnprob(middle),
