@@ -24,7 +24,7 @@ DESCRIPTIONS = {
     Flag.OPTIMIZE_FAILED: "the optimizer stopped before the optimum, for another reason than convergence",
     Flag.AT_BOUND: "a parameter's optimum lies at the edge of its allowed range",
     Flag.PRIOR_DOMINATED: "the posterior of a shape parameter is that of its prior",
-    Flag.NOT_CONVERGED: "the chains missed R-hat or effective sample size, or sources of a cut group still moved",
+    Flag.NOT_CONVERGED: "the chains missed R-hat or effective samples, or draws of a cut group still moved",
     Flag.DIVERGENCES: "the sampler reported divergences",
     Flag.HARD_POSTERIOR: "the draws are more than 1.7 times wider than the Fisher matrix says",
     Flag.POOR_PSF: "the PSF mixture misses its encircled energy or flux limits",
