@@ -3,8 +3,8 @@
 python benchmarks/inference.py [--quick] [--seed N]
 
 Optimum from random starts; one galaxy and three overlapping ones: CPU time and effective samples, with the
-same scene sampled from a unit matrix with dense adaptation; faint sources at empty places; pulls of simulated
-sources. CPU seconds are those of one process after compilation.
+same scene sampled from a unit matrix with dense adaptation; faint sources at empty places (pulls of simulated
+sources: `fpho calibrate`). CPU seconds are those of one process after compilation.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from fpho.config import Bounds
 from fpho.geometry import CircularRegion
 from fpho.images import Exposure
 from fpho.optimize import run_opt
-from fpho.parameters import ellipticity, q_names, scene_dtype
+from fpho.parameters import q_names, scene_dtype
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.psf import PSFStore, fit_mixture, write_store
 from fpho.sampling import run_lmc
@@ -201,56 +201,13 @@ def undetected(store, rng, n, n_draws) -> None:
         print(f"  {name:20s} mean {np.mean(values):+.3f}, sd {np.std(values):.3f}")
 
 
-def calibration(store, rng, n, n_draws) -> None:
-    """Sources drawn from the prior of the fit, images by GalSim: ranks and pulls of the truth."""
-    bands, shape = ("r",), (64, 64)
-    limits = {"rhalf_range": (0.05, 0.5), "sersic_range": (0.6, 4.5)}
-    names = ("flux", "east", "north", "e1", "e2", "sersic", "rhalf")
-    ranks, pulls = [], []
-    for _ in range(n):
-        catalog = make_rows(bands, 1)
-        catalog["r"] = 100.0
-        noise = noise_for(catalog, "r", shape, np.exp(rng.uniform(np.log(5), np.log(200))))
-        blank = make_exposures(catalog, bands, shape, noise, rng)
-        model, _ = prepare(blank, store, bands, catalog, **limits)
-        z = rng.standard_normal(model.ndim)
-        truth = model.transform.transform(z)
-        truth[0] = 100.0
-        rows = _rows_of(catalog, truth)
-        model, q = prepare(make_exposures(rows, bands, shape, noise, rng), store, bands, catalog, **limits)
-        out, _, _ = run_lmc(model, q, n_draws=n_draws, seed=int(rng.integers(2**31)))
-        draws, true = _observables(out.chain), _observables(truth[None])[0]
-        ranks.append((draws < true).mean(axis=0))
-        pulls.append((true - draws.mean(axis=0)) / draws.std(axis=0))
-    ranks, pulls = np.array(ranks), np.array(pulls)
-    print(f"calibration: {n} sources of S/N 5-200 (shape and position from the prior)")
-    for k, name in enumerate(names):
-        r = ranks[:, k]
-        inside = [np.mean(abs(r - 0.5) < half) for half in (0.34, 0.475)]
-        print(f"  {name:7s} 68% covers {inside[0]:.2f}, 95% {inside[1]:.2f}, "
-              f"pull {pulls[:, k].mean():+.2f} +- {pulls[:, k].std():.2f}")  # fmt: skip
-
-
-def _rows_of(catalog, truth):
-    from fpho.parameters import fill_rows
-
-    return fill_rows(catalog, truth, ("r",), (RA, DEC))
-
-
-def _observables(chain) -> np.ndarray:
-    e1, e2 = ellipticity(chain[:, 3], chain[:, 4])
-    return np.stack(
-        [chain[:, 0], chain[:, 1], chain[:, 2], e1, e2, np.log(chain[:, 5]), np.log(chain[:, 6])], axis=1
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of half an hour")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="one of optimum, efficiency, undetected, calibration")
+    parser.add_argument("--only", default="", help="one of optimum, efficiency, undetected")
     options = parser.parse_args()
     quick = options.quick
     with tempfile.TemporaryDirectory() as folder:
@@ -265,8 +222,6 @@ def main() -> None:
             efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
         if options.only in ("", "undetected"):
             undetected(store, rng, 200, 150)
-        if options.only in ("", "calibration"):
-            calibration(store, rng, 40 if quick else 500, 150)
 
 
 if __name__ == "__main__":

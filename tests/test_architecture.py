@@ -22,7 +22,6 @@ FLOORS = [
     {"psf"},
     {"images", "background"},
     {"registration"},
-    {"registration"},
     {"scene"},
     {"posterior"},
     {"patch"},

@@ -9,6 +9,7 @@ import json
 
 import numpy as np
 import pytest
+from numpy.lib.recfunctions import require_fields
 
 from fpho import CPUPatchMixin, DirectPatch, run_opt
 from fpho.bounds import make_bounds
@@ -94,9 +95,7 @@ def test_decam_exposures_one_by_one(decam, tractor):
     ours, theirs = {}, {}
     for name in store.ids:
         band = store.band(name)
-        alone = np.zeros(len(rows), scene_dtype([band]))
-        for column in alone.dtype.names:
-            alone[column] = rows[column]
+        alone = require_fields(rows, scene_dtype([band]))
         patcher = Patcher([store.exposure(name)], PSFStore(layout.psf_store))
         patcher.build_patch(CircularRegion(rows["ra"][0], rows["dec"][0], 9.5), None, allbands=[band])
         model, q = patcher.prepare_model(

@@ -13,6 +13,7 @@ from fpho.images import Exposure
 from fpho.images.noise import measure_noise_scale, measure_noise_slope
 from fpho.optimize import run_opt
 from fpho.patch import CPUPatchMixin, DirectPatch
+from fpho.patch.building import source_state
 from fpho.patch.noise import footprint_sides
 from fpho.simulate import draw_noiseless, make_wcs
 from tests.patch.scenes import DEC, PSFS, RA, draw, make_rows, make_store
@@ -44,7 +45,7 @@ def test_footprint_of_a_galaxy(prepared):
     exposure = draw(rows, "blue", "one", shape=(128, 128))
     model, _, patcher = prepared(exposure, rows)
     image = draw_noiseless(rows, exposure.wcs, _psf(0.0), (128, 128), "blue")
-    side = footprint_sides(model.arrays, 0, rows, BANDS, patcher.table)
+    side = footprint_sides(model.arrays, 0, source_state(rows, BANDS, patcher.table))
     assert side[0] == pytest.approx(image.sum() / np.sqrt(np.sum(image**2)), rel=0.02)
 
 

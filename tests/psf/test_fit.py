@@ -56,7 +56,8 @@ def test_derivatives_of_the_fit():
 
 def test_undersampled_core_at_all_phases():
     """Core sigma of 0.4 pixel: the mixture at pixel centres is GalSim's integral over the pixels."""
-    galsim = pytest.importorskip("galsim")
+    import galsim
+
     psf = galsim.Gaussian(sigma=0.4)
     fit = fit_mixture(optical_image(psf, 5, 8), oversample=5, pixel_included=False)
     worst, bias = phase_errors(psf, fit, phases=8)
@@ -66,7 +67,6 @@ def test_undersampled_core_at_all_phases():
 
 
 def test_optical_psf_with_struts():
-    pytest.importorskip("galsim")
     name, psf = list(optical_psfs())[3]
     image = optical_image(psf, oversample=3, half_width=15)
     fit = fit_mixture(image / image.sum(), n_components=8, oversample=3, pixel_included=False, where=name)
@@ -77,7 +77,6 @@ def test_optical_psf_with_struts():
 @pytest.mark.data
 def test_real_psfs_are_within_limits(shared_data, monkeypatch):
     """The coarser grid of `python -m fpho.psf.accuracy`: one ground-based, one NIRCam PSF."""
-    pytest.importorskip("galsim")
     pattern = ("decam_testcase3/r_425858*_psf.fits", "jwst_ceers/psf/psf_F410M.fits")
     monkeypatch.setattr("fpho.psf.accuracy.REAL", tuple((p, "fits", "included") for p in pattern))
     table = rows(shared_data, optical=False)

@@ -155,7 +155,6 @@ def test_adaptation_from_the_unit_matrix():
 
 
 def test_nutpie_agrees():
-    pytest.importorskip("nutpie")
     model = Gaussian()
     out, step, _ = run_lmc(model, model.mean, n_draws=400, warmup=100, sampler="nutpie", seed=1)
     assert step is None and out.z.shape == (4, 400, 8)

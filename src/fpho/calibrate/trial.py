@@ -20,7 +20,7 @@ from ..patch import CPUPatchMixin, DirectPatch
 from ..psf import PSFStore
 from ..results import optimum_rows
 from ..sampling import run_lmc
-from ..sampling.rules import Limits
+from ..sampling.options import run_options
 from ..sersic import load_table
 from .camera import REFERENCE, bands_of, cameras, snr_of, unit_snr
 from .priors import draw_truth
@@ -140,16 +140,7 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
 def sampler_options(config: Config, kind: str) -> dict:
     """Those of the stage `sample`; empty places, of which only mean and sd are asked, do not run on."""
     options = config.sample
-    extensions = 0 if kind == "empty" else options.max_extensions
-    return {
-        "n_draws": options.sampling_draws,
-        "warmup": options.warmup,
-        "full": options.full_cov,
-        "max_treedepth": options.max_treedepth,
-        "chains": options.chains,
-        "sampler": options.sampler,
-        "limits": Limits(options.max_rhat, options.min_ess, extensions),
-    }
+    return run_options(options.model_copy(update={"max_extensions": 0}) if kind == "empty" else options)
 
 
 def names_of(bands) -> tuple[str, ...]:

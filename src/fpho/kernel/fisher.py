@@ -18,9 +18,27 @@ from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
 from .exponential import exponential
 from .loops import HALF
-from .mixture import A_N, A_R, AMP, CROWD, GX, GXX, GXY, GY, GYY, TEST, UNIT, V_N, V_R, WEIGHT, V
-
-from .mixture import congruence, fill_blocks, set_up, within  # isort: skip
+from .mixture import (
+    A_N,
+    A_R,
+    AMP,
+    CROWD,
+    GX,
+    GXX,
+    GXY,
+    GY,
+    GYY,
+    TEST,
+    UNIT,
+    V_N,
+    V_R,
+    WEIGHT,
+    V,
+    congruence,
+    fill_blocks,
+    set_up,
+    within,
+)
 from .plan import LEVELS
 from .vectors import LANES, columns, first_lane, lane_sums, load, load_row, store, zero
 

@@ -266,14 +266,20 @@ def combined(a, at, b):
     return low + high
 
 
+@fused
+def combined_rows(grids, at, matrices, right, work):
+    """The rows of a grid times the matrix at `right`, by way of `work`."""
+    rows = rows_of(matrices, right)
+    for row in range(0, 64, 8):
+        store(work, row, combined(grids, at + row, rows))
+    return rows_of(work, 0)
+
+
 @lean
 def interpolate(grids, level, matrices, px_t, py, work):
     """Model of a child at `level` from that of its parent: child = py parent px^t (places in `matrices`)."""
     child, parent = LEVEL * level + MODEL, LEVEL * (level + 1) + MODEL
-    rows = rows_of(matrices, px_t)
-    for at in range(0, 64, 8):
-        store(work, at, combined(grids, parent + at, rows))
-    rows = rows_of(work, 0)
+    rows = combined_rows(grids, parent, matrices, px_t, work)
     for at in range(0, 64, 8):
         store(grids, child + at, combined(matrices, py + at, rows))
 
@@ -282,10 +288,7 @@ def interpolate(grids, level, matrices, px_t, py, work):
 def gather(grids, level, matrices, px, py_t, work):
     """Residuals of a child, added to its parent's: parent += py^t child px, the adjoint of `interpolate`."""
     child, parent = LEVEL * level + RESIDUAL, LEVEL * (level + 1) + RESIDUAL
-    rows = rows_of(matrices, px)
-    for at in range(0, 64, 8):
-        store(work, at, combined(grids, child + at, rows))
-    rows = rows_of(work, 0)
+    rows = combined_rows(grids, child, matrices, px, work)
     for at in range(0, 64, 8):
         store(grids, parent + at, load_row(grids, parent + at) + combined(matrices, py_t + at, rows))
 

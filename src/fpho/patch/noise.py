@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import kernel
 from ..images.noise import BLOCK
-from ..kernel.arrays import PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays
 from .building import source_geometry, source_state
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
@@ -23,9 +23,10 @@ def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
     factors = np.ones(arrays.n_exposures)
     if not len(rows):
         return factors
+    state = source_state(rows, bands, table)
     for e, one in enumerate(tiles):
         if one.noise_slope:
-            sides = np.clip(footprint_sides(arrays, e, rows, bands, table), *SIDES)
+            sides = np.clip(footprint_sides(arrays, e, state), *SIDES)
             factors[e] = np.sqrt(np.mean((sides / BLOCK) ** (2 * one.noise_slope)))
     return factors
 
@@ -44,7 +45,7 @@ def widen_by_misfit(
         return arrays
     others = arrays.with_fields(**source_geometry(tiles, rows, psfstore, interpolation))
     state = source_state(rows, bands, table, arrays.n_exposures)
-    sides = np.array([footprint_sides(others, e, rows, bands, table) for e in range(arrays.n_exposures)])
+    sides = np.array([footprint_sides(others, e, state) for e in range(arrays.n_exposures)])
     variance = np.zeros(arrays.weight.shape)
     for s in range(len(rows)):
         one = slice(s, s + 1)
@@ -63,12 +64,12 @@ def by_exposure(arrays: PatchArrays, values) -> np.ndarray:
     return np.repeat(np.asarray(values, "f4"), np.diff(arrays.exposure_start))[:, None]
 
 
-def footprint_sides(arrays: PatchArrays, e: int, rows, bands, table) -> np.ndarray:
+def footprint_sides(arrays: PatchArrays, e: int, state: SourceArrays) -> np.ndarray:
     """Sides (S,) in pixels of the squares that the sources' images in exposure e are worth."""
-    state, n = source_state(rows, bands, table), len(bands)
-    out = np.zeros(len(rows))
-    for s in range(len(rows)):
-        ee, nn, en = state.sources[s, n + 2 : n + 5]
+    shape_at = state.sources.shape[1] - N_SHAPE + 2  # after fluxes and position
+    out = np.zeros(len(state.sources))
+    for s in range(len(out)):
+        ee, nn, en = state.sources[s, shape_at : shape_at + 3]
         scale, index = arrays.scale[e, s], arrays.psf_index[e, s]
         shape = scale @ np.array([[ee, en], [en, nn]]) @ scale.T
         profile = state.profile[s, : state.profile_count[s]]

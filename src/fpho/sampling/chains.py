@@ -2,6 +2,7 @@
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,23 +17,32 @@ def run_chains(model, settings: list[Settings], phase, chains, cores: int = 1, t
     arguments = [
         (one, phase.total, phase.segment, chain) for one, chain in zip(settings, chains, strict=True)
     ]
-    if cores <= 1 or len(settings) == 1:
-        return [run_chain(model.lnprob_and_grad, *some, tick=tick)[0] for some in arguments]
-    with ProcessPoolExecutor(min(cores, len(settings)), get_context("forkserver")) as pool:
-        return list(pool.map(_work, [model] * len(arguments), arguments))
+    return mapped(partial(_run, tick=tick), [(model, *some) for some in arguments], cores)
+
+
+def mapped(function, work, cores: int) -> list:
+    """Results of a function for each of several tuples of arguments, in order, from `cores` processes."""
+    if cores <= 1 or len(work) == 1:
+        return [function(*some) for some in work]
+    with ProcessPoolExecutor(min(cores, len(work)), get_context("forkserver")) as pool:
+        return list(pool.map(function, *zip(*work, strict=True)))
+
+
+def spawned(seed: np.random.SeedSequence, n: int) -> list[np.random.SeedSequence]:
+    """n seeds of a seed, the same at every call."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n)
 
 
 def _in_phase(settings: Settings, phase) -> Settings:
     return replace(settings, mean=phase.mean, cov=phase.cov, target_accept=phase.target_accept)
 
 
-def _work(model, arguments):
-    return run_chain(model.lnprob_and_grad, *arguments)[0]
+def _run(model, *arguments, tick=None):
+    return run_chain(model.lnprob_and_grad, *arguments, tick=tick)[0]
 
 
-def gather(chains, phase) -> tuple[np.ndarray, dict]:
-    """Draws (chain, draw, ndim) and statistics (chain, draw) of a phase."""
-    part = slice(phase.first, phase.total)
+def gather(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
+    """Draws (chain, draw, ndim) and statistics (chain, draw) of a part of the draws."""
     z = np.array([chain.draws[part] for chain in chains])
     columns = {
         name: np.array([[row[i] for row in chain.stats[part]] for chain in chains])

@@ -106,8 +106,9 @@ def run_lmc(
         summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
         step, counts, phase = None, (used + warm, warm), None
     else:
+        target = coordinates(model, start)
         settings = _settings(
-            model, start, seed, chains, warmup=warmup, max_treedepth=max_treedepth,
+            target, start, seed, chains, warmup=warmup, max_treedepth=max_treedepth,
             target_accept=target_accept, sampler=sampler,
             checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
             adapt_weight=(weight or 0.0) if start.adapt else None,
@@ -119,9 +120,9 @@ def run_lmc(
         )
         with bar as tick:
             state, phase, z, stats, summary = until_accepted(
-                model, settings, start, n_draws, limits, max_treedepth, cores, tick
+                target, settings, start, n_draws, limits, max_treedepth, cores, tick
             )
-        step = several.last_step(coordinates(model, start), settings[0], phase)
+        step = several.last_step(target, settings[0], phase)
         several.forget(settings)
         counts = sum(one.ncall for one in state), sum(one.ncall_warmup for one in state)
     summary["accepted"] = accepted(summary, limits)
@@ -151,17 +152,17 @@ def run_lmc(
     return record, step, stats
 
 
-def until_accepted(model, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
+def until_accepted(target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
     """Run chains phase by phase; (chains, last phase, draws, statistics, summary)."""
-    target = coordinates(model, start)
+    names = parameter_names(target.model)
     phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
     state = [None] * len(settings)
     while True:
         state = several.run_chains(target, settings, phase, state, cores, tick)
-        y, stats = several.gather(state, phase)
+        y, stats = several.gather(state, slice(phase.first, phase.total))
         z, grown = target.to_z(y)
         stats["model_logp"] -= grown
-        summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
+        summary = summarise(z, stats, names, start.spread, max_treedepth)
         if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
             return state, phase, z, stats, summary
         phase = extend(phase, summary, y, limits)
@@ -218,10 +219,10 @@ def _usable(z_cov, n: int):
     return z_cov
 
 
-def _settings(model, start: Start, seed, n_chains, checkpoint, **options) -> list[Settings]:
-    spawned = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n_chains + 1)
-    rng = np.random.default_rng(spawned[-1])
-    places = several.starts(coordinates(model, start), start.z, start.cov, start.lnp, n_chains, rng)
+def _settings(target, start: Start, seed, n_chains, checkpoint, **options) -> list[Settings]:
+    seeds = several.spawned(seed, n_chains + 1)
+    rng = np.random.default_rng(seeds[-1])
+    places = several.starts(target, start.z, start.cov, start.lnp, n_chains, rng)
     identity = repr(sorted(options.items()))
     return [
         Settings(
@@ -233,7 +234,7 @@ def _settings(model, start: Start, seed, n_chains, checkpoint, **options) -> lis
             checkpoint=f"{checkpoint}.{i}" if checkpoint else "",
             **options,
         )
-        for i, (z, s) in enumerate(zip(places, spawned, strict=False))
+        for i, (z, s) in enumerate(zip(places, seeds, strict=False))
     ]
 
 

@@ -6,18 +6,16 @@ what was missing from the widths of both fades.
 """
 
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 
 import numpy as np
 
 from ..flags import Flag
 from ..results import Result
-from .chains import forget
+from . import chains as several
 from .diagnostics import summarise
 from .lmc import parameter_names
-from .nuts import STATS, Settings, load, make_step, new_chain, one_draw, own_generator, restore, save
+from .nuts import Settings, load, make_step, new_chain, one_draw, own_generator, restore, save
 from .rules import Limits, accepted, flags_of
 
 QUARTER = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
@@ -70,19 +68,12 @@ def redraw(
             checkpoint_seconds=checkpoint_seconds,
             identity=f"redraw {round_number}",
         )
-        for c, one in enumerate(_spawned(seed, len(starts)))
+        for c, one in enumerate(several.spawned(seed, len(starts)))
     ]
     work = [(conditional, c, starts[c], one) for c, one in enumerate(settings)]
-    if cores > 1:
-        with ProcessPoolExecutor(min(cores, len(work)), get_context("forkserver")) as pool:
-            chains = list(pool.map(move_chain, *zip(*work, strict=True)))
-    else:
-        chains = [move_chain(*some) for some in work]
-    forget(settings)
-    z = np.array([chain.draws for chain in chains])
-    stats = {
-        name: np.array([[row[i] for row in chain.stats] for chain in chains]) for i, name in enumerate(STATS)
-    }
+    chains = several.mapped(move_chain, work, cores)
+    several.forget(settings)
+    z, stats = several.gather(chains)
     limits = limits or Limits()
     summary = summarise(z, stats, parameter_names(model), None, max_treedepth)
     summary["max_sd_ratio"] = hardness
@@ -156,11 +147,6 @@ def _move(step, chain, function, start, settings: Settings) -> None:
         diverging = any(row[0] for row in chain.stats[before:])
         chain.stats[before:] = [(diverging, *chain.stats[-1][1:])]
         chain.draws[before:] = chain.draws[-1:]
-
-
-def _spawned(seed, n: int) -> list[np.random.SeedSequence]:
-    """The same seeds at every call."""
-    return np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n)
 
 
 def changes(before, after) -> dict:

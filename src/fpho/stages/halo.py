@@ -9,12 +9,18 @@ import numpy as np
 
 from ..linear import optimize_fluxes
 from ..results.rows import optimum_rows, sampled_rows
+from .fitting import prepare
 from .tasks import PatchTask
 
 
 def with_halo(task: PatchTask) -> PatchTask:
     """The task with the halo among its active sources, after its own."""
     return replace(task, active=np.concatenate([task.active, task.halo]), halo=task.halo[:0])
+
+
+def alone(patcher, model, n: int, fixed, config):
+    """The posterior of the first n sources of a model, with these fixed ones."""
+    return prepare(patcher, model.rows[:n], fixed, model.bounds[:n], config)[0]
 
 
 def own_draws(out, model, n: int, fixed):

@@ -4,8 +4,8 @@ import logging
 
 from ..optimize import run_opt
 from ..results import optimum_rows
-from .fitting import open_patch, patch_flags, prepare
-from .halo import flux_precisions, own_optimum, with_halo
+from .fitting import open_patch, patch_flags
+from .halo import alone, flux_precisions, own_optimum, with_halo
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -14,8 +14,8 @@ log = logging.getLogger("fpho")
 def fit_patch(task: PatchTask) -> PatchOutcome:
     """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
     options = task.config.optimize
-    n, both = len(task.active), with_halo(task)
-    patcher, model, q = open_patch(both, options)
+    n = len(task.active)
+    patcher, model, q = open_patch(with_halo(task), options)
     optimum, info = run_opt(
         model,
         q,
@@ -28,9 +28,8 @@ def fit_patch(task: PatchTask) -> PatchOutcome:
     )
     precision = flux_precisions(model, optimum.q, n)
     if len(task.halo):
-        bounds = model.bounds[:n]
         optimum, fixed = own_optimum(optimum, model, n, task.fixed)
-        model, _ = prepare(patcher, task.active, fixed, bounds, task.config)
+        model = alone(patcher, model, n, fixed, task.config)
     rows = optimum_rows(model, optimum, task.active)
     rows["flags"] |= patch_flags(patcher, task)
     chi2, n_pix = model.chi2(optimum.q), model.n_pix

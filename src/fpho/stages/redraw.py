@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.recfunctions import require_fields
 
 from ..patch.neighbours import Neighbours
 from ..results import Samples
 from ..sampling import redraw
-from ..sampling.rules import Limits
+from ..sampling.options import draws_per_chain, redraw_options
 from .fitting import open_patch
 from .tasks import PatchTask
 
@@ -36,24 +37,21 @@ def moved_draws(task: PatchTask):
         int(before.settings.get("round", 0)) + 1,
         seed=task.seed,
         hardness=float(before.summary["max_sd_ratio"]),
-        warmup=options.warmup,
-        max_treedepth=options.max_treedepth,
         cores=task.cores,
-        limits=Limits(options.max_rhat, options.min_ess, options.max_extensions),
         checkpoint=task.checkpoint,
-        checkpoint_seconds=options.checkpoint_seconds,
+        **redraw_options(options),
     )
     return patcher, model, out
 
 
 def first_posterior(before: Samples, dtype):
     """(rows, bounds, draws (C, N, ndim), metric) of own sources and halo of an earlier round."""
-    rows = rows_like(before.active, dtype)
+    rows = require_fields(before.active, dtype)
     if not before.halo:
         return rows, before.bounds, before.z, before.metric
     halo = before.halo
     bounds = np.concatenate([before.bounds, halo["bounds"]])
-    return np.concatenate([rows, rows_like(halo["rows"], dtype)]), bounds, halo["z"], halo["metric"]
+    return np.concatenate([rows, require_fields(halo["rows"], dtype)]), bounds, halo["z"], halo["metric"]
 
 
 def neighbours_draws(task: PatchTask, chains: int, n_draws: int):
@@ -78,17 +76,3 @@ def thinned(values, n_draws: int) -> np.ndarray:
     """`n_draws` of the draws (C, N, ...) of each chain, evenly spaced."""
     keep = np.linspace(0, values.shape[1] - 1, n_draws).round().astype(int)
     return np.ascontiguousarray(values[:, keep])
-
-
-def rows_like(rows, dtype) -> np.ndarray:
-    """Scene rows with the scene's own types."""
-    out = np.zeros(len(rows), dtype)
-    for name in dtype.names:
-        out[name] = rows[name]
-    return out
-
-
-def draws_per_chain(options) -> int:
-    """Draws that each chain keeps, so that all chains together reach `target_niter` as well."""
-    wanted = options.target_niter or 0
-    return max(options.sampling_draws, -(-wanted // options.chains))

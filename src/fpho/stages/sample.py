@@ -4,10 +4,10 @@ import logging
 
 from ..results import write_residuals, write_samples
 from ..sampling import run_lmc
-from ..sampling.rules import Limits
-from .fitting import open_patch, patch_flags, prepare
-from .halo import own_draws, with_halo
-from .redraw import draws_per_chain, moved_draws
+from ..sampling.options import run_options
+from .fitting import open_patch, patch_flags
+from .halo import alone, own_draws, with_halo
+from .redraw import moved_draws
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -21,9 +21,8 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     out.flags |= patch_flags(patcher, task)
     active = model.rows[:n]
     if len(task.halo):
-        bounds = model.bounds[:n]
         out, fixed = own_draws(out, model, n, fixed)
-        model, _ = prepare(patcher, active, fixed, bounds, task.config)
+        model = alone(patcher, model, n, fixed, task.config)
     final, covs = out.fill(task.patch.region, active, fixed, model, patchID=number)
     paths = [task.layout.samples(number), task.layout.residuals(number)]
     write_samples(paths[0], out, model, task.config)
@@ -45,19 +44,7 @@ def first_draws(task: PatchTask):
     options = task.config.sample
     patcher, model, q = open_patch(task, options)
     out, _, _ = run_lmc(
-        model,
-        q,
-        n_draws=draws_per_chain(options),
-        warmup=options.warmup,
-        full=options.full_cov,
-        max_treedepth=options.max_treedepth,
-        chains=options.chains,
-        seed=task.seed,
-        cores=task.cores,
-        sampler=options.sampler,
-        limits=Limits(options.max_rhat, options.min_ess, options.max_extensions),
-        checkpoint=task.checkpoint,
-        checkpoint_seconds=options.checkpoint_seconds,
+        model, q, seed=task.seed, cores=task.cores, checkpoint=task.checkpoint, **run_options(options)
     )
     return patcher, model, out
 
