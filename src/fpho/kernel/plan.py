@@ -14,7 +14,8 @@ from .arrays import TILE, PatchArrays
 
 LEVELS = 3  # top nodes are 64 pixels wide
 PITCH = tuple((TILE * 2**level - 1) / (TILE - 1) for level in range(LEVELS + 1))
-PIECE = 640  # tiles of a piece of work, at least (or all of an exposure)
+PIECE, LAST = 640, 160  # tiles of a piece of work, about (or all of an exposure): most, and least at the end
+TAIL = 4  # a piece is about that part of the tiles still to come, so that threads end together
 LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 
 
@@ -92,7 +93,7 @@ def make_plan(patch: PatchArrays) -> Plan:
         aligned = len(np.unique(tile_x[tiles] % TILE)) == len(np.unique(tile_y[tiles] % TILE)) == 1
         nodes = (_tree_steps if aligned else _leaf_steps)(tile_x, tile_y, tiles)
         first, count = done, 0
-        n_pieces = max(1, len(tiles) // PIECE)
+        n_pieces = max(1, len(tiles) // min(PIECE, max(LAST, (len(tile_x) - tiles[0]) // TAIL)))
         for node in nodes:
             steps.extend(node)
             done += len(node)
