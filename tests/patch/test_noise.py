@@ -14,7 +14,7 @@ from fpho.images.noise import measure_noise_scale, measure_noise_slope
 from fpho.optimize import run_opt
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.patch.building import source_state
-from fpho.patch.noise import footprint_sides
+from fpho.patch.noise import flux_noise, footprint_sides
 from fpho.simulate import draw_noiseless, make_wcs
 from tests.patch.scenes import DEC, PSFS, RA, draw, make_rows, make_store
 
@@ -47,6 +47,37 @@ def test_footprint_of_a_galaxy(prepared):
     image = draw_noiseless(rows, exposure.wcs, _psf(0.0), (128, 128), "blue")
     side = footprint_sides(model.arrays, 0, source_state(rows, BANDS, patcher.table))
     assert side[0] == pytest.approx(image.sum() / np.sqrt(np.sum(image**2)), rel=0.02)
+
+
+def test_noise_of_a_flux_with_all_else_known(prepared):
+    """Against the Fisher matrix of held shapes; a source beside the image has no noise to tell."""
+    kinds = ({"rhalf": 0.0, "is_point": True}, {"rhalf": 0.2, "sersic": 1.0}, {"rhalf": 0.6, "sersic": 2.5})
+    for kind in kinds:
+        rows = make_rows(BANDS, {"blue": 100.0, "q": 0.8, **kind})
+        held = ("ra", "dec", "q", "pa", "rhalf", "sersic")
+        model, q, patcher = prepared(draw(rows, "blue", "one", shape=(128, 128)), rows, held=held)
+        z = model.transform.inverse_transform(q)
+        unit = (model.transform.transform(z + 0.01) - q)[0] / 0.01
+        expected = unit / np.sqrt(model.fisher(z, prior=False)[0, 0])
+        assert flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0] == pytest.approx(expected, rel=0.1)
+    rows["ra"] += 0.1
+    outside, _, _ = prepared(draw(rows, "blue", "one", shape=(128, 128)), rows)
+    assert np.isnan(flux_noise(outside.arrays, rows, BANDS, patcher.table)[0, 0])
+
+
+@pytest.mark.parametrize("error", [np.nan, 1e-3])
+def test_flux_bounds_are_wide_against_the_noise(prepared, error):
+    """A faint source whose catalog has no error, or one that is far too small."""
+    rows = make_rows(BANDS, {"blue": 0.01, "q": 0.8, "rhalf": 0.2})
+    rows["blue_err"] = error
+    model, _, patcher = prepared(draw(rows, "blue", "one"), rows)
+    noise = flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0]
+    options = Bounds(dpos=0.1, maxfluxfactor=2.0)
+    bounds = patcher.make_bounds(rows, options)
+    assert np.all(np.abs(bounds["blue"][0] - 0.01) >= 49.9 * noise)
+    assert np.ptp(make_bounds(rows, BANDS, options)["blue"]) < noise
+    for name in ("ra", "sersic"):
+        assert np.array_equal(bounds[name], make_bounds(rows, BANDS, options)[name])
 
 
 def test_noise_that_grows_with_the_scale(prepared):

@@ -7,10 +7,11 @@ import numpy as np
 
 from .. import kernel
 from ..images.noise import BLOCK
-from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
 from .building import source_geometry, source_state
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
+AROUND = 8.0  # pixels around a source whose weights tell its noise
 
 
 def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
@@ -29,6 +30,25 @@ def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
             sides = np.clip(footprint_sides(arrays, e, state), *SIDES)
             factors[e] = np.sqrt(np.mean((sides / BLOCK) ** (2 * one.noise_slope)))
     return factors
+
+
+def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
+    """Errors (S, B) in nJy that fluxes of scene rows (S,) would have with all else known; NaN off the images.
+
+    The weight of a pixel is the mean over the tiles around the source.
+    """
+    state = source_state(rows, bands, table)
+    information = np.zeros((len(rows), len(bands)))
+    for e, start in enumerate(arrays.exposure_start[:-1]):
+        tiles = slice(start, arrays.exposure_start[e + 1])
+        middle = np.stack([arrays.tile_x[tiles], arrays.tile_y[tiles]], axis=1) + (TILE - 1) / 2
+        sides = footprint_sides(arrays, e, state)
+        for s, side in enumerate(sides):
+            near = np.hypot(*(middle - arrays.position[e, s]).T) < AROUND + side / 2
+            if near.any():
+                weight = arrays.weight[tiles][near].mean(dtype="f8")
+                information[s, arrays.band[e]] += weight * (arrays.gain[e, s] / side) ** 2
+    return np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
 
 
 def widen_by_misfit(

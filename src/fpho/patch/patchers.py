@@ -16,14 +16,17 @@ import warnings
 import numpy as np
 
 from ..background.table import rows_by_exposure
+from ..bounds import make_bounds
+from ..config import Bounds
 from ..errors import InputError
+from ..geometry import linearize
 from ..images import open_store, read_fits
 from ..parameters import SHAPE_COLS, q_names, source_vector
 from ..psf import PSFStore
 from ..sersic import load_table
 from .backends import require_gpu
 from .building import arrays_of_tiles, subtract_sources
-from .noise import by_exposure, noise_factors, widen_by_misfit
+from .noise import by_exposure, flux_noise, noise_factors, widen_by_misfit
 from .tiles import select_tiles
 
 
@@ -170,7 +173,7 @@ class CPUPatchMixin:
         Parameters
         ----------
         active, fixed : scene rows (S,); fixed ones are subtracted from the data at their present values
-        bounds : structured (S,) of (lower, upper), see `fpho.posterior`
+        bounds : structured (S,) of (lower, upper), see `fpho.posterior`; those of `make_bounds` when None
         shapes : names of the shape parameters, in order; always those of `fpho.parameters`
         priors : `fpho.config.Priors`
         in_fit_background : fit one constant (nJy per pixel) of each exposure; they stand at the end of q
@@ -178,10 +181,8 @@ class CPUPatchMixin:
         options : further keywords for `Posterior`
         """
         active = _with_bands(active, self.bands, shapes)
-        arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
-        factors = noise_factors(arrays, self.tiles, active, self.bands, self.table)
-        if np.any(factors != 1):
-            arrays = arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
+        arrays = self._arrays(active)
+        bounds = self._make_bounds(arrays, active, Bounds()) if bounds is None else bounds
         if fixed is not None and len(fixed):
             fixed = _with_bands(fixed, self.bands, shapes)
             fixed = fixed[fixed["is_valid"]]
@@ -209,6 +210,32 @@ class CPUPatchMixin:
         q = source_vector(active, self.bands, self.patch_reference_coordinates)
         sky = np.zeros(len(self.tiles) if in_fit_background else 0)
         return model, np.concatenate([q, sky])
+
+    def make_bounds(self, active, options: Bounds | None = None) -> np.ndarray:
+        """`fpho.make_bounds` of scene rows (S,) with the pixel scale and the noise of the patch's images.
+
+        A catalog may say nothing of its errors, or too little: flux bounds that are not wide against the
+        noise would hold the fluxes and make their errors too small.
+        """
+        active = _with_bands(active, self.bands, SHAPE_COLS)
+        return self._make_bounds(self._arrays(active), active, options)
+
+    def _make_bounds(self, arrays, active, options):
+        noise = flux_noise(arrays, active, self.bands, self.table)
+        return make_bounds(active, self.bands, options, self._coarsest_pixel(), noise)
+
+    def _arrays(self, active):
+        """Pixels and geometry, weights for correlated noise at the scale of the active sources."""
+        arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
+        factors = noise_factors(arrays, self.tiles, active, self.bands, self.table)
+        if np.any(factors != 1):
+            arrays = arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
+        return arrays
+
+    def _coarsest_pixel(self) -> float | None:
+        """Largest pixel (arcsec) of the exposures, None without any."""
+        scales = [linearize(one.wcs, *self.patch_reference_coordinates)[1] for one in self.tiles]
+        return max((1 / np.sqrt(abs(np.linalg.det(scale[0]))) for scale in scales), default=None)
 
 
 class GPUPatchMixin(CPUPatchMixin):

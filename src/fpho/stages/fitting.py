@@ -3,12 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from ..background import read_tweakbg
-from ..bounds import make_bounds
 from ..flags import Flag
-from ..geometry import linearize
 from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
@@ -37,10 +33,9 @@ def open_patch(task: PatchTask, options, bounds=None):
         task.layout, options.on, config.kernel, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on)
     )
     patcher.max_snr, patcher.interpolation = options.max_snr, config.psf.interpolation
-    region = task.patch.region
-    patcher.build_patch(region, None, allbands=task.bands)
+    patcher.build_patch(task.patch.region, None, allbands=task.bands)
     if bounds is None:
-        bounds = make_bounds(task.active, task.bands, config.bounds, coarsest_pixel(patcher, region))
+        bounds = patcher.make_bounds(task.active, config.bounds)
     return patcher, *prepare(patcher, task.active, task.fixed, bounds, config)
 
 
@@ -91,15 +86,6 @@ def _stamps(task: PatchTask, on: str) -> tuple:
     files += [path(kind) for kind in KINDS[on] for path in (layout.pixels, layout.meta)]
     states = [Path(path).stat() if Path(path).is_file() else None for path in files]
     return tuple((state.st_size, state.st_mtime_ns) if state else None for state in states)
-
-
-def coarsest_pixel(patcher, region) -> float | None:
-    """Largest pixel (arcsec) of a patch's exposures, None without any."""
-    sizes = []
-    for tiles in patcher.tiles:
-        _, scale = linearize(tiles.wcs, region.ra, region.dec)
-        sizes.append(1 / np.sqrt(abs(np.linalg.det(scale[0]))))
-    return max(sizes, default=None)
 
 
 def patch_flags(patcher, task: PatchTask) -> int:
