@@ -1,10 +1,11 @@
 """Cost and reliability of optimum and sampling on scenes drawn by GalSim.
 
-python benchmarks/inference.py [--quick] [--seed N]
+python benchmarks/inference.py [--quick] [--seed N] [--only PART]
 
 Optimum from random starts; one galaxy and three overlapping ones: CPU time and effective samples, with the
 same scene sampled from a unit matrix with dense adaptation; faint sources at empty places (pulls of simulated
-sources: `fpho calibrate`). CPU seconds are those of one process after compilation.
+sources: `fpho calibrate`). CPU seconds are those of one process after compilation. The parts `neighbours` and
+`placements` are the scripts of these names, on finished runs of config/default.yaml and jwst_ceers.yaml.
 """
 
 import argparse
@@ -12,9 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import neighbours
 import numpy as np
+import placements
 
-from fpho.bounds import make_bounds
 from fpho.config import Bounds
 from fpho.geometry import CircularRegion
 from fpho.images import Exposure
@@ -27,6 +29,7 @@ from fpho.simulate.drawing import draw_exposure, draw_noiseless
 from fpho.simulate.optics import make_wcs, moffat_psf, psf_image
 
 RA, DEC, SCALE = 53.16, -27.79, 0.05
+PARTS = ("optimum", "efficiency", "undetected", "neighbours", "placements")
 FWHM = {"g": 0.16, "r": 0.18, "i": 0.20}
 
 
@@ -90,8 +93,7 @@ def prepare(exposures, store, bands, catalog, **bounds):
     """(model, q) of a catalog on exposures."""
     patcher = Patcher(exposures, store)
     patcher.build_patch(CircularRegion(RA, DEC, 100.0), None, allbands=bands)
-    limits = make_bounds(catalog, bands, Bounds(**bounds), SCALE)
-    return patcher.prepare_model(active=catalog, bounds=limits)
+    return patcher.prepare_model(active=catalog, bounds=patcher.make_bounds(catalog, Bounds(**bounds)))
 
 
 def anywhere(model, rng) -> np.ndarray:
@@ -174,10 +176,10 @@ def three_galaxies():
     return rows
 
 
-def undetected(store, rng, n, n_draws) -> None:
-    """Sources of no flux, catalogued as 3 +- 6 nJy, fitted at n empty places: flux over its error.
+def undetected(store, rng, n, n_draws, error) -> None:
+    """Sources of no flux, catalogued as 3 nJy +- `error`, fitted at n empty places: flux over its error.
 
-    6 nJy is the error for a known shape; with size, shape and position free it is 20 nJy.
+    The error for a known shape is 6 nJy; with size, shape and position free it is 20 nJy.
     The optimum with its marginal error is what the catalogs of `optimize` and `postop` hold, median and sd of
     the draws what that of `sample` holds.
     """
@@ -187,7 +189,7 @@ def undetected(store, rng, n, n_draws) -> None:
         rows = make_rows(bands, 1)
         rows["r"] = 0.0
         catalog = rows.copy()
-        catalog["r"], catalog["r_err"] = 3.0, 6.0
+        catalog["r"], catalog["r_err"] = 3.0, error
         model, q = prepare(make_exposures(rows, bands, shape, 1.0, rng), store, bands, catalog)
         optimum, _ = run_opt(model, q)
         fitted = optimum.fill(None, catalog, None, model)[0]
@@ -196,7 +198,7 @@ def undetected(store, rng, n, n_draws) -> None:
         pulls["optimum / error"].append(fitted["r"][0] / fitted["r_err"][0])
         pulls["mean / sd of draws"].append(flux.mean() / flux.std())
         pulls["median / sd of draws"].append(np.median(flux) / flux.std())
-    print(f"undetected: flux over its error at {n} empty places (mean known to {n**-0.5:.3f})")
+    print(f"undetected: flux over its error at {n} empty places, catalog 3 +- {error} nJy")
     for name, values in pulls.items():
         print(f"  {name:20s} mean {np.mean(values):+.3f}, sd {np.std(values):.3f}")
 
@@ -207,7 +209,9 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of half an hour")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="one of optimum, efficiency, undetected")
+    parser.add_argument("--only", default="", choices=("", *PARTS), help="one part")
+    parser.add_argument("--example", default="results/example", help="run of the built-in example")
+    parser.add_argument("--jwst", default="results/jwst_ceers", help="run of config/jwst_ceers.yaml")
     options = parser.parse_args()
     quick = options.quick
     with tempfile.TemporaryDirectory() as folder:
@@ -221,7 +225,15 @@ def main() -> None:
             efficiency("three overlapping, 96 x 96", store, rng, three_galaxies(), (96, 96), 50, n_draws)
             efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
         if options.only in ("", "undetected"):
-            undetected(store, rng, 200, 150)
+            for error in (6.0, np.nan):
+                undetected(store, rng, 200, 150, error)
+    for part, run in ((neighbours, options.example), (placements, options.jwst)):
+        if options.only in ("", part.__name__):
+            if not Path(run).is_dir():
+                raise SystemExit(
+                    f"{part.__name__}: no run in {run}; make it, or leave this part out (--only)"
+                )
+            part.main(["--run", run])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -19,6 +20,7 @@ from numba import njit
 
 from fpho.kernel import cpu, loops
 
+TURN = 0.03  # seconds of a turn of `scaling`, at least
 NOMINAL = 20  # fused multiply-adds per surviving pair: 3 quadratic form, 9 exponential, 1 model, 7 sums
 
 
@@ -109,12 +111,85 @@ def measure(name, fma_peak, repeat, with_plain):
         print(f"  plain scalar loop {1e3 * slow:.1f} ms, {1e9 * slow / survive:.1f} ns per surviving pair")
         print(f"  RATIO {slow / seconds:.1f}")
     print(f"  Fisher matrix {least(lambda: cpu.fisher(patch, state), 2) / seconds:.1f} evaluations")
-    walls = {}
-    for threads in sorted({1, 2, os.cpu_count()}):
-        cpu.set_threads(threads)
-        walls[threads] = least(lambda: cpu.evaluate(patch, state), 2 * repeat, time.perf_counter)
+    scaling(patch, state, name, 10 * repeat, max(2, round(TURN / seconds)))
+
+
+def scaling(patch, state, name, turns, count) -> None:
+    """Prints the clock's time of one evaluation on several threads, and of one each in as many processes.
+
+    The processes share nothing but the machine: what they lose is not the kernel's. All take turns of `count`
+    evaluations; least and median of the turns.
+    """
+    counts = sorted({1, 2, os.cpu_count()})
+    walls = {threads: [] for threads in counts}
+    apart = {n: [] for n in counts if n > 1}
+    with ExitStack() as stack:
+        others = [stack.enter_context(Other(name, count)) for _ in range(max(counts) - 1)]
+        for _ in range(turns):
+            for threads in counts:
+                cpu.set_threads(threads)
+                walls[threads].append(turn(patch, state, count))
+            cpu.set_threads(1)
+            for n in apart:
+                begin = time.perf_counter()
+                for other in others[: n - 1]:
+                    other.start()
+                turn(patch, state, count)
+                for other in others[: n - 1]:
+                    other.wait()
+                apart[n].append((time.perf_counter() - begin) / count / n)
+    for label, times in (("threads", walls), ("processes, each its own evaluation", apart)):
+        print(f"  {label}: " + ", ".join(against(walls[1], n, t) for n, t in times.items()))
+
+
+def turn(patch, state, count) -> float:
+    """Seconds of one evaluation by the clock, mean of a few."""
+    begin = time.perf_counter()
+    for _ in range(count):
+        cpu.evaluate(patch, state)
+    return (time.perf_counter() - begin) / count
+
+
+def against(one, n, times) -> str:
+    ratios = min(one) / min(times), np.median(one) / np.median(times)
+    return f"{n}: {1e3 * min(times):.2f} ms ({ratios[0]:.2f}; medians {ratios[1]:.2f})"
+
+
+class Other:
+    """A process that evaluates a scene on one thread, `count` times when asked."""
+
+    def __init__(self, name, count):
+        self._call = f"serve({name!r}, {count})"
+
+    def __enter__(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        command = [sys.executable, "-c", f"import kernel; kernel.{self._call}"]
+        self._process = subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.wait()
+        return self
+
+    def start(self):
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+
+    def wait(self):
+        if self._process.stdout.readline() != b"done\n":
+            raise RuntimeError("the second process ended")
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def serve(name, count) -> None:
+    """What an `Other` runs."""
+    patch, state = scenes.make_scene(name)
     cpu.set_threads(1)
-    print("  threads: " + ", ".join(f"{n}: {1e3 * w:.2f} ms ({walls[1] / w:.2f})" for n, w in walls.items()))
+    cpu.evaluate(patch, state)
+    print("done", flush=True)
+    for _ in sys.stdin:
+        turn(patch, state, count)
+        print("done", flush=True)
 
 
 def main():

@@ -84,7 +84,7 @@ def compare(joint: dict, cut: dict) -> str:
     )
 
 
-def main() -> None:
+def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--size", type=int, default=2, help="sources of a patch")
     parser.add_argument("--cores", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     run = Layout(Path(options.run))
     rows, bands, _ = read_scene(run.postop)
     members = np.flatnonzero(np.char.startswith(rows["id"].astype(str), "group"))

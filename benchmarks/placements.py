@@ -104,7 +104,7 @@ def placed(spec, exposure, psfs, rhalf, options, galaxies, store, table, config,
     return np.array(out).reshape(-1, len(options.shapes), 2).transpose(2, 0, 1)
 
 
-def main() -> None:
+def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,7 +117,7 @@ def main() -> None:
     )
     parser.add_argument("--held", action="store_true", help="only with the shape held")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.shapes = (HELD,) if options.held else (HELD, ())
     layout = Layout(Path(options.run))
     config = load_config(layout.config)
