@@ -17,7 +17,11 @@ class Bounds(Section):
     pixscale: float | None = option(
         None, "pixel scale for n_pix; the coarsest of the images when absent", "arcsec", gt=0
     )
-    n_sig_flux: float = option(50.0, "half-width of the flux bounds in uncertainties, the catalog's or the pixels', the larger", gt=0)
+    n_sig_flux: float = option(
+        50.0,
+        "half-width of the flux bounds in uncertainties, the catalog's or the pixels' (the larger)",
+        gt=0,
+    )
     minflux: float | None = option(None, "lower bound of every flux; none: from the uncertainty", "nJy")
     maxfluxfactor: float = option(10.0, "upper flux bound at least this times the flux", gt=1)
     held: tuple[Held, ...] = option(
