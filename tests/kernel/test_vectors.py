@@ -1,9 +1,11 @@
 """Vectors of numba and the loops made of them, on this processor and on one without its special registers."""
 
 import os
+import re
 import subprocess
 import sys
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from numba import njit
@@ -86,3 +88,38 @@ def test_processor_without_wide_registers():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True)
     assert done.stdout.split() == ["+sse2"], done.stderr
+
+
+WIDE = """
+import numba.core.codegen as codegen
+host = codegen.get_host_cpu_features
+codegen.get_host_cpu_features = lambda: host() + ",+avx512f"
+from fpho.kernel.vectors import LANES
+codegen.get_host_cpu_features = host
+from tests.kernel.test_vectors import *
+check_vectors(); check_loops(); print(LANES)
+"""
+
+
+def test_vectors_of_sixteen(tmp_path):
+    """The loops as AVX-512 has them; a processor without it takes two instructions for one."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", WIDE], cwd=root, env=env, capture_output=True, text=True)
+    assert done.stdout.split() == ["16"], done.stderr
+
+
+def test_code_for_arm():
+    """The pixel loops' LLVM code names no instruction of one family, and Arm takes it in vectors of four."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    grids, flat, zero = np.zeros(loops.LEVEL, "f4"), np.zeros(loops.EXPO, "f4"), np.float32(0)
+    fresh = njit(loops.row_by_exponentials.py_func, error_model="numpy", _nrt=False)
+    fresh(flat, flat, np.zeros(1, "i4"), 0, 1, zero, zero, 0, 0, grids)
+    code = next(iter(fresh.inspect_llvm().values()))
+    assert "llvm.x86" not in code
+    code = re.sub(r'target (triple|datalayout) = "[^"]*"\n', "", code)
+    target = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
+    machine = target.create_target_machine(cpu="neoverse-n1", opt=3)
+    assembly = machine.emit_assembly(llvm.parse_assembly(code))
+    assert len(re.findall(r"\bfmla\s+v\d+\.4s", assembly)) > 20
