@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numba.core.codegen import JITCPUCodegen
 
 from fpho.kernel import cpu
 from fpho.kernel.plan import make_plan
+from fpho.kernel.walk import run
+from fpho.kernel.warm import on_disk
 from tests.kernel.scenes import scene
 
 
@@ -108,3 +111,12 @@ def test_a_second_process_does_not_compile():
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     done = subprocess.run([sys.executable, "-c", COUNT], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1", "0"] * 3
+
+
+def test_code_of_another_processor_is_not_on_disk(monkeypatch):
+    """A cluster's machines share a cache; each compiles what is missing for itself."""
+    patch, state = scene(1, shape=(16, 16))
+    cpu.evaluate(patch, state)
+    assert on_disk(run)
+    monkeypatch.setattr(JITCPUCodegen, "magic_tuple", lambda self: ("another", "processor", ""))
+    assert not on_disk(run)

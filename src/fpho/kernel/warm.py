@@ -29,8 +29,12 @@ def fill_cache(functions) -> None:
 
 
 def on_disk(function) -> bool:
-    """Whether numba's cache has compiled code of a function, made from the present sources."""
-    return bool(function._cache._cache_file._load_index())
+    """Whether numba's cache has code of a function for this processor, made from the present sources.
+
+    A cache in a home directory is shared by all machines of a cluster.
+    """
+    here = function.targetctx.codegen().magic_tuple()
+    return any(key[1] == here for key in function._cache._cache_file._load_index())
 
 
 def smallest_scene() -> tuple[PatchArrays, SourceArrays]:
