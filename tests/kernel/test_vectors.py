@@ -11,7 +11,17 @@ import pytest
 from numba import njit
 
 from fpho.kernel import loops
-from fpho.kernel.vectors import LANES, first_lane, if_positive, lane_sums, lanes_within, load, store
+from fpho.kernel.vectors import (
+    LANES,
+    first_lane,
+    if_positive,
+    lane_sums,
+    lanes_within,
+    load,
+    restored,
+    store,
+    without_subnormals,
+)
 
 
 @njit
@@ -67,6 +77,24 @@ def check_loops():
         loops.list_sums(flat, expo, live, 0, 1, zero, zero, 0, grids, totals.reshape(-1))
         expected = (powers * value * residual).sum(axis=(2, 3))
         np.testing.assert_allclose(totals, expected, atol=2e-5 * np.abs(expected).max())
+
+
+@njit
+def scaled(x, factor):
+    """x * factor without subnormal numbers, and as usual after that."""
+    mode = without_subnormals()
+    inside = x[0] * factor
+    restored(mode)
+    return inside, x[0] * factor + x[1]
+
+
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "AMD64"), reason="others are left as they are")
+def test_without_subnormals():
+    """They are zero inside and come back: the kernel must not change other arithmetic of its thread."""
+    x, tenth = np.array([1e-37, 1e-40], "f4"), np.float32(1e-2)
+    inside, after = scaled(x, tenth)
+    assert inside == 0 and after > 1e-39
+    assert np.float32(1e-37) * tenth > 0
 
 
 def test_vectors():

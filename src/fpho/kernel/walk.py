@@ -57,7 +57,7 @@ from .mixture import (
     within,
 )  # fmt: skip
 from .plan import LEAVE, LEVELS, PITCH
-from .vectors import LANES, first_lane, load_one, store, zero
+from .vectors import LANES, first_lane, load_one, restored, store, without_subnormals, zero
 
 ZEROS = (np.float32(0.0), np.float32(0.0))
 # lists: 0 the smooth ones of tiles, 1.. one for each level, last the narrow ones of tiles
@@ -243,6 +243,7 @@ def run(
     work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
+    mode = without_subnormals()  # far from a Gaussian's centre E is one, and so are its steps
     while True:
         piece = take_next(counter)
         if piece >= len(pieces):
@@ -261,6 +262,7 @@ def run(
             expo, totals, spine, live, grids, numbers, work,
         )  # fmt: skip
         chain(e, b, n, scale, sources, gauss, kind, sums, partial[piece, 2:])
+    restored(mode)
 
 
 @entry
