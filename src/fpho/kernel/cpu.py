@@ -19,7 +19,7 @@ import numpy as np
 from .arrays import PatchArrays, SourceArrays
 from .fisher import fisher_matrix
 from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
-from .mixture import COLUMNS, TEST
+from .mixture import COLUMNS, PREACH, TEST
 from .plan import LEVELS, plan_of
 from .vectors import LANES
 from .walk import LISTS, add_up, run
@@ -88,10 +88,11 @@ def _executor(n: int) -> ThreadPoolExecutor:
     return _pool[key]
 
 
-def _aligned(size) -> np.ndarray:
-    """float32 zeros that begin where a cache line does."""
-    buffer = np.zeros(size + 16, np.float32)
-    first = (-buffer.ctypes.data // 4) % 16
+def _aligned(size, dtype=np.float32) -> np.ndarray:
+    """Zeros that begin where a cache line does."""
+    line = 64 // np.dtype(dtype).itemsize
+    buffer = np.zeros(size + line, dtype)
+    first = (-buffer.ctypes.data // buffer.itemsize) % line
     return buffer[first : first + size]
 
 
@@ -109,15 +110,19 @@ def _scratch(size: int) -> tuple:
         _ready = True
     if getattr(_local, "size", -1) < size:
         blocks, depth = -(-size // LANES), LEVELS + 1
+        placed = _aligned((size + 1) * LANES, np.float64).reshape(-1, LANES)
+        placed[size, PREACH] = -1.0
         _local.arrays = (
             np.zeros((size, COLUMNS)),  # Gaussians of the exposure
-            np.zeros((size, 6)),  # their six sums
+            placed,  # what lists take of them
+            _aligned((size + 1) * LANES, np.float64).reshape(-1, LANES),  # their six sums
             np.zeros((depth, size), np.float32),  # their reach at each level
+            _aligned(2 * LANES, np.float64),  # units of lists
             np.zeros((size + 1, 4), np.int32),  # source, place by size, coarsest level, narrow
             _aligned(blocks * TEST),  # their blocks for the tests of nodes
             np.zeros((blocks, LEVELS + 2), np.int64),  # and which of them stand on a level
             np.zeros((depth + 1, blocks), np.int32),  # blocks handed down to a level
-            np.zeros((LISTS, blocks * LANES), np.int32),  # Gaussians of the lists of nodes
+            np.zeros((LISTS, (blocks + 1) * LANES), np.int32),  # Gaussians of the lists of nodes
             _aligned(LISTS * blocks * GIVEN),
             _aligned(LISTS * blocks * EXPO),
             _aligned(LISTS * blocks * TOTALS),
@@ -180,9 +185,9 @@ def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = N
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
     size = max(1, patch.n_sources * patch.psf.shape[1] * state.profile.shape[1])
-    gauss, _, reach, kind = _scratch(size)[:4]
+    gauss, placed, _, reach, _, kind = _scratch(size)[:6]
     return fisher_matrix(
         _default, patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position,
         patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
-        state.sources, state.profile, state.profile_count, gauss, reach, kind,
+        state.sources, state.profile, state.profile_count, gauss, placed, reach, kind,
     )  # fmt: skip

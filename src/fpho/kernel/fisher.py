@@ -40,7 +40,7 @@ from .mixture import (
     within,
 )
 from .plan import LEVELS
-from .vectors import LANES, columns, first_lane, lane_sums, load, load_row, store, zero
+from .vectors import LANES, columns, first_lane, lane_sums, load, store, zero
 
 BLOCK = 8  # tiles
 WIDTH = 64 * BLOCK
@@ -52,7 +52,7 @@ I0, I1, I2, I3, I4, I5, I6, I7 = (64 * i for i in range(8))
 @fused
 def add_to(image, at, value):
     """image[at:at + 8] += value."""
-    store(image, at, load_row(image, at) + value)
+    store(image, at, load(image, at) + value)
 
 
 @lean
@@ -88,18 +88,18 @@ def put_source(image, d, root, stack, at):
     """Images of a source brought to its parameters, times sqrt(weight), into 8 rows of `stack` at `at`."""
     xe, xn, ye, yn = np.float32(d[0, 0]), np.float32(d[0, 1]), np.float32(d[1, 0]), np.float32(d[1, 1])
     for p in range(0, 64, 8):
-        w, q = load_row(root, p), at + p
-        gx, gy = w * load_row(image, I1 + p), w * load_row(image, I2 + p)
-        xx, yy, xy = load_row(image, I3 + p), load_row(image, I4 + p), load_row(image, I5 + p)
+        w, q = load(root, p), at + p
+        gx, gy = w * load(image, I1 + p), w * load(image, I2 + p)
+        xx, yy, xy = load(image, I3 + p), load(image, I4 + p), load(image, I5 + p)
         ee, nn, en = congruence(xe, ye, xn, yn, w * xx, w * yy, w * xy)
-        store(stack, q, w * load_row(image, I0 + p))
+        store(stack, q, w * load(image, I0 + p))
         store(stack, q + ROOM, xe * gx + ye * gy)
         store(stack, q + 2 * ROOM, xn * gx + yn * gy)
         store(stack, q + 3 * ROOM, ee)
         store(stack, q + 4 * ROOM, nn)
         store(stack, q + 5 * ROOM, en + en)
-        store(stack, q + 6 * ROOM, w * load_row(image, I6 + p))
-        store(stack, q + 7 * ROOM, w * load_row(image, I7 + p))
+        store(stack, q + 6 * ROOM, w * load(image, I6 + p))
+        store(stack, q + 7 * ROOM, w * load(image, I7 + p))
 
 
 @lean
@@ -196,7 +196,7 @@ def fill_block(
 @entry
 def fisher_matrix(
     options, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count, gauss, reach, kind,
+    sources, profile, profile_count, gauss, placed, reach, kind,
 ):  # fmt: skip
     """J^t W J (P, P) float64; see `fpho.kernel`."""
     n_exp, n_src = position.shape[0], position.shape[1]
@@ -218,7 +218,7 @@ def fisher_matrix(
             e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count,
             gauss, reach, kind,
         )  # fmt: skip
-        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks)
+        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks, placed)
         total = np.zeros((size, size))  # its last row and column take what fills up the rows to fours
         for first in range(start[e], start[e + 1], BLOCK):
             rows = fill_block(

@@ -28,14 +28,23 @@ from .compiled import fused, lean
 from .exponential import exponential
 from .vectors import (
     LANES,
+    ROWS,
     columns,
+    first_row,
     if_positive,
+    in_strip,
+    joined,
     lane_sums,
     lanes_within,
+    last_row,
     load,
     load_one,
-    load_row,
+    load_strip,
+    multiply_add,
+    no_strip,
+    ones_of,
     row_sum,
+    rows_sum,
     store,
     unless_above,
     zero,
@@ -43,14 +52,17 @@ from .vectors import (
 
 # rows of `given`: centre, F, amplitude, reach, exp of -Fxx, -Fyy, -Fxy, +Fxy
 X, Y, FXX, FYY, FXY, A, REACH, CX, CY, Z, Z_INVERSE = (i * LANES for i in range(11))
-GIVEN, EXPO, TOTALS, SPINE = 11 * LANES, 64 * LANES, 6 * LANES, 25 * LANES  # floats of a block
-UP, DOWN, STRIDE, RATIO = LANES, 2 * LANES, 3 * LANES, 24 * LANES  # in `spine`: three a row, one for all
-P0, P1, P2, P3, P4, P5, P6, P7 = (i * LANES for i in range(8))  # points of a row in `expo`; sums in `totals`
+STRIPS, WIDTH = 8 // ROWS, ROWS * LANES  # of a grid; floats of a point of a strip
+E0, UP, DOWN, STRIDE, RATIO = 0, WIDTH, 2 * WIDTH, 3 * WIDTH, 3 * STRIPS * WIDTH  # places in `spine`
+GIVEN, EXPO, TOTALS, SPINE = 11 * LANES, 64 * LANES, 6 * LANES, RATIO + WIDTH  # floats of a block
+P0, P1, P2, P3, P4, P5, P6, P7 = (i * WIDTH for i in range(8))  # points of a strip in `expo`
+T0, TX, TY, TXX, TYY, TXY = (i * LANES for i in range(6))  # in `totals`
 
 MODEL, RESIDUAL, LEVEL = 0, 64, 128  # places in `grids`; floats of a level
 FAR = np.float32(87.0)
 HALF, F1, F2, F3, F4 = (np.float32(v) for v in (0.5, 1.0, 2.0, 3.0, 4.0))
-W0, W1, W2, W3 = np.float32(0.25), np.float32(1.5), np.float32(2.5), np.float32(3.5)
+W0, W1, W2, W3 = (np.float32(v) for v in (0.5, 1.5, 2.5, 3.5))  # distances from the middle
+Y_BELOW, DY_BELOW = (np.float32(v) for v in ((-0.5, -1.0) if ROWS == 2 else (-3.5, 1.0)))
 
 
 @fused
@@ -65,14 +77,47 @@ def ratios(given, block):
 
 
 @fused
-def half_spine(spine, at, stride, e, up, down, step, cy, z_up, z_down):
-    """Middles of four rows, going up or down, with their ratios to the points right and left of them."""
+def row_below(strip):
+    """The first row of a grid that a strip holds."""
+    return 3 - strip if ROWS == 2 else strip
+
+
+@fused
+def row_above(strip):
+    """The last row of a grid that a strip holds."""
+    return 4 + strip if ROWS == 2 else strip
+
+
+@fused
+def away(spine, at, stride, e, up, down, step, cy, z_up, z_down):
+    """Middles of four rows, away from the grid's, with the ratios to the points right and left of them."""
     for _ in range(4):
-        store(spine, at, e)
+        store(spine, at + E0, e)
         store(spine, at + UP, up)
         store(spine, at + DOWN, down)
         at += stride
         e, up, down, step = e * step, up * z_up, down * z_down, step * cy
+
+
+if ROWS == 2:
+
+    @fused
+    def both_ways(spine, at, below, above, cy, z, z_inverse):
+        """The spine from (E, up, down, step) at the rows 3 and 4."""
+        e, up, down, step = (
+            joined(below[0], above[0]),
+            joined(below[1], above[1]),
+            joined(below[2], above[2]),
+            joined(below[3], above[3]),
+        )
+        away(spine, at, STRIDE, e, up, down, step, in_strip(cy), joined(z_inverse, z), joined(z, z_inverse))
+else:
+
+    @fused
+    def both_ways(spine, at, below, above, cy, z, z_inverse):
+        """The spine from (E, up, down, step) at the rows 3 and 4."""
+        away(spine, at + 3 * STRIDE, -STRIDE, below[0], below[1], below[2], below[3], cy, z_inverse, z)
+        away(spine, at + 4 * STRIDE, STRIDE, above[0], above[1], above[2], above[3], cy, z, z_inverse)
 
 
 @lean
@@ -104,15 +149,14 @@ def start(given, spine, live, first, n, ox, oy):
         z, z_inverse = load(given, g + Z), load(given, g + Z_INVERSE)
         up, above = exponential(-u - HALF * fxx), exponential(-w - HALF * fyy)
         down, below = cx / up, cy / above
-        store(spine, at + RATIO, cx)
-        half_spine(spine, at + 4 * STRIDE, STRIDE, e, up, down, above, cy, z, z_inverse)
-        e, up, down, below = e * below, up * z_inverse, down * z, below * cy
-        half_spine(spine, at + 3 * STRIDE, -STRIDE, e, up, down, below, cy, z_inverse, z)
+        store(spine, at + RATIO, in_strip(cx))
+        row_3, row_4 = (e * below, up * z_inverse, down * z, below * cy), (e, up, down, above)
+        both_ways(spine, at, row_3, row_4, cy, z, z_inverse)
 
 
 @fused
-def keep_row(expo, p, a, m, e):
-    """Keeps the values `e` of a row; returns the model `m` of its points with a e added."""
+def keep_strip(expo, p, a, m, e):
+    """Keeps the values `e` of a strip; returns the model `m` of its points with a e added."""
     store(expo, p + P0, e[0])
     store(expo, p + P1, e[1])
     store(expo, p + P2, e[2])
@@ -128,31 +172,34 @@ def keep_row(expo, p, a, m, e):
 
 
 @fused
-def add_row(grids, at, m):
-    """Adds the sums over the lanes to a row of the model."""
-    store(grids, at, load_row(grids, at) + lane_sums(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7]))
+def add_strip(grids, at, strip, m):
+    """Adds the sums over the lanes to the rows of a strip of the model."""
+    sums, below, above = (
+        lane_sums(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7]),
+        at + 8 * row_below(strip),
+        at + 8 * row_above(strip),
+    )
+    store(grids, below, load(grids, below) + first_row(sums))
+    if ROWS == 2:
+        store(grids, above, load(grids, above) + last_row(sums))
 
 
 @fused
-def row_by_steps(given, spine, expo, live, first, n, j, at, grids):
-    """Row j of 8 points, at `at` in `grids`: keeps E and adds A E to the model."""
-    m = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
+def strip_by_steps(given, spine, expo, live, first, n, strip, at, grids):
+    """A strip of the model at `at` in `grids`: keeps E and adds A E."""
+    m = no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip()
     for i in range(n):
-        block, s = live[first + i], SPINE * i
-        e4, up, down = (
-            load(spine, s + STRIDE * j),
-            load(spine, s + STRIDE * j + UP),
-            load(spine, s + STRIDE * j + DOWN),
-        )
-        c, a = load(spine, s + RATIO), load(given, GIVEN * block + A)
+        s, t = SPINE * i, SPINE * i + STRIDE * strip
+        e4, up, down = load_strip(spine, t + E0), load_strip(spine, t + UP), load_strip(spine, t + DOWN)
+        c, a = load_strip(spine, s + RATIO), in_strip(load(given, GIVEN * live[first + i] + A))
         up_2, down_2 = up * c, down * c
         up_3, down_3 = up_2 * c, down_2 * c
         e5, e3 = e4 * up, e4 * down
         e6, e2 = e5 * up_2, e3 * down_2
         e7, e1 = e6 * up_3, e2 * down_3
         e0 = e1 * (down_3 * c)
-        m = keep_row(expo, EXPO * block + P1 * 8 * j, a, m, (e0, e1, e2, e3, e4, e5, e6, e7))
-    add_row(grids, at, m)
+        m = keep_strip(expo, EXPO * (first + i) + 8 * P1 * strip, a, m, (e0, e1, e2, e3, e4, e5, e6, e7))
+    add_strip(grids, at, strip, m)
 
 
 @fused
@@ -162,21 +209,22 @@ def quadratic(dx, fxx, b, c):
 
 
 @fused
-def row_by_exponentials(given, expo, live, first, n, ox, oy, j, at, grids):
-    """Row j of 8 points with an exponential for each: for Gaussians too narrow for `row_by_steps`."""
-    m = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
+def strip_by_exponentials(given, expo, live, first, n, ox, oy, strip, at, grids):
+    """The same with an exponential for each point: for Gaussians too narrow for `strip_by_steps`."""
+    m = no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip(), no_strip()
+    below, above = oy + np.float32(row_below(strip) - 4), oy + np.float32(row_above(strip) - 4)
     for i in range(n):
-        block = live[first + i]
-        g = GIVEN * block
-        dx, dy = load(given, g + X) + ox, load(given, g + Y) + (oy + (np.float32(j) - F4))
-        fxx, b, c = load(given, g + FXX), load(given, g + FXY) * dy, load(given, g + FYY) * dy * dy
+        g = GIVEN * live[first + i]
+        dx, y = in_strip(load(given, g + X) + ox), load(given, g + Y)
+        dy, fxx = joined(y + below, y + above), in_strip(load(given, g + FXX))
+        b, c = in_strip(load(given, g + FXY)) * dy, in_strip(load(given, g + FYY)) * dy * dy
         e0, e1 = quadratic(dx - F4, fxx, b, c), quadratic(dx - F3, fxx, b, c)
         e2, e3 = quadratic(dx - F2, fxx, b, c), quadratic(dx - F1, fxx, b, c)
         e4, e5 = quadratic(dx, fxx, b, c), quadratic(dx + F1, fxx, b, c)
         e6, e7 = quadratic(dx + F2, fxx, b, c), quadratic(dx + F3, fxx, b, c)
-        a = load(given, g + A)
-        m = keep_row(expo, EXPO * block + P1 * 8 * j, a, m, (e0, e1, e2, e3, e4, e5, e6, e7))
-    add_row(grids, at, m)
+        a = in_strip(load(given, g + A))
+        m = keep_strip(expo, EXPO * (first + i) + 8 * P1 * strip, a, m, (e0, e1, e2, e3, e4, e5, e6, e7))
+    add_strip(grids, at, strip, m)
 
 
 @lean
@@ -184,25 +232,30 @@ def list_model(given, spine, expo, live, first, n, by_steps, ox, oy, level, grid
     """Adds the Gaussians of the blocks live[first:first + n] to the model of a level and keeps their E."""
     if by_steps:
         start(given, spine, live, first, n, ox, oy)
-    for j in range(8):
-        at = LEVEL * level + MODEL + 8 * j
+    at = LEVEL * level + MODEL
+    for strip in range(STRIPS):
         if by_steps:
-            row_by_steps(given, spine, expo, live, first, n, j, at, grids)
+            strip_by_steps(given, spine, expo, live, first, n, strip, at, grids)
         else:
-            row_by_exponentials(given, expo, live, first, n, ox, oy, j, at, grids)
+            strip_by_exponentials(given, expo, live, first, n, ox, oy, strip, at, grids)
 
 
 @fused
-def row_moments(expo, p, grids, r):
-    """Sums of r E, r E x and r E x^2 over one row of 8 points, x from the middle."""
-    t3, t4 = load(expo, p + P3) * load_one(grids, r + 3), load(expo, p + P4) * load_one(grids, r + 4)
-    t2, t5 = load(expo, p + P2) * load_one(grids, r + 2), load(expo, p + P5) * load_one(grids, r + 5)
-    t1, t6 = load(expo, p + P1) * load_one(grids, r + 1), load(expo, p + P6) * load_one(grids, r + 6)
-    t0, t7 = load(expo, p + P0) * load_one(grids, r), load(expo, p + P7) * load_one(grids, r + 7)
-    even_3, even_2, even_1, even_0 = t3 + t4, t2 + t5, t1 + t6, t0 + t7
-    odd = HALF * (t4 - t3) + W1 * (t5 - t2) + (W2 * (t6 - t1) + W3 * (t7 - t0))
-    square = (W0 * even_3 + W1 * W1 * even_2) + (W2 * W2 * even_1 + W3 * W3 * even_0)
-    return (even_0 + even_1) + (even_2 + even_3), odd, square
+def pair(expo, left, right, grids, below, above, i):
+    """r E at a point left of the middle and at its image on the right: sum and difference."""
+    t = load_strip(expo, left) * ones_of(grids, below + 3 - i, above + 3 - i)
+    r, e = ones_of(grids, below + 4 + i, above + 4 + i), load_strip(expo, right)
+    return multiply_add(r, e, t), multiply_add(r, e, -t)
+
+
+@fused
+def strip_moments(expo, p, grids, below, above):
+    """Sums of r E (by distance from the middle) and r E x over the rows of a strip, x from the middle."""
+    even_0, odd_0 = pair(expo, p + P3, p + P4, grids, below, above, 0)
+    even_1, odd_1 = pair(expo, p + P2, p + P5, grids, below, above, 1)
+    even_2, odd_2 = pair(expo, p + P1, p + P6, grids, below, above, 2)
+    even_3, odd_3 = pair(expo, p + P0, p + P7, grids, below, above, 3)
+    return even_0, even_1, even_2, even_3, (W0 * odd_0 + W1 * odd_1) + (W2 * odd_2 + W3 * odd_3)
 
 
 @fused
@@ -214,22 +267,35 @@ def add(totals, at, value):
 @lean
 def list_sums(given, expo, live, first, n, ox, oy, level, grids, totals):
     """Adds the six sums (0, x, y, xx, yy, xy) over a grid, about each Gaussian's centre, to the totals."""
+    at = LEVEL * level + RESIDUAL
     for i in range(n):
+        c0, c1, c2, c3 = no_strip(), no_strip(), no_strip(), no_strip()
+        sx, sy, syy, sxy = no_strip(), no_strip(), no_strip(), no_strip()
+        y = joined(zero() + Y_BELOW, zero() + W0)
+        for strip in range(STRIPS):
+            even_0, even_1, even_2, even_3, odd = strip_moments(
+                expo, EXPO * (first + i) + 8 * P1 * strip, grids,
+                at + 8 * row_below(strip), at + 8 * row_above(strip),
+            )  # fmt: skip
+            c0, c1, c2, c3 = c0 + even_0, c1 + even_1, c2 + even_2, c3 + even_3
+            even = (even_0 + even_1) + (even_2 + even_3)
+            sx, sy, syy, sxy = sx + odd, sy + y * even, syy + (y * y) * even, sxy + y * odd
+            y = y + joined(zero() + DY_BELOW, zero() + F1)
         block = live[first + i]
-        m0, mx, my, mxx, myy, mxy = zero(), zero(), zero(), zero(), zero(), zero()
-        for j in range(8):
-            s, sx, sxx = row_moments(expo, EXPO * block + P1 * 8 * j, grids, LEVEL * level + RESIDUAL + 8 * j)
-            y = np.float32(j) - W3
-            m0, mx, mxx = m0 + s, mx + sx, mxx + sxx
-            my, myy, mxy = my + y * s, myy + (y * y) * s, mxy + y * sx
+        m0, mx = rows_sum((c0 + c1) + (c2 + c3)), rows_sum(sx)
+        mxx, myy = (
+            rows_sum(((W0 * W0) * c0 + (W1 * W1) * c1) + ((W2 * W2) * c2 + (W3 * W3) * c3)),
+            rows_sum(syy),
+        )
+        my, mxy = rows_sum(sy), rows_sum(sxy)
         g, t = GIVEN * block, TOTALS * block
         cx, cy = load(given, g + X) + (ox - HALF), load(given, g + Y) + (oy - HALF)
-        add(totals, t, m0)
-        add(totals, t + P1, mx + cx * m0)
-        add(totals, t + P2, my + cy * m0)
-        add(totals, t + P3, mxx + cx * (mx + mx + cx * m0))
-        add(totals, t + P4, myy + cy * (my + my + cy * m0))
-        add(totals, t + P5, mxy + cx * my + cy * mx + cx * cy * m0)
+        add(totals, t + T0, m0)
+        add(totals, t + TX, mx + cx * m0)
+        add(totals, t + TY, my + cy * m0)
+        add(totals, t + TXX, mxx + cx * (mx + mx + cx * m0))
+        add(totals, t + TYY, myy + cy * (my + my + cy * m0))
+        add(totals, t + TXY, mxy + cx * my + cy * mx + cx * cy * m0)
 
 
 @lean
@@ -237,8 +303,8 @@ def residuals(data, weight, first, background, grids):
     """Residuals of a tile, weight (data - model) and zero where the weight is; returns chi2 and their sum."""
     chi2 = total = columns() - columns()
     for p in range(0, 64, 8):
-        w = load_row(weight, first + p)
-        difference = if_positive(w, load_row(data, first + p) - (load_row(grids, MODEL + p) + background))
+        w = load(weight, first + p)
+        difference = if_positive(w, load(data, first + p) - (load(grids, MODEL + p) + background))
         r = if_positive(w, w * difference)
         store(grids, RESIDUAL + p, r)
         chi2, total = chi2 + r * difference, total + r
@@ -249,8 +315,8 @@ def residuals(data, weight, first, background, grids):
 def rows_of(b, of):
     """The rows of the matrix b[of:of + 64]."""
     return (
-        load_row(b, of), load_row(b, of + 8), load_row(b, of + 16), load_row(b, of + 24),
-        load_row(b, of + 32), load_row(b, of + 40), load_row(b, of + 48), load_row(b, of + 56),
+        load(b, of), load(b, of + 8), load(b, of + 16), load(b, of + 24),
+        load(b, of + 32), load(b, of + 40), load(b, of + 48), load(b, of + 56),
     )  # fmt: skip
 
 
@@ -290,7 +356,7 @@ def gather(grids, level, matrices, px, py_t, work):
     child, parent = LEVEL * level + RESIDUAL, LEVEL * (level + 1) + RESIDUAL
     rows = combined_rows(grids, child, matrices, px, work)
     for at in range(0, 64, 8):
-        store(grids, parent + at, load_row(grids, parent + at) + combined(matrices, py_t + at, rows))
+        store(grids, parent + at, load(grids, parent + at) + combined(matrices, py_t + at, rows))
 
 
 @lean

@@ -34,6 +34,7 @@ TINY = 1e-30
 # columns of `gauss` (G, COLUMNS): centre, F, amplitude, dA / d(flux a), v, a, derivatives by sersic and
 # rhalf, |a b|
 GX, GY, GXX, GYY, GXY, AMP, UNIT, V, WEIGHT, A_N, V_N, A_R, V_R, SHARE, COLUMNS = range(15)
+PREACH = 6  # column of `placed`: reach on a tile; those before it are of `gauss`
 # rows of a block of `tests`: centre, Fxx, Fyy, 2 Fxy, reach at each level
 TX, TY, TXX, TYY, TXY2, TREACH = (i * LANES for i in range(6))
 TEST = (6 + LEVELS) * LANES
@@ -206,10 +207,11 @@ def classify(g, flux, height, options, gauss, reach, kind):
 
 
 @lean
-def fill_blocks(n, crowd, gauss, reach, kind, tests, masks):
+def fill_blocks(n, crowd, gauss, reach, kind, tests, masks, placed):
     """Puts n Gaussians, by source and size, into blocks for `within`; returns the number of blocks.
 
     `masks` (blocks, LEVELS + 2) int64: bits of the lanes that stand on each level, and of the narrow ones.
+    `placed` (G + 1, LANES): what lists take of a Gaussian, in the order of the blocks; the last row fills up.
     Levels with fewer than `crowd` Gaussians are left out.
     """
     for level in range(LEVELS, 0, -1):
@@ -231,6 +233,9 @@ def fill_blocks(n, crowd, gauss, reach, kind, tests, masks):
                 store(tests, row, np.float32(0.0 if row < t + TREACH else -1.0))
             continue
         g = kind[i, 1]
+        for column in range(PREACH):
+            placed[i, column] = gauss[g, column]
+        placed[i, PREACH] = reach[0, g]
         store(tests, t + TX, np.float32(gauss[g, GX]))
         store(tests, t + TY, np.float32(gauss[g, GY]))
         store(tests, t + TXX, np.float32(gauss[g, GXX]))
@@ -254,10 +259,11 @@ def within(tests, block, level, x, y):
 
 @lean
 def chain(e, b, n_gauss, scale, sources, gauss, kind, sums, out):
-    """The six sums, brought to the parameters: adds to `out` (S * 8,) flux, east, north, M, sersic, rhalf."""
+    """The six sums, in the order of the blocks, brought to the parameters: adds to `out` (S * 8,) flux, east, north, M, sersic, rhalf."""
     nb = sources.shape[1] - N_SHAPE
     for i in range(n_gauss):
-        s, g, m, d = kind[i, 0], gauss[i], sums[i], scale[e, kind[i, 0]]
+        s = kind[kind[i, 1], 0]
+        g, m, d = gauss[kind[i, 1]], sums[i], scale[e, s]
         part = chain_rule(
             g[GXX], g[GYY], g[GXY], g[UNIT], sources[s, b], g[WEIGHT], g[V], g[A_N], g[V_N], g[A_R], g[V_R],
             d[0, 0], d[0, 1], d[1, 0], d[1, 1], sources[s, nb + 2], sources[s, nb + 3], sources[s, nb + 4],

@@ -19,8 +19,9 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, models, register_model
 
 FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
-LANES = 16 if "+avx512f" in FEATURES.split(",") else 8
-F32, I32, I8_POINTER = ir.FloatType(), ir.IntType(32), ir.IntType(8).as_pointer()
+LANES = 8
+ROWS = 2 if "+avx512f" in FEATURES.split(",") else 1
+F32, F64, I32, I8_POINTER = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(8).as_pointer()
 X86 = llvm.get_process_triple().startswith("x86_64")
 TO_ZERO = 0x8040  # bits of x86's control word: subnormal results, subnormal operands
 FUSED = ("contract", "nsz")
@@ -40,7 +41,7 @@ class VectorModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(F32, fe_type.lanes))
 
 
-VECTOR, ROW = Vector(LANES), Vector(8)
+VECTOR, STRIP = Vector(LANES), Vector(ROWS * LANES)
 
 
 def in_all_lanes(builder, value, lanes):
@@ -103,7 +104,7 @@ def pointer(context, builder, sig, args, kind):
     return builder.bitcast(builder.gep(data, [args[1]]), context.get_value_type(kind).as_pointer())
 
 
-load, load_row, load_one = loader(VECTOR), loader(ROW), loader(types.float32)
+load, load_strip, load_one = loader(VECTOR), loader(STRIP), loader(types.float32)
 
 
 @intrinsic
@@ -125,10 +126,182 @@ def zero(typingctx):
 
 
 @intrinsic
+def no_strip(typingctx):
+    """Zeros in all lanes of a STRIP."""
+    zeros = ir.Constant(ir.VectorType(F32, STRIP.lanes), [0.0] * STRIP.lanes)
+    return STRIP(), lambda context, builder, sig, args: zeros
+
+
+def strip_of(builder, rows):
+    """A STRIP made of vectors, or their first."""
+    if ROWS == 1:
+        return rows[0]
+    return builder.shuffle_vector(*rows, ir.Constant(ir.VectorType(I32, 2 * LANES), list(range(2 * LANES))))
+
+
+@intrinsic
+def in_strip(typingctx, x):
+    """A vector, the same in each row of a STRIP."""
+    return STRIP(x), lambda context, builder, sig, args: strip_of(builder, [args[0], args[0]])
+
+
+@intrinsic
+def joined(typingctx, below, above):
+    """A STRIP of two rows."""
+    return STRIP(below, above), lambda context, builder, sig, args: strip_of(builder, args)
+
+
+@intrinsic
+def ones_of(typingctx, array, below, above):
+    """A STRIP of array[below] in all lanes of the first row and array[above] in those of the second."""
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        rows = [in_all_lanes(builder, builder.load(builder.gep(data, [i])), LANES) for i in args[1:]]
+        return strip_of(builder, rows)
+
+    return STRIP(array, types.intp, types.intp), codegen
+
+
+def row_taker(row):
+    @intrinsic
+    def take(typingctx, strip):
+        lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(row * LANES, (row + 1) * LANES)))
+        return VECTOR(strip), lambda context, builder, sig, args: builder.shuffle_vector(
+            args[0], args[0], lanes
+        )
+
+    return take
+
+
+first_row, last_row = row_taker(0), row_taker(ROWS - 1)
+
+
+@intrinsic
+def rows_sum(typingctx, strip):
+    """The sum of the rows of a STRIP, as a vector."""
+
+    def codegen(context, builder, sig, args):
+        if ROWS == 1:
+            return args[0]
+        halves = (
+            ir.Constant(ir.VectorType(I32, LANES), [k * LANES + i for i in range(LANES)]) for k in (0, 1)
+        )
+        return builder.fadd(*(builder.shuffle_vector(args[0], args[0], half) for half in halves))
+
+    return VECTOR(strip), codegen
+
+
+@intrinsic
+def multiply_add(typingctx, a, b, c):
+    """a b + c, rounded once where the processor can."""
+
+    def codegen(context, builder, sig, args):
+        kind = args[0].type
+        name = f"llvm.fmuladd.v{kind.count}f32"
+        function = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(kind, [kind] * 3), name
+        )
+        return builder.call(function, args)
+
+    return a(a, a, a), codegen
+
+
+@intrinsic
 def columns(typingctx):
     """0 to 7 as a row."""
     row = ir.Constant(ir.VectorType(F32, 8), [float(i) for i in range(8)])
-    return ROW(), lambda context, builder, sig, args: row
+    return VECTOR(), lambda context, builder, sig, args: row
+
+
+def doubles(context, builder, array_type, array, index):
+    """Pointer to LANES float64 of an array, from element `index` of its data on."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(F64, LANES).as_pointer())
+
+
+@intrinsic
+def scaled_row(typingctx, rows, i, units):
+    """LANES float64 of `rows` from i on, times the first of `units`, plus the next; as float32."""
+
+    def codegen(context, builder, sig, args):
+        row = builder.load(doubles(context, builder, rows, *args[:2]), align=8)
+        factor, shift = (
+            builder.load(doubles(context, builder, units, args[2], ir.Constant(args[1].type, at)), align=8)
+            for at in (0, LANES)
+        )
+        exact = builder.fadd(builder.fmul(row, factor, flags=FUSED), shift, flags=FUSED)
+        return builder.fptrunc(exact, ir.VectorType(F32, LANES))
+
+    return VECTOR(rows, types.intp, units), codegen
+
+
+@intrinsic
+def add_row(typingctx, rows, i, value, units):
+    """Adds a vector, times the first LANES float64 of `units`, to LANES float64 of `rows` from i on."""
+
+    def codegen(context, builder, sig, args):
+        place = doubles(context, builder, rows, *args[:2])
+        factor = builder.load(
+            doubles(context, builder, units, args[3], ir.Constant(args[1].type, 0)), align=8
+        )
+        wide = builder.fpext(args[2], ir.VectorType(F64, LANES))
+        total = builder.fadd(
+            builder.fmul(wide, factor, flags=FUSED), builder.load(place, align=8), flags=FUSED
+        )
+        builder.store(total, place, align=8)
+        return context.get_dummy_value()
+
+    return types.none(rows, types.intp, value, units), codegen
+
+
+@intrinsic
+def transposed(typingctx, r0, r1, r2, r3, r4, r5, r6, r7):
+    """The columns of eight rows of LANES."""
+
+    def codegen(context, builder, sig, args):
+        row = list(args)
+        for bit in (4, 2, 1):  # exchanges that bit of the numbers of rows and lanes
+            low = [i if not i & bit else LANES + (i ^ bit) for i in range(LANES)]
+            high = [i | bit if not i & bit else LANES + i for i in range(LANES)]
+            for i in (i for i in range(LANES) if not i & bit):
+                pair = row[i], row[i | bit]
+                row[i], row[i | bit] = (
+                    builder.shuffle_vector(*pair, ir.Constant(ir.VectorType(I32, LANES), lanes))
+                    for lanes in (low, high)
+                )
+        return context.make_tuple(builder, sig.return_type, row)
+
+    return types.UniTuple(VECTOR, LANES)(*[VECTOR] * LANES), codegen
+
+
+@intrinsic
+def put_lanes(typingctx, listed, at, bits, first):
+    """Puts first + i into `listed` (int32, flat) for each lane i set in bits, from `at` on; returns how many.
+
+    Writes LANES places in any case: a table instead of a loop, whose end no processor could foresee.
+    """
+
+    def codegen(context, builder, sig, args):
+        i8, numbers = ir.IntType(8), ir.VectorType(I32, LANES)
+        table = [[i for i in range(LANES) if bits >> i & 1] for bits in range(2**LANES)]
+        kind = ir.ArrayType(ir.VectorType(i8, LANES), len(table))
+        lanes = cgutils.global_constant(
+            builder,
+            "lanes",
+            ir.Constant(
+                kind,
+                [ir.Constant(ir.VectorType(i8, LANES), (row + [0] * LANES)[:LANES]) for row in table],
+            ),
+        )
+        found = builder.load(builder.gep(lanes, [ir.Constant(args[2].type, 0), args[2]]), align=8)
+        base = in_all_lanes(builder, builder.trunc(args[3], I32), LANES)
+        data = context.make_array(listed)(context, builder, args[0]).data
+        place = builder.bitcast(builder.gep(data, [args[1]]), numbers.as_pointer())
+        builder.store(builder.add(builder.zext(found, numbers), base), place, align=4)
+        return builder.ctpop(args[2])
+
+    return types.int64(listed, types.intp, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -270,11 +443,14 @@ def lane_sums(typingctx, m0, m1, m2, m3, m4, m5, m6, m7):
     def codegen(context, builder, sig, m):
         low = pairs(builder, pairs(builder, m[0], m[1]), pairs(builder, m[2], m[3]))
         high = pairs(builder, pairs(builder, m[4], m[5]), pairs(builder, m[6], m[7]))
-        total = None
-        for group in range(0, LANES, 4):
-            lanes = [group + i for i in range(4)] + [LANES + group + i for i in range(4)]
-            part = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 8), lanes))
-            total = part if total is None else builder.fadd(total, part)
-        return total
+        total, all_lanes = [], range(0, m[0].type.count, LANES)
+        for group in (0, 4):
+            lanes = [
+                of + row + group + i for row in all_lanes for of in (0, m[0].type.count) for i in range(4)
+            ]
+            total.append(
+                builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, len(lanes)), lanes))
+            )
+        return builder.fadd(*total)
 
-    return ROW(*[VECTOR] * 8), codegen
+    return m0(*[m0] * 8), codegen

@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import N_SHAPE
-from .compiled import entry, lean
+from .compiled import entry, fused, lean
 from .loops import (
     FXX,
     FXY,
@@ -22,14 +22,15 @@ from .loops import (
     GIVEN,
     LEVEL,
     MODEL,
-    P1,
-    P2,
-    P3,
-    P4,
-    P5,
     REACH,
     RESIDUAL,
+    T0,
     TOTALS,
+    TX,
+    TXX,
+    TXY,
+    TY,
+    TYY,
     A,
     X,
     Y,
@@ -51,13 +52,25 @@ from .mixture import (
     GY,
     GYY,
     NARROW_BITS,
+    PREACH,
     chain,
     fill_blocks,
     set_up,
     within,
 )  # fmt: skip
 from .plan import LEAVE, LEVELS, PITCH
-from .vectors import LANES, first_lane, load_one, restored, store, without_subnormals, zero
+from .vectors import (
+    LANES,
+    add_row,
+    load,
+    put_lanes,
+    restored,
+    scaled_row,
+    store,
+    transposed,
+    without_subnormals,
+    zero,
+)
 
 ZEROS = (np.float32(0.0), np.float32(0.0))
 # lists: 0 the smooth ones of tiles, 1.. one for each level, last the narrow ones of tiles
@@ -76,29 +89,14 @@ def take_next(typingctx, counter):
 
 
 @lean
-def enter(bits, block, kind, gauss, reach, x, y, pitch, which, blocks, given, listed, counts):
-    """Adds Gaussians of a block to a list, in units of the grid that begins at pixel (x, y)."""
-    n, inverse, f_scale, x4, y4 = counts[which], 1.0 / pitch, pitch * pitch, x + 4.0 * pitch, y + 4.0 * pitch
-    while bits != 0:
-        g = kind[block * LANES + first_lane(bits), 1]
-        at = GIVEN * (which * blocks + n // LANES) + n % LANES
-        store(given, at + X, np.float32((x4 - gauss[g, GX]) * inverse))
-        store(given, at + Y, np.float32((y4 - gauss[g, GY]) * inverse))
-        store(given, at + FXX, np.float32(gauss[g, GXX] * f_scale))
-        store(given, at + FYY, np.float32(gauss[g, GYY] * f_scale))
-        store(given, at + FXY, np.float32(gauss[g, GXY] * f_scale))
-        store(given, at + A, np.float32(gauss[g, AMP]))
-        store(given, at + REACH, reach[0, g])
-        listed[which, n] = g
-        n += 1
-        bits &= bits - 1
-    counts[which] = n
+def enter(bits, block, which, listed, counts):
+    """Adds Gaussians of a block to a list."""
+    at = which * listed.shape[1] + counts[which]
+    counts[which] += put_lanes(listed, at, bits, block * LANES)
 
 
 @lean
-def select(
-    gauss, reach, kind, tests, masks, handed, above, n, level, x, y, blocks, given, listed, counts
-):  # fmt: skip
+def select(tests, masks, handed, above, n, level, x, y, listed, counts):
     """Tests the n blocks handed down to the node at (x, y); returns how many it hands down itself.
 
     A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, too.
@@ -117,12 +115,12 @@ def select(
             for finer in range(level):
                 below |= bits & masks[block, finer]
             here = bits & masks[block, level]
-            enter(here, block, kind, gauss, reach, x, y, pitch, level, blocks, given, listed, counts)
+            enter(here, block, level, listed, counts)
         if tiles:
             narrow = below & masks[block, NARROW_BITS]
             smooth = below & ~narrow
-            enter(smooth, block, kind, gauss, reach, x, y, 1.0, 0, blocks, given, listed, counts)
-            enter(narrow, block, kind, gauss, reach, x, y, 1.0, NARROW, blocks, given, listed, counts)
+            enter(smooth, block, 0, listed, counts)
+            enter(narrow, block, NARROW, listed, counts)
         elif below:
             handed[level, n_pass] = block
             n_pass += 1
@@ -130,16 +128,59 @@ def select(
 
 
 @lean
-def close(which, blocks, given, counts, totals, live, n_live):
-    """Fills a list up to whole blocks with Gaussians of amplitude 0; totals are zero, all blocks live."""
+def to_units(units, pitch, x, y):
+    """Factors and shifts that bring Gaussians to the units of the grid that begins at pixel (x, y)."""
+    inverse = 1.0 / pitch
+    for i in range(2 * LANES):
+        units[i] = 0.0
+    units[GX], units[LANES + GX] = -inverse, 4.0 + x * inverse
+    units[GY], units[LANES + GY] = -inverse, 4.0 + y * inverse
+    units[GXX] = units[GYY] = units[GXY] = pitch * pitch
+    units[AMP] = units[PREACH] = 1.0
+
+
+@fused
+def put_block(placed, row, units, given, g):
+    """Eight Gaussians, rows of `placed`, in the `units` of a grid as a block of `given`."""
+    x, y, fxx, fyy, fxy, a, reach, _ = transposed(
+        scaled_row(placed, LANES * row[0], units), scaled_row(placed, LANES * row[1], units),
+        scaled_row(placed, LANES * row[2], units), scaled_row(placed, LANES * row[3], units),
+        scaled_row(placed, LANES * row[4], units), scaled_row(placed, LANES * row[5], units),
+        scaled_row(placed, LANES * row[6], units), scaled_row(placed, LANES * row[7], units),
+    )  # fmt: skip
+    store(given, g + X, x)
+    store(given, g + Y, y)
+    store(given, g + FXX, fxx)
+    store(given, g + FYY, fyy)
+    store(given, g + FXY, fxy)
+    store(given, g + A, a)
+    store(given, g + REACH, reach)
+
+
+@lean
+def eight(listed, which, i):
+    """Eight neighbours in a list."""
+    return (
+        listed[which, i], listed[which, i + 1], listed[which, i + 2], listed[which, i + 3],
+        listed[which, i + 4], listed[which, i + 5], listed[which, i + 6], listed[which, i + 7],
+    )  # fmt: skip
+
+
+@lean
+def close(which, blocks, pitch, x, y, placed, listed, units, given, counts, totals, live, n_live):
+    """Makes the blocks of a list in units of the grid that begins at pixel (x, y); all are live.
+
+    They are filled up with Gaussians of amplitude 0, totals with zeros.
+    """
     n, first = counts[which], which * blocks
     n_blocks = (n + LANES - 1) // LANES
-    for i in range(n, n_blocks * LANES):
-        for row in (X, Y, FXX, FYY, FXY, A):
-            store(given, GIVEN * (first + i // LANES) + i % LANES + row, np.float32(0.0))
-        store(given, GIVEN * (first + i // LANES) + i % LANES + REACH, np.float32(-1.0))
-    for block in range(first, first + n_blocks):
+    to_units(units, pitch, x, y)
+    for i in range(LANES):
+        listed[which, n + i] = len(placed) - 1
+    for i in range(n_blocks):
+        block = first + i
         live[block] = block
+        put_block(placed, eight(listed, which, LANES * i), units, given, GIVEN * block)
         if which != NARROW:
             ratios(given, block)
         for row in range(6):
@@ -148,17 +189,24 @@ def close(which, blocks, given, counts, totals, live, n_live):
 
 
 @lean
-def deliver(which, blocks, listed, counts, totals, pitch, sums):
-    """Adds the totals of a list, in units of its grid, to the `sums` (G, 6) of the Gaussians, in pixels."""
-    p2 = pitch * pitch
-    for i in range(counts[which]):
-        g, t = listed[which, i], TOTALS * (which * blocks + i // LANES) + i % LANES
-        sums[g, 0] += load_one(totals, t)
-        sums[g, 1] += pitch * load_one(totals, t + P1)
-        sums[g, 2] += pitch * load_one(totals, t + P2)
-        sums[g, 3] += p2 * load_one(totals, t + P3)
-        sums[g, 4] += p2 * load_one(totals, t + P4)
-        sums[g, 5] += p2 * load_one(totals, t + P5)
+def deliver(which, blocks, listed, counts, totals, pitch, units, sums):
+    """Adds the totals of a list, in units of its grid, to the `sums` (G + 1, LANES), in pixels."""
+    for i in range(LANES):
+        units[i] = 1.0 if i == 0 else pitch if i < 3 else pitch * pitch
+    for i in range(0, counts[which], LANES):
+        t, row = TOTALS * (which * blocks + i // LANES), eight(listed, which, i)
+        of = transposed(
+            load(totals, t + T0), load(totals, t + TX), load(totals, t + TY),
+            load(totals, t + TXX), load(totals, t + TYY), load(totals, t + TXY), zero(), zero(),
+        )  # fmt: skip
+        add_row(sums, LANES * row[0], of[0], units)
+        add_row(sums, LANES * row[1], of[1], units)
+        add_row(sums, LANES * row[2], of[2], units)
+        add_row(sums, LANES * row[3], of[3], units)
+        add_row(sums, LANES * row[4], of[4], units)
+        add_row(sums, LANES * row[5], of[5], units)
+        add_row(sums, LANES * row[6], of[6], units)
+        add_row(sums, LANES * row[7], of[7], units)
 
 
 @lean
@@ -170,10 +218,9 @@ def places(parent, half, transposed):
 @lean
 def piece_sums(
     first, end, n_blocks, steps, interpolation, data, weight, background, image,
-    gauss, sums, reach, kind, tests, masks, handed, listed, given, expo, totals, spine, live, grids, numbers,
-    work,
+    placed, sums, units, tests, masks, handed, listed, given, expo, totals, spine, live, grids, numbers, work,
 ):  # fmt: skip
-    """Walks steps[first:end]: adds to `sums` (G, 6); returns chi2 and the sum of the weighted residuals."""
+    """Walks steps[first:end]: adds to `sums` (G + 1, LANES); returns chi2 and the sum of the weighted residuals."""
     chi2, total, draw, blocks = 0.0, 0.0, len(image) > 0, len(totals) // (LISTS * TOTALS)
     counts, n_pass, active, n_live = numbers[0], numbers[1], numbers[2], numbers[3]
     corner_x = corner_y = 0
@@ -189,13 +236,26 @@ def piece_sums(
         if tile != LEAVE:
             if level > 0 or carries:
                 n_pass[level] = select(
-                    gauss, reach, kind, tests, masks, handed, above, n_pass[above], level, x, y,
-                    blocks, given, listed, counts,
-                )  # fmt: skip
-                close(level, blocks, given, counts, totals, live, n_live)
+                    tests, masks, handed, above, n_pass[above], level, x, y, listed, counts
+                )
+                close(
+                    level,
+                    blocks,
+                    PITCH[level],
+                    x,
+                    y,
+                    placed,
+                    listed,
+                    units,
+                    given,
+                    counts,
+                    totals,
+                    live,
+                    n_live,
+                )
             if carries:
-                close(0, blocks, given, counts, totals, live, n_live)
-                close(NARROW, blocks, given, counts, totals, live, n_live)
+                close(0, blocks, 1.0, x, y, placed, listed, units, given, counts, totals, live, n_live)
+                close(NARROW, blocks, 1.0, x, y, placed, listed, units, given, counts, totals, live, n_live)
                 corner_x, corner_y = x, y
             if active[above]:
                 interpolate(grids, level, interpolation, places(above, hx, 1), places(above, hy, 0), work)
@@ -229,7 +289,7 @@ def piece_sums(
         for which in range(LISTS):
             of_tiles = which == 0 or which == NARROW  # delivered by the node that they were made for
             if (carries and of_tiles) or (which == level and not of_tiles):
-                deliver(which, blocks, listed, counts, totals, 1.0 if of_tiles else PITCH[which], sums)
+                deliver(which, blocks, listed, counts, totals, 1.0 if of_tiles else PITCH[which], units, sums)
         if active[above]:
             gather(grids, level, interpolation, places(above, hx, 0), places(above, hy, 1), work)
     return chi2, total
@@ -239,8 +299,8 @@ def piece_sums(
 def run(
     counter, partial, image, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
-    gauss, sums, reach, kind, tests, masks, handed, listed, given, expo, totals, spine, live, grids, numbers,
-    work,
+    gauss, placed, sums, reach, units, kind, tests, masks, handed, listed, given, expo, totals, spine, live,
+    grids, numbers, work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
     mode = without_subnormals()  # far from a Gaussian's centre E is one, and so are its steps
@@ -254,12 +314,12 @@ def run(
             e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count,
             gauss, reach, kind,
         )  # fmt: skip
-        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks)
+        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks, placed)
         sums[:n] = 0.0
         partial[piece, 0], partial[piece, 1] = piece_sums(
             pieces[piece, 1], pieces[piece, 2], n_blocks, steps, interpolation, data, weight,
-            np.float32(background[e]), image, gauss, sums, reach, kind, tests, masks, handed, listed, given,
-            expo, totals, spine, live, grids, numbers, work,
+            np.float32(background[e]), image, placed, sums, units, tests, masks, handed, listed, given, expo,
+            totals, spine, live, grids, numbers, work,
         )  # fmt: skip
         chain(e, b, n, scale, sources, gauss, kind, sums, partial[piece, 2:])
     restored(mode)
