@@ -17,7 +17,7 @@ import numpy as np
 from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
 from .exponential import exponential
-from .loops import HALF
+from .loops import F1, HALF, WIDTH
 from .mixture import (
     A_N,
     A_R,
@@ -40,19 +40,32 @@ from .mixture import (
     within,
 )
 from .plan import LEVELS
-from .vectors import LANES, columns, first_lane, lane_sums, load, store, zero
+from .vectors import (
+    LANES,
+    ROWS,
+    columns,
+    first_lane,
+    in_strip,
+    joined,
+    lane_sums,
+    load_strip,
+    no_strip,
+    rows_sum,
+    store,
+    zero,
+)
 
 BLOCK = 8  # tiles
-WIDTH = 64 * BLOCK
-ROOM = WIDTH + 16  # floats of a row of the stack, so that rows do not collide in the cache
+PIXELS = 64 * BLOCK
+ROOM = PIXELS + 16  # floats of a row of the stack, so that rows do not collide in the cache
 NOTHING = (np.float32(0.0), np.float32(0.0), np.float32(0.0))
 I0, I1, I2, I3, I4, I5, I6, I7 = (64 * i for i in range(8))
 
 
 @fused
 def add_to(image, at, value):
-    """image[at:at + 8] += value."""
-    store(image, at, load(image, at) + value)
+    """Adds a strip to image[at:]."""
+    store(image, at, load_strip(image, at) + value)
 
 
 @lean
@@ -64,9 +77,8 @@ def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
     """
     fxx, fyy, fxy = f
     nxx, nyy, nxy = n
-    dx = columns() + ox
-    for row in range(8):
-        p, dy = 8 * row, oy + np.float32(row)
+    dx, dy, down = in_strip(columns() + ox), joined(zero() + oy, zero() + (oy + F1)), np.float32(ROWS)
+    for p in range(0, 64, WIDTH):
         ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
         e = exponential(-HALF * (ux * dx + uy * dy))
         m = amp * e
@@ -81,25 +93,26 @@ def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
         add_to(image, I5 + p, v * hxy)
         add_to(image, I6 + p, (by_a * a_n) * e + v_n * dv)
         add_to(image, I7 + p, (by_a * a_r) * e + v_r * dv)
+        dy = dy + down
 
 
 @lean
 def put_source(image, d, root, stack, at):
     """Images of a source brought to its parameters, times sqrt(weight), into 8 rows of `stack` at `at`."""
     xe, xn, ye, yn = np.float32(d[0, 0]), np.float32(d[0, 1]), np.float32(d[1, 0]), np.float32(d[1, 1])
-    for p in range(0, 64, 8):
-        w, q = load(root, p), at + p
-        gx, gy = w * load(image, I1 + p), w * load(image, I2 + p)
-        xx, yy, xy = load(image, I3 + p), load(image, I4 + p), load(image, I5 + p)
+    for p in range(0, 64, WIDTH):
+        w, q = load_strip(root, p), at + p
+        gx, gy = w * load_strip(image, I1 + p), w * load_strip(image, I2 + p)
+        xx, yy, xy = load_strip(image, I3 + p), load_strip(image, I4 + p), load_strip(image, I5 + p)
         ee, nn, en = congruence(xe, ye, xn, yn, w * xx, w * yy, w * xy)
-        store(stack, q, w * load(image, I0 + p))
+        store(stack, q, w * load_strip(image, I0 + p))
         store(stack, q + ROOM, xe * gx + ye * gy)
         store(stack, q + 2 * ROOM, xn * gx + yn * gy)
         store(stack, q + 3 * ROOM, ee)
         store(stack, q + 4 * ROOM, nn)
         store(stack, q + 5 * ROOM, en + en)
-        store(stack, q + 6 * ROOM, w * load(image, I6 + p))
-        store(stack, q + 7 * ROOM, w * load(image, I7 + p))
+        store(stack, q + 6 * ROOM, w * load_strip(image, I6 + p))
+        store(stack, q + 7 * ROOM, w * load_strip(image, I7 + p))
 
 
 @lean
@@ -124,14 +137,23 @@ def add_products(stack, n_rows, place, total, found):
 @fused
 def products(stack, a, b, found):
     """Scalar products of the four rows of pixels that begin at a with the two that begin at b."""
-    s00, s01, s10, s11, s20, s21, s30, s31 = zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()
-    for p in range(0, WIDTH, LANES):
-        b0, b1 = load(stack, b + p), load(stack, b + ROOM + p)
-        a0, a1 = load(stack, a + p), load(stack, a + ROOM + p)
-        a2, a3 = load(stack, a + 2 * ROOM + p), load(stack, a + 3 * ROOM + p)
+    s00, s01, s10, s11, s20, s21, s30, s31 = (
+        no_strip(),
+        no_strip(),
+        no_strip(),
+        no_strip(),
+        no_strip(),
+        no_strip(),
+        no_strip(),
+        no_strip(),
+    )
+    for p in range(0, PIXELS, WIDTH):
+        b0, b1 = load_strip(stack, b + p), load_strip(stack, b + ROOM + p)
+        a0, a1 = load_strip(stack, a + p), load_strip(stack, a + ROOM + p)
+        a2, a3 = load_strip(stack, a + 2 * ROOM + p), load_strip(stack, a + 3 * ROOM + p)
         s00, s01, s10, s11 = s00 + a0 * b0, s01 + a0 * b1, s10 + a1 * b0, s11 + a1 * b1
         s20, s21, s30, s31 = s20 + a2 * b0, s21 + a2 * b1, s30 + a3 * b0, s31 + a3 * b1
-    store(found, 0, lane_sums(s00, s01, s10, s11, s20, s21, s30, s31))
+    store(found, 0, rows_sum(lane_sums(s00, s01, s10, s11, s20, s21, s30, s31)))
 
 
 @lean
