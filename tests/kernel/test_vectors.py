@@ -77,7 +77,9 @@ def check_loops():
         kept = expo.reshape(loops.STRIPS, 8, ROWS, LANES).transpose(3, 0, 2, 1)
         rows = [[loops.row_below.py_func(s), loops.row_above.py_func(s)][:ROWS] for s in range(loops.STRIPS)]
         np.testing.assert_allclose(kept, value[:, rows], atol=5e-6)
-        loops.list_sums(flat, expo, live, 0, 1, zero, zero, 0, grids, totals.reshape(-1))
+        loops.list_sums(
+            flat, expo, live, 0, 1, zero, zero, 0, grids, np.zeros(loops.EXPO, "f4"), totals.reshape(-1)
+        )
         expected = (powers * value * residual).sum(axis=(2, 3))
         np.testing.assert_allclose(totals, expected, atol=2e-5 * np.abs(expected).max())
 

@@ -130,7 +130,7 @@ def _scratch(size: int) -> tuple:
             np.zeros(LISTS * blocks, np.int32),  # blocks of the lists in use
             _aligned(depth * LEVEL),  # model and residuals of a level
             np.zeros((4, LISTS), np.int64),  # lengths of lists, blocks handed down, levels and blocks in use
-            _aligned(64),
+            _aligned(EXPO),
         )
         _local.size = size
     return _local.arrays

@@ -241,20 +241,29 @@ def list_model(given, spine, expo, live, first, n, by_steps, ox, oy, level, grid
 
 
 @fused
-def pair(expo, left, right, grids, below, above, i):
-    """r E at a point left of the middle and at its image on the right: sum and difference."""
-    t = load_strip(expo, left) * ones_of(grids, below + 3 - i, above + 3 - i)
-    r, e = ones_of(grids, below + 4 + i, above + 4 + i), load_strip(expo, right)
-    return multiply_add(r, e, t), multiply_add(r, e, -t)
+def in_all_lanes(grids, at, residual):
+    """The residuals at `at`, each in all lanes of its row of a strip: in the places of `expo`."""
+    for strip in range(STRIPS):
+        below, above, p = at + 8 * row_below(strip), at + 8 * row_above(strip), 8 * P1 * strip
+        for i in range(8):
+            store(residual, p + i * P1, ones_of(grids, below + i, above + i))
 
 
 @fused
-def strip_moments(expo, p, grids, below, above):
+def pair(expo, e, residual, r, left, right):
+    """r E at a point left of the middle and at its image on the right: sum and difference."""
+    t = load_strip(expo, e + left) * load_strip(residual, r + left)
+    r_right, e_right = load_strip(residual, r + right), load_strip(expo, e + right)
+    return multiply_add(r_right, e_right, t), multiply_add(r_right, e_right, -t)
+
+
+@fused
+def strip_moments(expo, e, residual, r):
     """Sums of r E (by distance from the middle) and r E x over the rows of a strip, x from the middle."""
-    even_0, odd_0 = pair(expo, p + P3, p + P4, grids, below, above, 0)
-    even_1, odd_1 = pair(expo, p + P2, p + P5, grids, below, above, 1)
-    even_2, odd_2 = pair(expo, p + P1, p + P6, grids, below, above, 2)
-    even_3, odd_3 = pair(expo, p + P0, p + P7, grids, below, above, 3)
+    even_0, odd_0 = pair(expo, e, residual, r, P3, P4)
+    even_1, odd_1 = pair(expo, e, residual, r, P2, P5)
+    even_2, odd_2 = pair(expo, e, residual, r, P1, P6)
+    even_3, odd_3 = pair(expo, e, residual, r, P0, P7)
     return even_0, even_1, even_2, even_3, (W0 * odd_0 + W1 * odd_1) + (W2 * odd_2 + W3 * odd_3)
 
 
@@ -265,18 +274,15 @@ def add(totals, at, value):
 
 
 @lean
-def list_sums(given, expo, live, first, n, ox, oy, level, grids, totals):
+def list_sums(given, expo, live, first, n, ox, oy, level, grids, residual, totals):
     """Adds the six sums (0, x, y, xx, yy, xy) over a grid, about each Gaussian's centre, to the totals."""
-    at = LEVEL * level + RESIDUAL
+    in_all_lanes(grids, LEVEL * level + RESIDUAL, residual)
     for i in range(n):
         c0, c1, c2, c3 = no_strip(), no_strip(), no_strip(), no_strip()
         sx, sy, syy, sxy = no_strip(), no_strip(), no_strip(), no_strip()
         y = joined(zero() + Y_BELOW, zero() + W0)
-        for strip in range(STRIPS):
-            even_0, even_1, even_2, even_3, odd = strip_moments(
-                expo, EXPO * (first + i) + 8 * P1 * strip, grids,
-                at + 8 * row_below(strip), at + 8 * row_above(strip),
-            )  # fmt: skip
+        for p in range(0, EXPO, 8 * P1):
+            even_0, even_1, even_2, even_3, odd = strip_moments(expo, EXPO * (first + i) + p, residual, p)
             c0, c1, c2, c3 = c0 + even_0, c1 + even_1, c2 + even_2, c3 + even_3
             even = (even_0 + even_1) + (even_2 + even_3)
             sx, sy, syy, sxy = sx + odd, sy + y * even, syy + (y * y) * even, sxy + y * odd

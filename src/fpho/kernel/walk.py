@@ -285,7 +285,10 @@ def piece_sums(
             continue
         ox, oy = (np.float32(x - corner_x), np.float32(y - corner_y)) if level == 0 else ZEROS
         for which in range(level, LISTS, NARROW if level == 0 else LISTS):
-            list_sums(given, expo, live, which * blocks, n_live[which], ox, oy, level, grids, totals)
+            if n_live[which]:
+                list_sums(
+                    given, expo, live, which * blocks, n_live[which], ox, oy, level, grids, work, totals
+                )
         for which in range(LISTS):
             of_tiles = which == 0 or which == NARROW  # delivered by the node that they were made for
             if (carries and of_tiles) or (which == level and not of_tiles):
