@@ -19,8 +19,10 @@ from fpho.kernel.vectors import (
     lane_sums,
     lanes_within,
     load,
+    put_lanes,
     restored,
     store,
+    transposed,
     without_subnormals,
 )
 
@@ -48,6 +50,25 @@ def check_vectors():
     arithmetic(a, b, rows)
     expected = [v.sum() for v in (a, b, a * b, a + 1, b + 1, a - 1, b - 1, a - b)]
     np.testing.assert_allclose(rows[LANES : LANES + 8], expected, rtol=1e-5, atol=1e-5)
+
+
+@njit
+def moved(rows, listed):
+    """Rows and columns exchanged; the lanes of 0b10100110 noted from the second place on."""
+    turned = transposed(
+        load(rows, 0), load(rows, 8), load(rows, 16), load(rows, 24),
+        load(rows, 32), load(rows, 40), load(rows, 48), load(rows, 56),
+    )  # fmt: skip
+    for i in range(8):
+        store(rows, 8 * i, turned[i])
+    return put_lanes(listed, 1, 0b10100110, 16)
+
+
+def check_moves():
+    rows, listed = np.arange(64, dtype="f4"), np.zeros(1 + LANES, "i4")
+    assert moved(rows, listed) == 4
+    np.testing.assert_array_equal(rows.reshape(8, 8), np.arange(64).reshape(8, 8).T)
+    np.testing.assert_array_equal(listed[:5], [0, 17, 18, 21, 23])
 
 
 def check_loops():
@@ -106,6 +127,10 @@ def test_vectors():
     check_vectors()
 
 
+def test_moves():
+    check_moves()
+
+
 def test_loops():
     check_loops()
 
@@ -117,7 +142,7 @@ def test_processor_without_wide_registers():
     env = {**os.environ, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}
     code = (
         "from fpho.kernel.vectors import FEATURES; from tests.kernel.test_vectors import *; "
-        "check_vectors(); check_loops(); print(FEATURES)"
+        "check_vectors(); check_moves(); check_loops(); print(FEATURES)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True)
     assert done.stdout.split() == ["+sse2"], done.stderr
@@ -130,7 +155,7 @@ codegen.get_host_cpu_features = lambda: host() + ",+avx512f"
 from fpho.kernel.vectors import ROWS
 codegen.get_host_cpu_features = host
 from tests.kernel.test_vectors import *
-check_vectors(); check_loops(); print(ROWS)
+check_vectors(); check_moves(); check_loops(); print(ROWS)
 """
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import PatchArrays, SourceArrays
-from .fisher import fisher_matrix
+from .fisher import ROOM, fisher_matrix
 from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
 from .mixture import COLUMNS, PREACH, TEST
 from .plan import LEVELS, plan_of
@@ -190,4 +190,5 @@ def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
         _default, patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position,
         patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
         state.sources, state.profile, state.profile_count, gauss, placed, reach, kind,
+        _aligned(512), _aligned(64), _aligned((8 * patch.n_sources + 4) * ROOM).reshape(-1, ROOM),
     )  # fmt: skip

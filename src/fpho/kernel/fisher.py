@@ -218,20 +218,22 @@ def fill_block(
 @entry
 def fisher_matrix(
     options, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count, gauss, placed, reach, kind,
+    sources, profile, profile_count, gauss, placed, reach, kind, image, root, stack,
 ):  # fmt: skip
-    """J^t W J (P, P) float64; see `fpho.kernel`."""
+    """J^t W J (P, P) float64; see `fpho.kernel`.
+
+    Work, float32: image (512,), root (64,), stack (8 S + 4, ROOM), which begin where cache lines do.
+    """
     n_exp, n_src = position.shape[0], position.shape[1]
     nb = sources.shape[1] - N_SHAPE
     width, size = nb + N_SHAPE, 8 * n_src + 2
     out = np.zeros((n_src * width + n_exp, n_src * width + n_exp))
-    image, root, found = np.empty(512, np.float32), np.empty(64, np.float32), np.empty(8, np.float32)
+    found = np.empty(8, np.float32)
     slot, place, column = (
         np.empty(n_src, np.int64),
         np.empty(8 * n_src + 4, np.int64),
         np.empty(size, np.int64),
     )
-    stack = np.zeros((8 * n_src + 4, ROOM), np.float32)
     n_blocks = (len(gauss) + LANES - 1) // LANES
     tests, masks = np.empty(n_blocks * TEST, np.float32), np.empty((n_blocks, LEVELS + 2), np.int64)
     for e in range(n_exp):

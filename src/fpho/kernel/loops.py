@@ -12,14 +12,17 @@ so that six exponentials per Gaussian and grid give all 64 values by two multipl
 more than 4 + 4 steps from the middle. First the middles of the 8 rows with their ratios to both
 sides are made (`start`), then the rows, each for the whole list, its 8 points in registers. The six sums
 are taken about the middle (3.5, 3.5) of the grid, for one block of Gaussians at a time; points at
-equal distance left and right of it share their even and odd parts.
+equal distance left and right of it share a product.
 
-Vectors (`vectors`) run over Gaussians, LANES of them a block. All arrays are flat float32; a list
-occupies whole blocks, filled up with Gaussians of amplitude 0. Shapes by block: given (11, LANES), Gaussians
-in units of their grid; expo (64, LANES), their E; totals (6, LANES), their sums; spine (25, LANES), for
-the blocks of one list. `grids` (LEVELS + 1, 2, 64) holds model and residuals of each level. A list belongs
-to a node; the two lists of tiles (smooth, narrow) are shared by the 2 x 2 tiles of a node of level 1, each
-standing (ox, oy) from the place that X, Y are given for, each with its own choice of blocks, `live`.
+Vectors (`vectors`) run over Gaussians, LANES of them a block. A strip is a vector of the same block on ROWS
+rows, one after the other: with ROWS = 2 strip k holds the rows 3 - k and 4 + k, with ROWS = 1 row k. All
+arrays are flat float32; a list occupies whole blocks, filled up with Gaussians of amplitude 0. Shapes by
+block: given (11, LANES), Gaussians in units of their grid; totals (6, LANES), their sums; expo (STRIPS, 8,
+ROWS, LANES), their E, and spine (3 STRIPS + 1, ROWS, LANES), both by place among the live blocks of a list,
+the spine for one list at a time. residual (STRIPS, 8, ROWS, LANES) has a grid's residuals, each in all lanes.
+`grids` (LEVELS + 1, 2, 64) holds model and residuals of each level. A list belongs to a node; the two
+lists of tiles (smooth, narrow) are shared by the 2 x 2 tiles of a node of level 1, each standing (ox, oy)
+from the place that X, Y are given for, each with its own choice of blocks, `live`.
 """
 
 import numpy as np
@@ -62,6 +65,7 @@ MODEL, RESIDUAL, LEVEL = 0, 64, 128  # places in `grids`; floats of a level
 FAR = np.float32(87.0)
 HALF, F1, F2, F3, F4 = (np.float32(v) for v in (0.5, 1.0, 2.0, 3.0, 4.0))
 W0, W1, W2, W3 = (np.float32(v) for v in (0.5, 1.5, 2.5, 3.5))  # distances from the middle
+# y of the first row of strip 0, from the middle, and its step to the next strip
 Y_BELOW, DY_BELOW = (np.float32(v) for v in ((-0.5, -1.0) if ROWS == 2 else (-3.5, 1.0)))
 
 
@@ -99,24 +103,16 @@ def away(spine, at, stride, e, up, down, step, cy, z_up, z_down):
         e, up, down, step = e * step, up * z_up, down * z_down, step * cy
 
 
-if ROWS == 2:
-
-    @fused
-    def both_ways(spine, at, below, above, cy, z, z_inverse):
-        """The spine from (E, up, down, step) at the rows 3 and 4."""
-        e, up, down, step = (
-            joined(below[0], above[0]),
-            joined(below[1], above[1]),
-            joined(below[2], above[2]),
-            joined(below[3], above[3]),
-        )
-        away(spine, at, STRIDE, e, up, down, step, in_strip(cy), joined(z_inverse, z), joined(z, z_inverse))
-else:
-
-    @fused
-    def both_ways(spine, at, below, above, cy, z, z_inverse):
-        """The spine from (E, up, down, step) at the rows 3 and 4."""
-        away(spine, at + 3 * STRIDE, -STRIDE, below[0], below[1], below[2], below[3], cy, z_inverse, z)
+@fused
+def both_ways(spine, at, below, above, cy, z, z_inverse):
+    """The spine from (E, up, down, step) at row 3, going down, and row 4, going up: as strips, or in turn."""
+    e, up = joined(below[0], above[0]), joined(below[1], above[1])
+    down, step = joined(below[2], above[2]), joined(below[3], above[3])
+    z_up, z_down = joined(z_inverse, z), joined(z, z_inverse)
+    if ROWS == 2:
+        away(spine, at, STRIDE, e, up, down, step, in_strip(cy), z_up, z_down)
+    else:
+        away(spine, at + 3 * STRIDE, -STRIDE, e, up, down, step, cy, z_up, z_down)
         away(spine, at + 4 * STRIDE, STRIDE, above[0], above[1], above[2], above[3], cy, z, z_inverse)
 
 
@@ -174,11 +170,8 @@ def keep_strip(expo, p, a, m, e):
 @fused
 def add_strip(grids, at, strip, m):
     """Adds the sums over the lanes to the rows of a strip of the model."""
-    sums, below, above = (
-        lane_sums(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7]),
-        at + 8 * row_below(strip),
-        at + 8 * row_above(strip),
-    )
+    below, above = at + 8 * row_below(strip), at + 8 * row_above(strip)
+    sums = lane_sums(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7])
     store(grids, below, load(grids, below) + first_row(sums))
     if ROWS == 2:
         store(grids, above, load(grids, above) + last_row(sums))
@@ -230,9 +223,9 @@ def strip_by_exponentials(given, expo, live, first, n, ox, oy, strip, at, grids)
 @lean
 def list_model(given, spine, expo, live, first, n, by_steps, ox, oy, level, grids):
     """Adds the Gaussians of the blocks live[first:first + n] to the model of a level and keeps their E."""
+    at = LEVEL * level + MODEL
     if by_steps:
         start(given, spine, live, first, n, ox, oy)
-    at = LEVEL * level + MODEL
     for strip in range(STRIPS):
         if by_steps:
             strip_by_steps(given, spine, expo, live, first, n, strip, at, grids)
@@ -289,11 +282,8 @@ def list_sums(given, expo, live, first, n, ox, oy, level, grids, residual, total
             y = y + joined(zero() + DY_BELOW, zero() + F1)
         block = live[first + i]
         m0, mx = rows_sum((c0 + c1) + (c2 + c3)), rows_sum(sx)
-        mxx, myy = (
-            rows_sum(((W0 * W0) * c0 + (W1 * W1) * c1) + ((W2 * W2) * c2 + (W3 * W3) * c3)),
-            rows_sum(syy),
-        )
-        my, mxy = rows_sum(sy), rows_sum(sxy)
+        my, myy, mxy = rows_sum(sy), rows_sum(syy), rows_sum(sxy)
+        mxx = rows_sum(((W0 * W0) * c0 + (W1 * W1) * c1) + ((W2 * W2) * c2 + (W3 * W3) * c3))
         g, t = GIVEN * block, TOTALS * block
         cx, cy = load(given, g + X) + (ox - HALF), load(given, g + Y) + (oy - HALF)
         add(totals, t + T0, m0)

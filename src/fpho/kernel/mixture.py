@@ -259,7 +259,10 @@ def within(tests, block, level, x, y):
 
 @lean
 def chain(e, b, n_gauss, scale, sources, gauss, kind, sums, out):
-    """The six sums, in the order of the blocks, brought to the parameters: adds to `out` (S * 8,) flux, east, north, M, sersic, rhalf."""
+    """The six sums (in the order of blocks) brought to the parameters: adds to `out` (S * 8,).
+
+    These are flux, east, north, M (ee, nn, en), sersic, rhalf.
+    """
     nb = sources.shape[1] - N_SHAPE
     for i in range(n_gauss):
         s = kind[kind[i, 1], 0]

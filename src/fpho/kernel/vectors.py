@@ -1,10 +1,11 @@
 """Vectors of float32 as a type of numba, so that pixel loops do not hang on the compiler's vectoriser.
 
-`load(array, i)` takes LANES neighbouring elements of a flat float32 array from element i on, `load_row`
-takes 8 (a row of a grid), `load_one` one; `store` puts them back. + - * / and unary - act on whole
-vectors, a number beside a vector counts for all its lanes. Multiplications and additions may be fused;
-nothing is reordered. LANES is the widest register of the processor; LLVM splits a vector where it has
-to, so the code is right on any processor.
+A VECTOR has LANES elements: a block of Gaussians, or a row of a grid. A STRIP has ROWS of them, as many
+as the processor's widest register takes. `load(array, i)` takes a VECTOR of neighbouring elements of a flat
+float32 array from element i on, `load_strip` a STRIP, `load_one` one; `store` puts them back. + - * / and
+unary - act on whole vectors, a number beside a vector counts for all its lanes. Multiplications and
+additions may be fused; nothing is reordered. LLVM splits a vector where it has to, so the code is right
+on any processor.
 """
 
 import operator

@@ -6,6 +6,10 @@ to a corner. The ones wide enough for the node's grid are evaluated there, block
 handed down. A node of level 1 makes the lists of its four tiles, each of which takes the blocks that reach
 it. At a tile the residuals are formed; leaving a node, the residuals gathered on its grid give the sums of
 the Gaussians that were evaluated there: the exact derivative of the interpolated model.
+
+A Gaussian is known by its place in the blocks that are tested. Testing only notes these numbers (`enter`);
+`close` fetches the rows of `mixture.fill_blocks` for them, brings them to the units of the grid
+and turns eight at a time into a block; `deliver` goes the same way back. Few branches depend on the data.
 """
 
 import numpy as np
@@ -220,7 +224,7 @@ def piece_sums(
     first, end, n_blocks, steps, interpolation, data, weight, background, image,
     placed, sums, units, tests, masks, handed, listed, given, expo, totals, spine, live, grids, numbers, work,
 ):  # fmt: skip
-    """Walks steps[first:end]: adds to `sums` (G + 1, LANES); returns chi2 and the sum of the weighted residuals."""
+    """Walks steps[first:end]: adds to `sums` (G + 1, LANES); returns chi2, the sum of weighted residuals."""
     chi2, total, draw, blocks = 0.0, 0.0, len(image) > 0, len(totals) // (LISTS * TOTALS)
     counts, n_pass, active, n_live = numbers[0], numbers[1], numbers[2], numbers[3]
     corner_x = corner_y = 0
