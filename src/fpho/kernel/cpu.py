@@ -114,11 +114,11 @@ def _scratch(size: int) -> tuple:
         placed[size, PREACH] = -1.0
         _local.arrays = (
             np.zeros((size, COLUMNS)),  # Gaussians of the exposure
-            placed,  # what lists take of them
             _aligned((size + 1) * LANES, np.float64).reshape(-1, LANES),  # their six sums
             np.zeros((depth, size), np.float32),  # their reach at each level
-            _aligned(2 * LANES, np.float64),  # units of lists
             np.zeros((size + 1, 4), np.int32),  # source, place by size, coarsest level, narrow
+            placed,  # what lists take of them
+            _aligned(2 * LANES, np.float64),  # units of lists
             _aligned(blocks * TEST),  # their blocks for the tests of nodes
             np.zeros((blocks, LEVELS + 2), np.int64),  # and which of them stand on a level
             np.zeros((depth + 1, blocks), np.int32),  # blocks handed down to a level
@@ -185,10 +185,10 @@ def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = N
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
     size = max(1, patch.n_sources * patch.psf.shape[1] * state.profile.shape[1])
-    gauss, placed, _, reach, _, kind = _scratch(size)[:6]
+    gauss, _, reach, kind, placed = _scratch(size)[:5]
     return fisher_matrix(
         _default, patch.weight, patch.tile_x, patch.tile_y, patch.exposure_start, patch.band, patch.position,
         patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
-        state.sources, state.profile, state.profile_count, gauss, placed, reach, kind,
+        state.sources, state.profile, state.profile_count, gauss, reach, kind, placed,
         _aligned(512), _aligned(64), _aligned((8 * patch.n_sources + 4) * ROOM).reshape(-1, ROOM),
     )  # fmt: skip

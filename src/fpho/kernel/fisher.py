@@ -218,7 +218,7 @@ def fill_block(
 @entry
 def fisher_matrix(
     options, weight, tile_x, tile_y, start, band, position, scale, gain, psf_index, psf, psf_count,
-    sources, profile, profile_count, gauss, placed, reach, kind, image, root, stack,
+    sources, profile, profile_count, gauss, reach, kind, placed, image, root, stack,
 ):  # fmt: skip
     """J^t W J (P, P) float64; see `fpho.kernel`.
 

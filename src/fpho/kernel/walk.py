@@ -306,7 +306,7 @@ def piece_sums(
 def run(
     counter, partial, image, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
-    gauss, placed, sums, reach, units, kind, tests, masks, handed, listed, given, expo, totals, spine, live,
+    gauss, sums, reach, kind, placed, units, tests, masks, handed, listed, given, expo, totals, spine, live,
     grids, numbers, work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
