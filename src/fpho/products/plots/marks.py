@@ -48,7 +48,13 @@ def mark_sources(axes, rows, wcs, shape, labels=True, colour=MARK) -> None:
 
 
 def compass_and_scale(axes, wcs, shape, colour="black") -> None:
-    """North and east arrows in the lower right corner, and a bar of a round length in the lower left."""
+    """North and east arrows in the lower right corner, and a bar of a round length in the lower left.
+
+    A seam of the background's colour keeps them readable on bright sources.
+    """
+    from matplotlib.patheffects import withStroke
+
+    seam = [withStroke(linewidth=2.2, foreground="white" if colour == "black" else "black", alpha=0.8)]
     ny, nx = shape
     ra, dec = wcs.pixel_to_world_values((nx - 1) / 2, (ny - 1) / 2)
     _, scale = linearize(wcs, np.array([float(ra)]), np.array([float(dec)]))
@@ -63,14 +69,17 @@ def compass_and_scale(axes, wcs, shape, colour="black") -> None:
             "shrinkA": 0,
             "shrinkB": 0,
             "mutation_scale": 7,
+            "path_effects": seam,
         }
         axes.annotate("", tip, corner, arrowprops=arrow)
-        axes.text(*(corner + 1.35 * (tip - corner)), name, color=colour, fontsize=7, ha="center", va="center")
+        place = corner + 1.35 * (tip - corner)
+        axes.text(*place, name, color=colour, fontsize=7, ha="center", va="center", path_effects=seam)
     per_arcsec = np.sqrt(abs(np.linalg.det(scale[0])))
     bar = max([b for b in BARS if b * per_arcsec < 0.3 * nx], default=BARS[0])
     x0, y0 = 0.05 * nx, 0.05 * ny
-    axes.plot([x0, x0 + bar * per_arcsec], [y0, y0], color=colour, lw=1.5, solid_capstyle="butt")
-    label = f'{bar:g}"' if bar < 60 else f"{bar / 60:g}'"
-    axes.text(
-        x0 + bar * per_arcsec / 2, y0 + 0.015 * ny, label, color=colour, fontsize=7, ha="center", va="bottom"
+    axes.plot(
+        [x0, x0 + bar * per_arcsec], [y0, y0], color=colour, lw=1.5, solid_capstyle="butt", path_effects=seam
     )
+    label = f'{bar:g}"' if bar < 60 else f"{bar / 60:g}'"
+    place = x0 + bar * per_arcsec / 2, y0 + 0.015 * ny
+    axes.text(*place, label, color=colour, fontsize=7, ha="center", va="bottom", path_effects=seam)
