@@ -69,16 +69,18 @@ def test_groups_stay_whole_when_they_fit():
         assert patch.truncated == (sizes[labels[patch.active[0]]] > len(patch.active))
 
 
-def test_fixed_sources_and_colours():
+@pytest.mark.parametrize("factor", [1.0, 1.4])
+def test_fixed_sources_and_colours(factor):
     """Fixed or in the halo is what shines into a patch, by brute force; of another colour, too."""
     rows = random_rows(150, seed=6)
-    plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=3))
+    plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=3, halo=factor))
     colour = {i: patch.colour for patch in plan.patches for i in patch.active}
     for patch in plan.patches:
         away = patch.region.separation(rows["ra"], rows["dec"])
         near = set(np.flatnonzero(away < patch.region.radius + reach_of(rows)))
         assert set(patch.fixed) == near - set(patch.active) - set(patch.halo)
-        overlaps = separations(rows)[list(patch.active)] < rows["roi"][list(patch.active), None] + rows["roi"]
+        reach = factor * rows["roi"]
+        overlaps = separations(rows)[list(patch.active)] < reach[list(patch.active), None] + reach
         assert set(patch.halo) == set(np.flatnonzero(overlaps.any(axis=0))) - set(patch.active)
         assert all(colour[i] != patch.colour for i in (*patch.fixed, *patch.halo))
     assert plan.n_colours > 1

@@ -36,4 +36,9 @@ class Patches(Section):
     patch_minradius: float = option(1.0, "smallest radius of a patch", "arcsec", gt=0)
     buffer: float = option(0.5, "margin of pixels around the active sources' roi", "arcsec", ge=0)
     max_active_fraction: float = option(1.0, "most of the scene that may be active at once", gt=0, le=1)
+    halo: float = option(
+        1.0,
+        "sources of other patches within this factor of the roi are fitted along: errors then know them too",
+        ge=1,
+    )
     default_roi: float = option(1.0, "roi of sources that have none", "arcsec", gt=0)

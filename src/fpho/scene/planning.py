@@ -1,9 +1,10 @@
 """The plan of a pass: which sources are fitted together, in which order, and which patches touch.
 
 Every valid source is active in exactly one patch of a pass. In other patches it is fitted along (in the
-halo) where its roi overlaps that of an active source, which happens where a group was cut, and fixed where it
-may shine in from farther. Patches that touch have different colours and never run at the same time. Order and
-seeds come from the plan, never from the number of batches or cores.
+halo) where its roi, times `patches.halo`, overlaps that of an active source, and fixed where it may shine in
+from farther; with a factor of 1 only groups that were cut have halos. Patches that touch have different
+colours and never run at the same time. Order and seeds come from the plan, never from the number of batches
+or cores.
 """
 
 import json
@@ -108,7 +109,7 @@ def plan_patches(
     owner = np.full(len(rows), -1)
     for i, (part, _) in enumerate(parts):
         owner[part] = i
-    halos = _halos(rows, valid, owner, len(parts))
+    halos = _halos(rows, valid, owner, len(parts), options.halo)
     regions = [
         wide_region(rows[part], rows[halo], options) for (part, _), halo in zip(parts, halos, strict=True)
     ]
@@ -159,9 +160,9 @@ def _costs(parts, halos, fixed) -> list[int]:
     return [n * (n + len(others)) for n, others in zip(fitted, fixed, strict=True)]
 
 
-def _halos(rows, valid, owner, n: int) -> list[np.ndarray]:
-    """For each of n parts, the sources of other parts whose roi overlap that of one of its own."""
-    pairs = valid[near_pairs(rows["ra"][valid], rows["dec"][valid], rows["roi"][valid])]
+def _halos(rows, valid, owner, n: int, factor: float) -> list[np.ndarray]:
+    """For each of n parts, the sources of other parts whose roi overlap those of its own, a factor on all."""
+    pairs = valid[near_pairs(rows["ra"][valid], rows["dec"][valid], factor * rows["roi"][valid])]
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     found = np.unique(np.stack([owner[pairs[:, 0]], pairs[:, 1]], axis=1), axis=0)
