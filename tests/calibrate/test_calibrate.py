@@ -1,12 +1,14 @@
 """A small calibration: the truth lies within the intervals of the fit; figures catch what is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.table import Table
 
 from fpho.bounds import make_bounds
 from fpho.calibrate.camera import bands_of, make_store
-from fpho.calibrate.figures import bias_table, coverage_table, empty_table, joint_pit, uniform_ks
+from fpho.calibrate.figures import bias_table, coverage_table, covered, empty_table, joint_pit, uniform_ks
 from fpho.calibrate.outcomes import Outcomes
 from fpho.calibrate.priors import draw_truth
 from fpho.calibrate.products import write_products
@@ -141,6 +143,18 @@ def test_figures_tell_right_from_wrong(options, good):
     if good:
         assert uniform_ks(joint_pit(outcomes, np.random.default_rng(1))) > 0.01
         assert all(bias_table(outcomes)["consistent"])
+
+
+@pytest.mark.parametrize("n_draws", [19, 99, 200])
+def test_coverage_of_uniform_ranks_is_the_level(n_draws):
+    """Every rank once, as under perfect calibration: no interval may gain or lose by its edges."""
+    truth = np.arange(n_draws + 1)[:, None] - 0.5
+    draws = np.tile(np.arange(n_draws), (n_draws + 1, 1))[:, :, None]
+    base = made_up(n=1)
+    outcomes = replace(base, truth=truth, draws=draws)
+    level = np.array([0.01, 0.5, 0.68, 0.95, 0.99])
+    np.testing.assert_allclose(covered(outcomes, level).mean(axis=(0, 1)), level, rtol=1e-12)
+    assert covered(outcomes, 0.68).shape == (n_draws + 1, 1)
 
 
 def test_figures_of_empty_places():

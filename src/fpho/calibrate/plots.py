@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..files import atomic
-from .figures import RANK_BINS, joint_pit
+from .figures import RANK_BINS, covered, joint_pit
 from .outcomes import Outcomes
 
 
@@ -30,8 +30,7 @@ def plot_coverage(path, outcomes: Outcomes) -> None:
     figure, axes = _grid(2, columns=2)
     level = np.linspace(0.01, 0.99, 99)
     n = len(outcomes.truth)
-    for pit, name in zip(outcomes.pit.T, outcomes.names, strict=True):
-        inside = np.mean(2 * abs(pit[:, None] - 0.5) < level, axis=0)
+    for inside, name in zip(covered(outcomes, level).mean(axis=0), outcomes.names, strict=True):
         axes[0].plot(level, inside - level, lw=1, label=name)
     band = 2 * np.sqrt(level * (1 - level) / n)
     axes[0].fill_between(level, -band, band, color="0.9")
