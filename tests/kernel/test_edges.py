@@ -5,17 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fpho.kernel import cpu
 from tests import reference
+from tests.kernel.backends import sized
 from tests.kernel.scenes import scene
 
 
-def compare(patch, state, gradient=True):
+# For all scenes that say nothing else.
+SMALL = sized({}, {"n_sources": 2, "n_bands": 1, "n_exposures": 1, "k": 3, "j": 2})
+
+
+def compare(kernel, patch, state, gradient=True):
     """The kernel against the reference: 1e-5 of the peak, gradient 1e-4 of its largest element."""
     expected = reference.model(patch, state)
     peak = max(np.abs(expected - expected.min()).max(), 1e-3) if expected.size else 1.0
-    assert np.abs(cpu.model(patch, state) - expected).max(initial=0.0) < 1e-5 * peak
-    chi2, ours, by_background = cpu.evaluate(patch, state)
+    assert np.abs(kernel.model(patch, state) - expected).max(initial=0.0) < 1e-5 * peak
+    chi2, ours, by_background = kernel.evaluate(patch, state)
     np.testing.assert_allclose(chi2, reference.chi2(patch, state), rtol=2e-6, atol=1e-12)
     if gradient:
         both = np.concatenate([ours.ravel(), by_background])
@@ -23,34 +27,34 @@ def compare(patch, state, gradient=True):
         assert np.abs(both - truth).max() < 1e-4 * max(np.abs(truth).max(), 1e-9)
 
 
-def test_bad_pixels_do_not_count():
+def test_bad_pixels_do_not_count(kernel):
     """Whatever stands in a pixel without weight, it changes nothing."""
-    patch, state = scene(0, shape=(24, 24))
+    patch, state = scene(0, shape=sized((24, 24), (8, 16)), **SMALL)
     data = patch.data.copy()
     data[patch.weight == 0] = np.resize([np.nan, np.inf, -np.inf, 1e30], (patch.weight == 0).sum())
     marred = dataclasses.replace(patch, data=data)
-    for ours, expected in zip(cpu.evaluate(marred, state), cpu.evaluate(patch, state), strict=True):
+    for ours, expected in zip(kernel.evaluate(marred, state), kernel.evaluate(patch, state), strict=True):
         np.testing.assert_array_equal(ours, expected)
-    assert np.isfinite(cpu.fisher(marred, state)).all()
+    assert np.isfinite(kernel.fisher(marred, state)).all()
 
 
-def test_no_weight_at_all():
-    patch, state = scene(1, shape=(24, 24))
-    chi2, gradient, by_background = cpu.evaluate(
+def test_no_weight_at_all(kernel):
+    patch, state = scene(1, shape=sized((24, 24), (8, 16)), **SMALL)
+    chi2, gradient, by_background = kernel.evaluate(
         dataclasses.replace(patch, weight=np.zeros_like(patch.weight)), state
     )
     assert not chi2.any() and not gradient.any() and not by_background.any()
 
 
-def test_source_outside_all_exposures():
-    patch, state = scene(2, shape=(24, 24))
+def test_source_outside_all_exposures(kernel):
+    patch, state = scene(2, shape=sized((24, 24), (16, 16)), **SMALL)
     patch.position[:, 0] = 1e5, -3e4
-    compare(patch, state)
-    assert not cpu.evaluate(patch, state)[1][0].any()
+    compare(kernel, patch, state)
+    assert not kernel.evaluate(patch, state)[1][0].any()
 
 
-def test_exposure_without_pixels():
-    patch, state = scene(3, shape=(16, 24), n_exposures=2)
+def test_exposure_without_pixels(kernel):
+    patch, state = scene(3, n_exposures=2, **sized({"shape": (16, 24)}, {"shape": (8, 16), "n_sources": 1}))
     half = patch.exposure_start[1]
     empty = dataclasses.replace(
         patch,
@@ -60,19 +64,19 @@ def test_exposure_without_pixels():
         tile_y=patch.tile_y[half:],
         exposure_start=np.array([0, 0, len(patch.data) - half]),
     )
-    compare(empty, state)
-    assert cpu.evaluate(empty, state)[0][0] == 0
+    compare(kernel, empty, state)
+    assert kernel.evaluate(empty, state)[0][0] == 0
 
 
-def test_one_pixel():
+def test_one_pixel(kernel):
     patch, state = scene(4, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8))
     patch.weight[:] = 0
     patch.weight[0, 27] = 4.0
     patch.position[:] = 3.2, 3.1
-    compare(patch, state)
+    compare(kernel, patch, state)
 
 
-def test_no_tiles():
+def test_no_tiles(kernel):
     patch, state = scene(4, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8))
     nothing = dataclasses.replace(
         patch,
@@ -82,12 +86,12 @@ def test_no_tiles():
         tile_y=patch.tile_y[:0],
         exposure_start=np.array([0, 0]),
     )
-    chi2, gradient, _ = cpu.evaluate(nothing, state)
-    assert chi2.tolist() == [0.0] and not gradient.any() and cpu.model(nothing, state).shape == (0, 64)
+    chi2, gradient, _ = kernel.evaluate(nothing, state)
+    assert chi2.tolist() == [0.0] and not gradient.any() and kernel.model(nothing, state).shape == (0, 64)
 
 
-def test_no_sources():
-    patch, state = scene(5, n_sources=1, shape=(16, 16))
+def test_no_sources(kernel):
+    patch, state = scene(5, n_sources=1, shape=sized((16, 16), (8, 8)))
     none = dataclasses.replace(
         patch,
         position=patch.position[:, :0],
@@ -98,61 +102,68 @@ def test_no_sources():
     empty = dataclasses.replace(
         state, sources=state.sources[:0], profile=state.profile[:0], profile_count=state.profile_count[:0]
     )
-    chi2, gradient, by_background = cpu.evaluate(none, empty)
+    chi2, gradient, by_background = kernel.evaluate(none, empty)
     np.testing.assert_allclose(chi2, reference.chi2(none, empty), rtol=1e-6)
     assert gradient.shape == (0, state.sources.shape[1]) and by_background.shape == (2,)
-    assert cpu.fisher(none, empty).shape == (2, 2)
+    assert kernel.fisher(none, empty).shape == (2, 2)
 
 
-def test_200_sources():
+def test_200_sources(kernel):
     """More Gaussians than the lists of the small scenes hold."""
-    patch, state = scene(6, n_sources=200, n_bands=1, n_exposures=1, shape=(64, 64), k=4, j=2)
-    compare(patch, state, gradient=False)
+    size = sized({"n_sources": 200, "shape": (64, 64)}, {"n_sources": 6, "shape": (16, 16)})
+    patch, state = scene(6, n_bands=1, n_exposures=1, k=4, j=2, **size)
+    compare(kernel, patch, state, gradient=False)
     few = reference.variations(patch, state)[::97]
-    gradient = np.append(cpu.evaluate(patch, state)[1].ravel(), 0)[::97]
+    gradient = np.append(kernel.evaluate(patch, state)[1].ravel(), 0)[::97]
     expected = [reference.derivative(lambda s: reference.chi2(patch, s).sum(), *v) for v in few]
     assert np.abs(gradient[: len(expected)] - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("rhalf", [1e-4, 0.003, 3.0, 30.0])
 @pytest.mark.parametrize("ratio", [1.0, 0.05])
-def test_extreme_sizes_and_axis_ratios(rhalf, ratio):
-    patch, state = scene(7, n_sources=2, n_bands=1, n_exposures=1, shape=(72, 80), ratio=(ratio, ratio))
+def test_extreme_sizes_and_axis_ratios(kernel, rhalf, ratio):
+    size = sized({"n_sources": 2, "shape": (72, 80)}, {"n_sources": 1, "shape": (16, 16)})
+    patch, state = scene(7, n_bands=1, n_exposures=1, ratio=(ratio, ratio), **size)
     profile = state.profile.copy()
     size = rhalf / np.sqrt((profile[:, :, 0] * profile[:, :, 1]).sum(axis=1))
     profile[:, :, [1, 3, 5]] *= size[:, None, None] ** 2
-    compare(patch, dataclasses.replace(state, profile=profile))
+    compare(kernel, patch, dataclasses.replace(state, profile=profile))
 
 
-def test_point_source():
+def test_point_source(kernel):
     """One component of variance 0: the PSF itself; no derivative by shape."""
-    patch, state = scene(8, n_sources=1, n_bands=1, n_exposures=1, shape=(32, 32))
+    patch, state = scene(8, n_sources=1, n_bands=1, n_exposures=1, shape=sized((32, 32), (16, 16)))
     profile = np.zeros_like(state.profile)
     profile[0, 0, 0] = 1.0
     point = dataclasses.replace(state, profile=profile, profile_count=np.array([1], "i4"))
-    compare(patch, point)
-    assert not cpu.evaluate(patch, point)[1][0, 3:].any()
+    compare(kernel, patch, point)
+    assert not kernel.evaluate(patch, point)[1][0, 3:].any()
 
 
-def test_zero_flux_has_a_flux_gradient():
-    patch, state = scene(9, n_sources=1, n_bands=1, n_exposures=1, shape=(32, 32))
+def test_zero_flux_has_a_flux_gradient(kernel):
+    patch, state = scene(9, n_sources=1, n_bands=1, n_exposures=1, shape=sized((32, 32), (16, 16)))
     state.sources[0, 0] = 0.0
-    compare(patch, state)
-    assert cpu.evaluate(patch, state)[1][0, 0] != 0
+    compare(kernel, patch, state)
+    assert kernel.evaluate(patch, state)[1][0, 0] != 0
 
 
-def test_tiles_off_a_common_grid():
+def test_tiles_off_a_common_grid(kernel):
     """Tiles at any places are right, only slower."""
-    patch, state = scene(10, n_sources=2, n_exposures=1, shape=(40, 48))
+    patch, state = scene(10, n_sources=sized(2, 1), n_exposures=1, shape=sized((40, 48), (16, 24)))
     rng = np.random.default_rng(0)
     shift = rng.integers(0, 5, (2, len(patch.tile_x))).astype("i4")
-    compare(dataclasses.replace(patch, tile_x=patch.tile_x + shift[0], tile_y=patch.tile_y + shift[1]), state)
+    compare(
+        kernel,
+        dataclasses.replace(patch, tile_x=patch.tile_x + shift[0], tile_y=patch.tile_y + shift[1]),
+        state,
+    )
 
 
-def test_missing_tiles():
+def test_missing_tiles(kernel):
     """A round region: the tree has nodes with missing children."""
-    patch, state = scene(11, n_sources=2, n_exposures=1, shape=(136, 136))
-    keep = np.hypot(patch.tile_x - 66, patch.tile_y - 66) < 60
+    patch, state = scene(11, n_sources=sized(2, 1), n_exposures=1, shape=sized((136, 136), (24, 24)))
+    middle = sized(66, 16)
+    keep = np.hypot(patch.tile_x - middle, patch.tile_y - middle) < middle - 6
     round_patch = dataclasses.replace(
         patch,
         data=patch.data[keep],
@@ -162,10 +173,10 @@ def test_missing_tiles():
         exposure_start=np.array([0, keep.sum()]),
         position=patch.position + [-1000, 3],
     )
-    compare(round_patch, state)
+    compare(kernel, round_patch, state)
 
 
-def test_not_a_number_is_not_hidden():
-    patch, state = scene(12, n_sources=1, shape=(16, 16))
+def test_not_a_number_is_not_hidden(kernel):
+    patch, state = scene(12, n_sources=1, shape=sized((16, 16), (8, 8)))
     state.sources[0, 0] = np.nan
-    assert np.isnan(cpu.evaluate(patch, state)[0][0])
+    assert np.isnan(kernel.evaluate(patch, state)[0][0])

@@ -7,13 +7,15 @@ element leaves room for float32 sums (some 1e-6); a wrong or missing term shows 
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fpho.kernel import cpu
+from fpho.kernel import backend
 from fpho.parameters import ellipticity, shape_matrix
 from fpho.sersic import load_table
 from tests import reference
+from tests.kernel.backends import BACKENDS, sized
 from tests.kernel.scenes import scene
 
 TABLE = load_table()
@@ -68,12 +70,14 @@ def moves_of(rows, state, patch):
     return moves
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("name", BACKENDS)
+@settings(max_examples=sized(25, 2), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(rows=st.tuples(source, source), seed=st.integers(0, 1000))
-def test_gradient_in_the_prior_box(rows, seed):
-    patch, state = scene(seed, n_sources=2, n_bands=2, n_exposures=2, shape=(24, 32))
+def test_gradient_in_the_prior_box(name, rows, seed):
+    shape = sized((24, 32), (16, 16))
+    patch, state = scene(seed, n_sources=2, n_bands=2, n_exposures=2, shape=shape)
     state = state_of(rows, state)
-    _, gradient, by_background = cpu.evaluate(patch, state)
+    _, gradient, by_background = backend(name).evaluate(patch, state)
     ours = np.concatenate([gradient.ravel(), by_background])
     expected = np.array(
         [

@@ -5,8 +5,10 @@ evaluate(patch, state) -> (chi2, gradient, background_gradient)
     gradient (S, B + 7) float64: derivative of the total chi2 by `state.sources`
     (columns sersic and rhalf: through the profile);
     background_gradient (E,) float64.
-evaluate_many(patch, states) -> list of what `evaluate` returns
-    for several states of the same shapes; a GPU takes them in one launch.
+evaluate_batch(work) -> for each (patch, states) of the list `work` a list of what `evaluate` returns
+    to the last bit; patches of any shapes, the states of each of the same. A GPU takes all in one set of
+    launches, which it needs to be busy.
+evaluate_many(patch, states) -> the same for one patch.
 model(patch, state) -> (T, 64) float32: the model image on the tiles (background included).
 fisher(patch, state) -> (P, P) float64: J^t W J over all pixels, P = S (B + 7) + E, in the
     order of `state.sources` row by row, then the backgrounds.

@@ -13,6 +13,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
@@ -171,8 +172,22 @@ def evaluate(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None 
 
 
 def evaluate_many(patch: PatchArrays, states, options: Shortcuts | None = None) -> list:
-    """`evaluate` of several states of one patch, one after the other (a GPU takes them in one launch)."""
-    return [evaluate(patch, state, options) for state in states]
+    """`evaluate` of several states of one patch."""
+    return evaluate_batch([(patch, states)], options)[0]
+
+
+def evaluate_batch(work, options: Shortcuts | None = None) -> list:
+    """`evaluate` of several states of each of several patches: `work` is a list of (patch, states).
+
+    One after the other; patches that are too small for several threads go one to a thread.
+    """
+    work = [(patch, list(states)) for patch, states in work]
+    jobs = iter([(patch, state) for patch, states in work for state in states])
+    results = [evaluate(*job, options) for job in islice(jobs, 1)]  # alone: finds or makes the compiled code
+    small = all(len(patch.data) < SERIAL_TILES for patch, _ in work)
+    mapped = _executor(_threads).map if small and _threads > 1 else map
+    found = chain(results, mapped(lambda job: evaluate(*job, options), jobs))
+    return [list(islice(found, len(states))) for _, states in work]
 
 
 def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:

@@ -1,11 +1,14 @@
-"""The GPU backend: the functions of `fpho.kernel` on an NVIDIA GPU, and many proposals in one launch.
+"""The GPU backend: the functions of `fpho.kernel` on an NVIDIA GPU, many proposals in one set of launches.
 
-Formulas: `fpho.kernel.formulas`; kernels: `kernels`, `images`; arrays: `transport`. Pixels, PSFs and
-geometry of a patch are sent once and kept with the PatchArrays object; for each evaluation only the
-parameters go in, and chi2 and gradient come out. Which GPU: CUDA_VISIBLE_DEVICES.
+Formulas: `fpho.kernel.formulas`; kernels: `kernels`, `images`; memories and table: `layout`; launches:
+`compiling`, `batch`. Pixels, PSFs and geometry of a patch are sent once (`resident`) and kept with the
+PatchArrays object; for each evaluation only the parameters go in, and chi2 and gradient come out. Which
+GPU: CUDA_VISIBLE_DEVICES.
 
 Everything that needs a GPU is imported at the first call, which raises InputError where there is none.
 """
+
+from functools import cache
 
 import numpy as np
 
@@ -14,29 +17,39 @@ from ..arrays import PatchArrays, SourceArrays
 
 def evaluate(patch: PatchArrays, state: SourceArrays):
     """chi2 (E,), gradient (S, B + 7), background gradient (E,), all float64; see `fpho.kernel`."""
-    return evaluate_many(patch, [state])[0]
+    return evaluate_batch([(patch, [state])])[0][0]
 
 
 def evaluate_many(patch: PatchArrays, states) -> list:
-    """`evaluate` of several states of one patch (same shapes) in one launch, or as few as fit in memory."""
-    return _resident(patch).evaluate(states)
+    """`evaluate` of several states of one patch (same shapes)."""
+    return evaluate_batch([(patch, states)])[0]
+
+
+def evaluate_batch(work) -> list:
+    """`evaluate` of several states of each of several patches, all in one set of launches.
+
+    work : list of (patch, states); results in the same order, a list for each patch. Where memory does not
+    suffice for all, they are taken in parts.
+    """
+    return _evaluator()().evaluate(work)
 
 
 def model(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """Model image on the tiles, background included, (T, 64) float32."""
-    return _resident(patch).model(state)
+    return _evaluator()().model(patch, state)
 
 
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
-    return _resident(patch).fisher(state)
+    return _evaluator()().fisher(patch, state)
 
 
-def _resident(patch: PatchArrays):
-    """The patch on the device; sent at the first call."""
+@cache
+def _evaluator():
+    """The function that gives this process's evaluator, once there is a GPU."""
     from .transport import require_gpu
 
     require_gpu()
-    from .resident import resident
+    from .batch import evaluator
 
-    return resident(patch)
+    return evaluator

@@ -1,38 +1,21 @@
-"""A patch that stays on the device, with the work arrays of its evaluations.
+"""Patches that stay on the device: all in one memory, each with the places of its arrays.
 
-Order of events: parameters in (`_prepare`), `kernels.set_up`, `kernels.evaluate`, `kernels.finish`,
-one small array out, whose sum over the exposures of a band is made here.
+A patch is sent at its first evaluation and stays as long as the PatchArrays object lives.
 """
 
-import os
-import threading
+import itertools
+import weakref
+from collections import deque
 
 import numpy as np
 
-from ..arrays import N_SHAPE, TILE, PatchArrays
-from . import transport
-from .device import ROWS, Patch, State
-from .images import derivatives
-from .kernels import GROUP, THREADS, draw, evaluate, finish, set_up
+from ..arrays import TILE, PatchArrays
+from .layout import IN_PATCHES, LINE, Run, whole_lines
+from .transport import Memory, NoMemory, Stream
 
-BATCH_BYTES = 1 << 30  # work arrays of a launch; more proposals take several launches
-FISHER_BYTES = 1 << 26  # derivative images held at a time
+GROUP = 4  # tiles of a group; the bits of a mask, too
 NAME = "_gpu_resident"
-_making = threading.Lock()
-
-
-def _nothing() -> None:
-    """What a `Resident` becomes elsewhere."""
-
-
-def resident(patch: PatchArrays) -> "Resident":
-    """The patch on the device, made at the first call in this process and kept with the object."""
-    with _making:
-        found = patch.__dict__.get(NAME)
-        if found is None or found.process != os.getpid():
-            found = Resident(patch)
-            object.__setattr__(patch, NAME, found)
-    return found
+_serials = itertools.count()
 
 
 def tile_order(patch) -> np.ndarray:
@@ -47,7 +30,7 @@ def tile_order(patch) -> np.ndarray:
 
 
 def groups_of(exposure_start) -> tuple:
-    """`group` (N, 3) and `group_start` (E + 1,) of `device.Patch`."""
+    """`group` (N, 3) and `group_start` (E + 1,) of `layout.Job`."""
     rows, start = [], [0]
     for e in range(len(exposure_start) - 1):
         end = exposure_start[e + 1]
@@ -56,148 +39,117 @@ def groups_of(exposure_start) -> tuple:
     return np.array(rows, np.int32).reshape(-1, 3), np.array(start, np.int32)
 
 
-class Resident:
-    """One patch on the device; its methods are those of the backend. One call at a time (a lock)."""
+def arrays_of(patch: PatchArrays, order) -> dict:
+    """What the kernels read of a patch, by name (`layout.IN_PATCHES`), in their types."""
+    group, group_start = groups_of(np.asarray(patch.exposure_start))
+    given = {
+        "data": (np.where(patch.weight > 0, patch.data, 0)[order], np.float32),
+        "weight": (patch.weight[order], np.float32),
+        "tile_x": (np.asarray(patch.tile_x)[order], np.int32),
+        "tile_y": (np.asarray(patch.tile_y)[order], np.int32),
+        "group": (group, np.int32),
+        "group_start": (group_start, np.int32),
+        "band": (patch.band, np.int32),
+        "psf_index": (patch.psf_index, np.int32),
+        "psf_count": (patch.psf_count, np.int32),
+        "position": (patch.position, np.float64),
+        "scale": (patch.scale, np.float64),
+        "gain": (patch.gain, np.float64),
+        "psf": (patch.psf, np.float64),
+    }
+    return {name: np.ascontiguousarray(values, kind).ravel() for name, (values, kind) in given.items()}
 
-    def __init__(self, patch: PatchArrays):
-        self.process, self._lock = os.getpid(), threading.Lock()
-        self._start, self._band = np.asarray(patch.exposure_start), np.asarray(patch.band)
-        self._n_sources, self._n_psf = patch.n_sources, patch.psf.shape[1]
-        self._order = order = tile_order(patch)
-        group, group_start = groups_of(self._start)
-        self._n_groups = len(group)
-        self._shapes, self._work, self._kernels = None, None, {}
-        self._patch = Patch(
-            transport.send(np.where(patch.weight > 0, patch.data, 0)[order], np.float32),
-            transport.send(patch.weight[order], np.float32),
-            transport.send(np.asarray(patch.tile_x)[order], np.int32),
-            transport.send(np.asarray(patch.tile_y)[order], np.int32),
-            transport.send(group, np.int32),
-            transport.send(group_start, np.int32),
-            transport.send(self._band, np.int32),
-            transport.send(patch.position, np.float64),
-            transport.send(patch.scale, np.float64),
-            transport.send(patch.gain, np.float64),
-            transport.send(patch.psf_index, np.int32),
-            transport.send(patch.psf, np.float64),
-            transport.send(patch.psf_count, np.int32),
-        )
+
+class Resident:
+    """The places of one patch."""
+
+    def __init__(self, patch: PatchArrays, shelf: "Shelf"):
+        self.serial, self.shelf = next(_serials), shelf
+        self.order, self.start = tile_order(patch), np.asarray(patch.exposure_start)
+        self.band, self.n_sources = np.asarray(patch.band), patch.n_sources
+        arrays = arrays_of(patch, self.order)
+        self.shape = (patch.n_exposures, patch.n_sources, patch.psf.shape[1], len(arrays["group"]) // 3)
+        first = np.cumsum([0, *(whole_lines(arrays[name].nbytes) for name in IN_PATCHES)])
+        begin = shelf.take(int(first[-1]))
+        weakref.finalize(self, shelf.dropped.append, (begin, int(first[-1]))).atexit = False
+        image = np.zeros(first[-1], np.uint8)
+        for name, at in zip(IN_PATCHES, first, strict=False):
+            image[at : at + arrays[name].nbytes] = arrays[name].view(np.uint8)
+        shelf.put(image, begin)
+        itemsizes = [arrays[name].itemsize for name in IN_PATCHES]
+        self.places = tuple(int(begin + at) // n for at, n in zip(first, itemsizes, strict=False))
+
+    def run(self, n_jobs: int, state) -> Run:
+        """Proposals of this patch in the shapes of a state."""
+        return Run(self.shape, self.places, n_jobs, state.sources.shape[1], state.profile.shape[1])
 
     def __reduce__(self):
         """Copies and pickles of a patch leave the device behind; theirs is made at their first call."""
         return _nothing, ()
 
-    def _size(self, state) -> int:
-        """Places for Gaussians in one exposure."""
-        return max(1, self._n_sources * self._n_psf * state.profile.shape[1])
 
-    def _at_once(self, state) -> int:
-        """Proposals in one launch."""
-        per_group, per_exposure = 4 * 6 + 4 + 1, 4 * ROWS
-        bytes_each = self._size(state) * (per_group * self._n_groups + per_exposure * len(self._band))
-        return max(1, min(BATCH_BYTES // max(1, bytes_each), 65535))
+def _nothing() -> None:
+    """What a `Resident` becomes elsewhere."""
 
-    def _run(self, kernel, grid, threads, *arguments) -> None:
-        """Starts a kernel; only its first start asks for the types of the arguments, which is slow."""
-        arguments = (self._patch, *arguments)
-        if kernel.py_func not in self._kernels:
-            self._kernels[kernel.py_func] = kernel.specialize(*arguments)
-        self._kernels[kernel.py_func][grid, threads](*arguments)
 
-    def _prepare(self, states, sums=True):
-        """Work arrays for that many proposals (kept between calls), parameters sent, Gaussians set up."""
-        first, n = states[0], len(states)
-        shapes = (n, sums, first.sources.shape, first.profile.shape)
-        if self._shapes != shapes:
-            self._shapes = self._work = None  # freed before the new ones are made
-            self._work, self._shapes = self._make(first, n, sums), shapes
-        state, gauss = self._work[:2]
-        for target, name in zip(state, State._fields, strict=True):
-            transport.write(target, np.stack([getattr(s, name) for s in states]))
-        places = gauss.shape[0] * gauss.shape[1] * gauss.shape[3]
-        self._run(set_up, (places + THREADS - 1) // THREADS, THREADS, state, gauss)
-        return self._work
+def resident(patch: PatchArrays, shelf: "Shelf") -> Resident:
+    """The patch on a shelf, sent at the first call and kept with the object."""
+    found = patch.__dict__.get(NAME)
+    if found is None or found.shelf is not shelf:
+        found = Resident(patch, shelf)
+        object.__setattr__(patch, NAME, found)
+    return found
 
-    def _make(self, state, n, sums) -> tuple:
-        """State, gauss, listed, kept; and sums, totals, out where the sums are wanted."""
-        n_exposures, size, ns = len(self._band), self._size(state), self._n_sources
-        empty, groups = transport.empty, self._n_groups
-        work = (
-            State(
-                empty((n, *state.sources.shape), np.float64),
-                empty((n, *state.profile.shape), np.float64),
-                empty((n, ns), np.int32),
-                empty((n, n_exposures), np.float64),
-            ),
-            empty((n, n_exposures, ROWS, size), np.float32),
-            empty((n, groups, size), np.int32),
-            empty((n, groups, size), np.int8),
-        )
-        if not sums:
-            return work
-        return (
-            *work,
-            empty((n, groups, 6, size), np.float32),
-            empty((n, groups, 2), np.float64),
-            empty((n, n_exposures, ns + 1, 8), np.float64),
-        )
 
-    def evaluate(self, states) -> list:
-        """(chi2, gradient, background gradient) of each state."""
-        states, results = list(states), []
-        with self._lock:
-            at_once = self._at_once(states[0]) if states else 1
-            for first in range(0, len(states), at_once):
-                part = states[first : first + at_once]
-                results += [self._add_up(sums, part[0].sources.shape) for sums in self._launch(part)]
-        return results
+class Shelf:
+    """One memory for all patches; it grows, and places of patches that are gone are used again."""
 
-    def _launch(self, states) -> np.ndarray:
-        """Sums by proposal and exposure, (Q, E, S + 1, 8): see `kernels.finish`."""
-        state, gauss, listed, kept, sums, totals, out = self._prepare(states)
-        n = len(states)
-        if self._n_groups:
-            self._run(evaluate, (self._n_groups, n), THREADS, state, gauss, listed, kept, sums, totals)
-        blocks = len(self._band) * (self._n_sources + 1)
-        self._run(finish, (blocks, n), THREADS, state, kept, sums, totals, out)
-        return transport.read(out)
+    def __init__(self, stream: Stream):
+        self._stream, self.memory = stream, None
+        self.dropped = deque()  # (first, bytes) of patches that are gone: filled at any time, by any thread
+        self._gaps = {}  # first byte -> bytes
 
-    def _add_up(self, sums, shape) -> tuple:
-        """chi2, gradient, background gradient from the sums (E, S + 1, 8) of one proposal."""
-        gradient, n_bands = np.zeros(shape), shape[1] - N_SHAPE
-        for e, band in enumerate(self._band):
-            gradient[:, band] += sums[e, :-1, 0]
-        gradient[:, n_bands:] = sums[:, :-1, 1:].sum(axis=0)
-        return sums[:, -1, 0].copy(), gradient, -2.0 * sums[:, -1, 1]
+    def take(self, size: int) -> int:
+        """First byte of free memory."""
+        self._collect()
+        fitting = [first for first, length in sorted(self._gaps.items()) if length >= size]
+        if not fitting:
+            self._grow(size)
+            return self.take(size)
+        length = self._gaps.pop(fitting[0])
+        if length > size:
+            self._gaps[fitting[0] + size] = length - size
+        return fitting[0]
 
-    def model(self, state) -> np.ndarray:
-        """(T, 64) float32."""
-        image = np.zeros((len(self._order), TILE * TILE), np.float32)
-        if not self._n_groups:
-            return image
-        with self._lock:
-            on_device = transport.empty(image.shape, np.float32)
-            work = self._prepare([state], sums=False)
-            self._run(draw, self._n_groups, THREADS, *work, on_device)
-            image[self._order] = transport.read(on_device)
-        return image
+    def put(self, values, first: int) -> None:
+        """Sends bytes to a place."""
+        self._stream.send(values, self.memory, first)
+        self._stream.wait()
 
-    def fisher(self, state) -> np.ndarray:
-        """(P, P) float64, a block of tiles at a time."""
-        n_sources, n_exposures = self._n_sources, len(self._band)
-        width, rows = state.sources.shape[1], 8 * n_sources + 1
-        n_bands, background = width - N_SHAPE, n_sources * width
-        out = np.zeros((background + n_exposures, background + n_exposures))
-        shape = np.arange(n_sources)[:, None] * width + n_bands + np.arange(N_SHAPE)
-        block = max(1, FISHER_BYTES // (4 * 64 * rows))
-        with self._lock:
-            work = self._prepare([state], sums=False)
-            images = transport.empty((rows, 64 * min(block, len(self._order))), np.float32)
-            for e, band in enumerate(self._band):
-                flux = np.arange(n_sources)[:, None] * width + band
-                columns = np.append(np.concatenate([flux, shape], axis=1), background + e)
-                for first in range(self._start[e], self._start[e + 1], block):
-                    n = int(min(block, self._start[e + 1] - first))
-                    self._run(derivatives, (n, n_sources + 1), 64, *work[:2], e, int(first), images)
-                    out[np.ix_(columns, columns)] += transport.gram(images, 64 * n)
-        return out
+    def _collect(self) -> None:
+        """Dropped places become gaps, neighbouring gaps one."""
+        while self.dropped:
+            first, size = self.dropped.popleft()
+            self._gaps[first] = self._gaps.get(first, 0) + size
+        merged = {}
+        for first, size in sorted(self._gaps.items()):
+            last = next(reversed(merged), None)
+            if last is not None and last + merged[last] == first:
+                merged[last] += size
+            else:
+                merged[first] = size
+        self._gaps = merged
+
+    def _grow(self, size: int) -> None:
+        """To twice the memory or more, to just enough where that cannot be had."""
+        old = self.memory
+        before = old.size if old else 0
+        try:
+            new = Memory(before + max(size, before, LINE), self._stream)
+        except NoMemory:
+            new = Memory(before + max(size, LINE), self._stream)
+        if old:
+            self._stream.move(old, new, before)
+            self._stream.wait()
+        self.memory = new
+        self.dropped.append((before, new.size - before))

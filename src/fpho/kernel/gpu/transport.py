@@ -1,8 +1,7 @@
-"""Arrays on the device: made, sent, read and multiplied here and nowhere else.
+"""Memory on the device and the way there: made, sent, read and multiplied here and nowhere else.
 
-Memory comes from CuPy's pool, seen by the kernels as numba arrays; in numba's CUDA simulator (environment
-variable NUMBA_ENABLE_CUDASIM=1) the device is this process's memory. Also asked here: whether there
-is a GPU at all (`require_gpu`).
+Memory comes from CuPy's pool; in numba's CUDA simulator (environment variable NUMBA_ENABLE_CUDASIM=1) the
+device is this process's memory. Also asked here: whether there is a GPU at all (`require_gpu`).
 """
 
 from functools import cache
@@ -42,58 +41,100 @@ def require_gpu() -> None:
         raise InputError("kernel gpu", "no GPU found", CURE)
 
 
-def empty(shape, dtype):
-    """Uninitialised array on the device; an axis of length 0 becomes 1, and the array zeros.
+@cache
+def cupy_here():
+    """CuPy, after the question whether it can be used."""
+    require_gpu()
+    import cupy
+
+    return cupy
+
+
+class NoMemory(InputError):
+    """The device's memory does not suffice."""
+
+
+class Stream:
+    """A queue of copies and kernels on the device, in order; other queues are not waited for."""
+
+    def __init__(self):
+        self.handle = None if SIMULATED else cupy_here().cuda.Stream(non_blocking=True)
+
+    def send(self, values, memory: "Memory", start: int) -> None:
+        """Copies a host array to byte `start` on; unchanged until `wait` where it is pinned."""
+        if SIMULATED:
+            memory.raw[start : start + values.nbytes] = values.reshape(-1).view(np.uint8)
+        elif values.nbytes:
+            self._copy(memory.address + start, values.ctypes.data, values.nbytes, "HostToDevice")
+
+    def read(self, memory: "Memory", start: int, target) -> None:
+        """Copies to a host array from byte `start` on; complete after `wait`."""
+        if SIMULATED:
+            target.reshape(-1).view(np.uint8)[:] = memory.raw[start : start + target.nbytes]
+        elif target.nbytes:
+            self._copy(target.ctypes.data, memory.address + start, target.nbytes, "DeviceToHost")
+
+    def move(self, source: "Memory", target: "Memory", size: int) -> None:
+        """Copies the first bytes of a memory to another."""
+        if SIMULATED:
+            target.raw[:size] = source.raw[:size]
+        else:
+            self._copy(target.address, source.address, size, "DeviceToDevice")
+
+    def _copy(self, target: int, source: int, size: int, kind: str) -> None:
+        runtime = cupy_here().cuda.runtime
+        runtime.memcpyAsync(target, source, size, getattr(runtime, f"memcpy{kind}"), self.handle.ptr)
+
+    def wait(self) -> None:
+        """Until all that was put into the queue is done."""
+        if not SIMULATED:
+            self.handle.synchronize()
+
+    def gram(self, memory: "Memory", start: int, shape: tuple, columns: int) -> np.ndarray:
+        """A A^t, float64, of the first columns of a float32 matrix of a shape that begins at byte `start`."""
+        if SIMULATED:
+            used = memory.raw[start:].view(np.float32)[: shape[0] * shape[1]].reshape(shape)[:, :columns]
+            return (used @ used.T).astype(np.float64)
+        cupy = cupy_here()
+        with self.handle:
+            used = cupy.ndarray(shape, cupy.float32, memory.raw + start)[:, :columns]
+            return cupy.asnumpy(used @ used.T).astype(np.float64)
+
+
+class Memory:
+    """Uninitialised bytes on the device, of a stream.
 
     Raises
     ------
-    InputError
-        Where the device's memory does not suffice.
+    NoMemory
+        With sizes and what helps.
     """
-    make = "empty" if np.all(shape) else "zeros"
-    shape = tuple(max(1, int(n)) for n in shape)
-    if SIMULATED:
-        return getattr(np, make)(shape, dtype)
-    import cupy
-    from numba import cuda
 
+    def __init__(self, size: int, stream: Stream):
+        self.size, self.raw = size, allocate(size, stream)
+        self.address = 0 if SIMULATED else self.raw.ptr
+
+    def seen_as(self, kind: str) -> np.ndarray:
+        """All of it as a flat array (simulator)."""
+        return self.raw[: self.size // 8 * 8].view(kind)
+
+
+def allocate(size: int, stream: Stream):
+    """Bytes on the device; in the simulator bits that are no number and no index."""
+    if SIMULATED:
+        return np.full(size, 255, np.uint8)
+    cupy = cupy_here()
     try:
-        return cuda.as_cuda_array(getattr(cupy, make)(shape, dtype))
+        with stream.handle:
+            return cupy.cuda.alloc(size)
     except cupy.cuda.memory.OutOfMemoryError:
         free, total = cupy.cuda.runtime.memGetInfo()
-        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize
         found = f"{size / 1e6:.0f} MB wanted, {free / 1e6:.0f} of {total / 1e6:.0f} MB free on the device"
-        raise InputError("kernel gpu", found, SMALLER) from None
+        raise NoMemory("kernel gpu", found, SMALLER) from None
 
 
-def write(target, values) -> None:
-    """Copies a numpy array to a device array of the same shape; one without elements is left out."""
-    if values.size:
-        values = np.ascontiguousarray(values, target.dtype)
-        if SIMULATED:
-            target[...] = values
-        else:
-            target.copy_to_device(values)
-
-
-def send(values, dtype):
-    """A numpy array on the device."""
-    target = empty(values.shape, dtype)
-    write(target, values)
-    return target
-
-
-def read(array) -> np.ndarray:
-    """A device array as a new numpy array."""
-    return array.copy() if SIMULATED else array.copy_to_host()
-
-
-def gram(matrix, columns: int) -> np.ndarray:
-    """A A^t, float64 on the host, of the first `columns` columns of a float32 matrix on the device."""
+def pinned(size: int) -> np.ndarray:
+    """Bytes on the host that the device copies from and to by itself."""
     if SIMULATED:
-        used = matrix[:, :columns]
-        return (used @ used.T).astype(np.float64)
-    import cupy
-
-    used = cupy.asarray(matrix)[:, :columns]
-    return cupy.asnumpy(used @ used.T).astype(np.float64)
+        return np.zeros(size, np.uint8)
+    return np.frombuffer(cupy_here().cuda.alloc_pinned_memory(size), np.uint8, size)

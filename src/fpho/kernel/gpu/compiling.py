@@ -1,0 +1,117 @@
+"""The kernels as compiled code, and their launches.
+
+numba-cuda compiles a kernel to PTX; the driver, called through CuPy, loads and starts it. All kernels take
+the same two memories, as arrays that numba knows by seven words each; so the words of all arguments are
+written when the memories change, and a launch is one call of the driver (numba's own way through twelve
+arrays takes some ten times as long). In numba's CUDA simulator kernels are called as they are.
+"""
+
+import re
+from functools import cache
+
+import numpy as np
+
+from ...errors import InputError
+from .layout import THREADS, Patches, Work
+from .transport import SIMULATED, Memory, Stream, cupy_here
+
+ARRAY_WORDS = 7  # of an array in numba: two unused, elements, bytes of each, address, length, stride
+SCALARS = 3  # most numbers that a kernel takes after the memories
+# Blocks that shall fit on a multiprocessor together, which limits registers (64 and 128 for each thread here).
+BLOCKS_AT_ONCE = {"evaluate": 4, "draw": 4, "finish": 2}
+WORDS = ARRAY_WORDS * (len(Patches._fields) + len(Work._fields)) + SCALARS
+
+
+def signature(scalars: int) -> tuple:
+    """Numba's types of the arguments of a kernel."""
+    from numba import types
+    from numba.np.numpy_support import from_dtype
+
+    def record(kind):
+        scalars = [from_dtype(np.dtype(name)) for name in kind._fields]
+        return types.NamedTuple([types.Array(scalar, 1, "C") for scalar in scalars], kind)
+
+    return record(Patches), record(Work), *[types.int64] * scalars
+
+
+def ptx_of(kernel, scalars: int, capability: tuple, line_numbers: bool = False) -> tuple[str, str]:
+    """PTX of a kernel for a compute capability, and its name there."""
+    from numba import cuda
+
+    bounds = THREADS, BLOCKS_AT_ONCE.get(kernel.__name__, 1)
+    ptx, _ = cuda.compile(
+        kernel.py_func, signature(scalars), device=False, cc=capability, abi="numba", output="ptx",
+        lineinfo=line_numbers, launch_bounds=bounds,
+    )  # fmt: skip
+    name, given = re.search(r"\.visible \.entry (\w+)\(([^)]*)\)", ptx).groups()
+    expected = WORDS - SCALARS + scalars
+    if re.findall(r"\.param \.(\w+)", given) != ["u64"] * expected:
+        cure = "Install a release of numba-cuda that fpho was tested with (0.30), or use kernel: cpu"
+        raise InputError("kernel gpu", "numba-cuda passes arrays in a way that is not known", cure)
+    return ptx, name
+
+
+@cache
+def loaded(kernel, scalars: int):
+    """(module, address) of a kernel on the device of this process."""
+    cupy = cupy_here()
+    capability = cupy.cuda.Device().compute_capability
+    ptx, name = ptx_of(kernel, scalars, (int(capability[:-1]), int(capability[-1])))
+    module = cupy.cuda.function.Module()
+    try:
+        module.load(ptx.encode() + b"\0")
+    except cupy.cuda.driver.CUDADriverError as error:
+        cure = "The driver may be older than the CUDA packages: install fpho[cuda12] instead of fpho[cuda13]"
+        raise InputError("kernel gpu", f"the driver refuses compiled code ({error})", cure) from None
+    return module, cupy.cuda.driver.moduleGetFunction(module.ptr, name)
+
+
+class Launcher:
+    """Starts kernels on a stream, with two memories as their arguments."""
+
+    def __init__(self, stream: Stream):
+        self._stream, self._memories, self._arguments = stream, None, None
+        self._words = np.zeros(WORDS, np.uint64)
+        self._pointers = self._words.ctypes.data + 8 * np.arange(WORDS, dtype=np.uint64)
+        self._address = self._pointers.ctypes.data
+
+    def use(self, patches: Memory, work: Memory) -> None:
+        """Kernels started from now on work on these."""
+        if self._memories != (patches, work):
+            self._memories = patches, work
+            kinds = [(patches, name) for name in Patches._fields] + [(work, name) for name in Work._fields]
+            if SIMULATED:
+                arrays = [memory.seen_as(kind) for memory, kind in kinds]
+                at = len(Patches._fields)
+                self._arguments = Patches(*arrays[:at]), Work(*arrays[at:])
+            else:
+                words = [word for memory, kind in kinds for word in _words(memory, kind)]
+                self._words[: len(words)] = words
+
+    def forget(self) -> None:
+        """Lets go of the memories, which can then be freed."""
+        self._memories = self._arguments = None
+
+    def __call__(self, kernel, blocks: int, threads: int, *scalars) -> None:
+        """Starts a kernel; none without blocks."""
+        if not blocks:
+            return
+        if SIMULATED:
+            kernel[blocks, threads](*self._arguments, *scalars)
+            return
+        if scalars:
+            self._words[WORDS - SCALARS : WORDS - SCALARS + len(scalars)] = scalars
+        start, handle = _driver(), loaded(kernel, len(scalars))[1]
+        start(handle, blocks, 1, 1, threads, 1, 1, 0, self._stream.handle.ptr, self._address, 0)
+
+
+@cache
+def _driver():
+    return cupy_here().cuda.driver.launchKernel
+
+
+def _words(memory: Memory, kind: str) -> tuple:
+    """The words of an array of a memory's elements of one type."""
+    itemsize = np.dtype(kind).itemsize
+    n = memory.size // itemsize
+    return 0, 0, n, itemsize, memory.address, n, itemsize

@@ -1,0 +1,12 @@
+"""The fixture `kernel`: each backend in turn."""
+
+import pytest
+
+from fpho.kernel import backend
+from tests.kernel.backends import BACKENDS
+
+
+@pytest.fixture(params=BACKENDS)
+def kernel(request):
+    """A backend's module."""
+    return backend(request.param)

@@ -1,0 +1,58 @@
+"""Batches: many proposals of many patches at once, with the bits of one at a time."""
+
+import dataclasses
+import pickle
+
+import numpy as np
+
+from tests.kernel.backends import sized
+from tests.kernel.scenes import scene
+
+
+def proposals(patch, state, n):
+    """(patch, n states)."""
+    factors = np.linspace(1.0, 1.3, n)
+    return patch, [dataclasses.replace(state, sources=state.sources * f) for f in factors]
+
+
+def mixed():
+    """Patches of different numbers of sources, bands, exposures, tiles and components; one without tiles."""
+    larger = scene(0, n_sources=2, n_exposures=2, shape=sized((64, 72), (16, 24)), k=3, j=2)
+    small = scene(1, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8), k=2, j=1)
+    bare, state = scene(2, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8), k=1, j=3)
+    cut = {name: getattr(bare, name)[:0] for name in ("data", "weight", "tile_x", "tile_y")}
+    nothing = dataclasses.replace(bare, exposure_start=np.zeros(2, int), **cut)
+    return [proposals(*larger, 1), proposals(*small, 3), proposals(nothing, state, 1), (larger[0], [])]
+
+
+def equal(ours, expected):
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_patches_of_different_shapes(kernel):
+    work = mixed()
+    results = kernel.evaluate_batch(work)
+    assert [len(some) for some in results] == [1, 3, 1, 0]
+    for (patch, states), some in zip(work, results, strict=True):
+        for state, result in zip(states, some, strict=True):
+            equal(result, kernel.evaluate(patch, state))
+
+
+def test_proposals_of_one_patch(kernel):
+    """Also of a copy of the patch, and in another order: nothing depends on what was evaluated before."""
+    patch, states = mixed()[1]
+    expected = kernel.evaluate_many(patch, states)
+    copy = pickle.loads(pickle.dumps(patch))
+    for ours, result in zip(kernel.evaluate_many(copy, states[::-1]), expected[::-1], strict=True):
+        equal(ours, result)
+    assert kernel.evaluate_many(patch, []) == [] and kernel.evaluate_batch([]) == []
+
+
+def test_results_stay(kernel):
+    """Results are the caller's: the next call does not write to them."""
+    patch, states = mixed()[1]
+    first = kernel.evaluate(patch, states[0])
+    kept = [part.copy() for part in first]
+    kernel.evaluate(patch, states[1])
+    equal(first, kept)
