@@ -1,7 +1,7 @@
 """The backends that the tests of the kernel run on; one test file serves all.
 
-Without a card the GPU's tests run in numba's CUDA simulator, in a process of their own (`test_gpu`), since the
-simulator is chosen when numba is imported. It takes a third of a second for a thread block: small scenes.
+Without a card the GPU's tests run in numba's CUDA simulator, in a process of their own (`test_gpu`), since
+the simulator is chosen when numba is imported. It takes 0.2 s for a thread block: small scenes.
 """
 
 import os

@@ -60,7 +60,7 @@ def test_fitted_parameters(kernel):
 
 def test_more_gaussians_than_a_list_holds(kernel):
     """Lists filled in several rounds; a source that nothing reaches; far from the origin."""
-    patch, state = scene(2, n_sources=5, n_bands=1, n_exposures=1, shape=(8, 16), k=10, j=7)
+    patch, state = scene(2, n_sources=4, n_bands=1, n_exposures=1, shape=(8, 16), k=10, j=7)
     patch.tile_x[:], patch.tile_y[:] = patch.tile_x + 9000, patch.tile_y - 7000
     patch.position[:] += [9000, -7000]
     patch.position[:, 3] = 1e5, -3e4

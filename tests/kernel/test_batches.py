@@ -17,7 +17,8 @@ def proposals(patch, state, n):
 
 def mixed():
     """Patches of different numbers of sources, bands, exposures, tiles and components; one without tiles."""
-    larger = scene(0, n_sources=2, n_exposures=2, shape=sized((64, 72), (16, 24)), k=3, j=2)
+    size = sized({"n_exposures": 2, "shape": (64, 72)}, {"n_exposures": 1, "shape": (8, 40)})
+    larger = scene(0, n_sources=2, k=3, j=2, **size)
     small = scene(1, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8), k=2, j=1)
     bare, state = scene(2, n_sources=1, n_bands=1, n_exposures=1, shape=(8, 8), k=1, j=3)
     cut = {name: getattr(bare, name)[:0] for name in ("data", "weight", "tile_x", "tile_y")}

@@ -18,7 +18,7 @@ SHARED = [f"test_{name}.py" for name in ("agreement", "edges", "gradient", "batc
 
 
 def run_tests(*files, **environment):
-    """Tests in a process of their own: the simulator is chosen when numba is imported. Number of those passed."""
+    """Number of tests passed, in a process of their own: the simulator is chosen when numba is imported."""
     paths = os.pathsep.join([str(TOP / "src"), str(TOP)])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     files = [str(TOP / "tests" / "kernel" / name) for name in files]

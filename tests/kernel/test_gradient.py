@@ -75,7 +75,7 @@ def moves_of(rows, state, patch):
 @given(rows=st.tuples(source, source), seed=st.integers(0, 1000))
 def test_gradient_in_the_prior_box(name, rows, seed):
     shape = sized((24, 32), (16, 16))
-    patch, state = scene(seed, n_sources=2, n_bands=2, n_exposures=2, shape=shape)
+    patch, state = scene(seed, n_sources=2, n_bands=2, n_exposures=sized(2, 1), shape=shape)
     state = state_of(rows, state)
     _, gradient, by_background = backend(name).evaluate(patch, state)
     ours = np.concatenate([gradient.ravel(), by_background])

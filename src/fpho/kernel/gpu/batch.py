@@ -1,7 +1,7 @@
 """Evaluations: proposals of any patches in one set of launches, or as few as memory allows.
 
-Order of events: parameters in (one copy from pinned memory), `kernels.set_up`, `evaluate`, `finish`, `collect`,
-results out (one copy to pinned memory). One proposal of one patch is the batch of one.
+Order of events: parameters in (one copy from pinned memory), `kernels.set_up`, `evaluate`, `finish`,
+`collect`, results out (one copy to pinned memory). One proposal of one patch is the batch of one.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import N_SHAPE, TILE
 from . import images, kernels
 from .compiling import Launcher
-from .layout import DERIVATIVES, DRAW, FISHER, PARAMETERS, THREADS, Layout, bytes_each, lay_out, whole_lines
+from .layout import DERIVATIVES, DRAW, FISHER, PARAMETERS, THREADS, Layout, bytes_each, lay_out
 from .resident import Shelf, resident
 from .transport import Memory, NoMemory, Stream, pinned
 
@@ -203,7 +203,7 @@ class Evaluator:
 
 
 def split(todo, limit: int, shelf: Shelf) -> tuple:
-    """(patch, states) pairs for one set of launches of at most `limit` bytes, at least one proposal; the rest."""
+    """(patch, states) for one set of launches of at most `limit` bytes or one proposal, and the rest."""
     part, room = [], limit
     for i, (patch, states) in enumerate(todo):
         each = bytes_each(resident(patch, shelf).run(1, states[0]))
