@@ -212,7 +212,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--no-plain", action="store_true")
+    parser.add_argument("--backend", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--quick", action="store_true", help="gpu: one tile, to see that it runs")
     options = parser.parse_args()
+    if options.backend == "gpu":
+        import kernel_gpu
+
+        return kernel_gpu.main(options.repeat, options.quick)
     fma_peak, bits = peak()
     print(f"measured peak {fma_peak / 1e9:.1f} G multiply-adds per second ({bits}-bit vectors)")
     print(f"load {os.getloadavg()[0]:.1f}")

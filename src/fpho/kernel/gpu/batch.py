@@ -82,7 +82,7 @@ class Evaluator:
             todo, done, limit = [pair for pair in work if pair[1]], [], BATCH_BYTES
             while todo:
                 part, rest = split(todo, limit, self.shelf)
-                layout = self._layout(part)
+                layout = self.table_of(part)
                 try:
                     self._hold(layout)
                 except NoMemory:
@@ -95,7 +95,7 @@ class Evaluator:
         results = iter(done)
         return [list(islice(results, len(states))) for _, states in work]
 
-    def _layout(self, part, used=None, image: int = 0) -> Layout:
+    def table_of(self, part, used=None, image: int = 0) -> Layout:
         """The table for (patch, states) pairs; kept for the next call of the same composition."""
         residents = [resident(patch, self.shelf) for patch, _ in part]
         runs = [one.run(len(states), states[0]) for one, (_, states) in zip(residents, part, strict=True)]
@@ -117,7 +117,8 @@ class Evaluator:
             self._into, self._current, self._graph = pinned(2 * end), None, None
         if len(self._from) < 8 * layout.lengths["out"]:
             self._from, self._graph = pinned(16 * layout.lengths["out"]), None
-        self.launch.use(self.shelf.memory, self.work)
+        if self.launch.use(self.shelf.memory, self.work):
+            self._graph = None
 
     def _pack(self, layout: Layout, part) -> tuple:
         """Table and parameters to pinned memory; the first and last byte that the device lacks."""
@@ -134,7 +135,7 @@ class Evaluator:
             np.concatenate(arrays, axis=None, out=target, casting="same_kind")
         return begin, end
 
-    def steps(self, layout: Layout, begin: int, end: int) -> list:
+    def _steps(self, layout: Layout, begin: int, end: int) -> list:
         """(name, function) of all that the device does for one batch, in order."""
         out, blocks = layout.places["out"], layout.blocks
         target = self._from[: 8 * layout.lengths["out"]]
@@ -150,10 +151,24 @@ class Evaluator:
     def _results(self, layout: Layout, part) -> list:
         """Results of all proposals of a layout in memory."""
         begin, end = self._pack(layout, part)
-        for _, step in self.steps(layout, begin, end):
-            step()
+        if GRAPHS and begin:  # only the parameters change, at the same places
+            if self._graph is None:
+                self._graph = self.stream.captured([step for _, step in self._steps(layout, begin, end)])
+            self.stream.replay(self._graph)
+        else:
+            for _, step in self._steps(layout, begin, end):
+                step()
         self.stream.wait()
         return unpacked(self._from.view(np.float64), part)
+
+    def steps_again(self, work) -> list:
+        """(name, function) of each step of what was evaluated last, for measurements."""
+        layout = self.table_of(work)
+        return self._steps(layout, *layout.parameters)
+
+    def most_at_once(self, patch, state) -> int:
+        """Proposals of a patch in one set of launches."""
+        return max(1, BATCH_BYTES // bytes_each(resident(patch, self.shelf).run(1, state)))
 
     def model(self, patch, state) -> np.ndarray:
         """(T, 64) float32."""
@@ -172,7 +187,7 @@ class Evaluator:
     def _prepared(self, patch, state, used, image: int) -> Layout:
         """Gaussians of one state set up, and memory for an image."""
         part = [(patch, [state])]
-        layout = self._layout(part, used, image)
+        layout = self.table_of(part, used, image)
         self._hold(layout)
         begin, end = self._pack(layout, part)
         self.stream.send(self._into[begin:end], self.work, begin)

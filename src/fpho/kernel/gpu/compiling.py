@@ -75,18 +75,20 @@ class Launcher:
         self._pointers = self._words.ctypes.data + 8 * np.arange(WORDS, dtype=np.uint64)
         self._address = self._pointers.ctypes.data
 
-    def use(self, patches: Memory, work: Memory) -> None:
-        """Kernels started from now on work on these."""
-        if self._memories != (patches, work):
-            self._memories = patches, work
-            kinds = [(patches, name) for name in Patches._fields] + [(work, name) for name in Work._fields]
-            if SIMULATED:
-                arrays = [memory.seen_as(kind) for memory, kind in kinds]
-                at = len(Patches._fields)
-                self._arguments = Patches(*arrays[:at]), Work(*arrays[at:])
-            else:
-                words = [word for memory, kind in kinds for word in _words(memory, kind)]
-                self._words[: len(words)] = words
+    def use(self, patches: Memory, work: Memory) -> bool:
+        """Kernels started from now on work on these; whether they are others than before."""
+        if self._memories == (patches, work):
+            return False
+        self._memories = patches, work
+        kinds = [(patches, name) for name in Patches._fields] + [(work, name) for name in Work._fields]
+        if SIMULATED:
+            arrays = [memory.seen_as(kind) for memory, kind in kinds]
+            at = len(Patches._fields)
+            self._arguments = Patches(*arrays[:at]), Work(*arrays[at:])
+        else:
+            words = [word for memory, kind in kinds for word in _words(memory, kind)]
+            self._words[: len(words)] = words
+        return True
 
     def forget(self) -> None:
         """Lets go of the memories, which can then be freed."""

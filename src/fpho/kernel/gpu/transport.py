@@ -6,6 +6,7 @@ device is this process's memory. Also asked here: whether there is a GPU at all 
 
 from functools import cache
 from importlib.util import find_spec
+from time import perf_counter
 
 import numpy as np
 from numba import config
@@ -50,6 +51,14 @@ def cupy_here():
     return cupy
 
 
+def name_of_device() -> str:
+    """The GPU's name."""
+    if SIMULATED:
+        return "numba's CUDA simulator"
+    runtime = cupy_here().cuda.runtime
+    return runtime.getDeviceProperties(runtime.getDevice())["name"].decode()
+
+
 class NoMemory(InputError):
     """The device's memory does not suffice."""
 
@@ -89,6 +98,36 @@ class Stream:
         """Until all that was put into the queue is done."""
         if not SIMULATED:
             self.handle.synchronize()
+
+    def mark(self):
+        """A point in time of the queue, for `seconds`."""
+        return perf_counter() if SIMULATED else self.handle.record()
+
+    @staticmethod
+    def seconds(before, after) -> float:
+        """Time between two marks that have been passed."""
+        return after - before if SIMULATED else cupy_here().cuda.get_elapsed_time(before, after) / 1e3
+
+    def captured(self, functions):
+        """What functions put into the queue, as a CUDA graph: not done now, but at each `replay`."""
+        if SIMULATED:
+            return functions
+        runtime = cupy_here().cuda.runtime
+        self.handle.begin_capture(runtime.streamCaptureModeThreadLocal)
+        try:
+            for function in functions:
+                function()
+        finally:
+            graph = self.handle.end_capture()
+        return graph
+
+    def replay(self, graph) -> None:
+        """Puts a graph into the queue."""
+        if SIMULATED:
+            for function in graph:
+                function()
+        else:
+            graph.launch(self.handle)
 
     def gram(self, memory: "Memory", start: int, shape: tuple, columns: int) -> np.ndarray:
         """A A^t, float64, of the first columns of a float32 matrix of a shape that begins at byte `start`."""
