@@ -27,6 +27,7 @@ NOMINAL = (
 )
 CHAINS, DEPTH = 8, 16  # independent chains of multiply-adds in a thread, and how many of each in a round
 FACTOR, TERM = np.float32(1.0000001), np.float32(1e-9)
+ONE = np.float32(1.0)
 BATCHES = (16, 64, 256)
 TARGETS = {
     "15 sources": 0.5e-3,
@@ -38,7 +39,8 @@ TARGETS = {
 @cuda.jit
 def multiply_add(patches, work, rounds):
     """CHAINS x DEPTH fused multiply-adds in each round and thread."""
-    a = b = c = d = e = f = g = h = np.float32(cuda.threadIdx.x)
+    a = np.float32(cuda.threadIdx.x)
+    b, c, d, e, f, g, h = a + ONE, a + TERM, a * TERM, ONE - a, a * a, a * a + ONE, a * a - TERM  # all differ
     i, end = np.uint64(0), np.uint64(rounds)
     while i < end:
         for _ in range(DEPTH):
