@@ -3,7 +3,12 @@
 import pytest
 
 from fpho.kernel import backend
-from tests.kernel.backends import BACKENDS
+from tests.kernel.backends import BACKENDS, SIMULATED
+
+if SIMULATED:
+    from tests.kernel.simulator import take_turns
+
+    take_turns()
 
 
 @pytest.fixture(params=BACKENDS)
