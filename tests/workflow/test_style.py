@@ -43,3 +43,14 @@ def test_module_entry_point(tmp_path):
     """`workflow/Snakefile`, where the workflow catalog and `module` look, is the same workflow."""
     done = snakemake(tmp_path, "-n", "--snakefile", TOP / "workflow" / "Snakefile")
     assert done.returncode == 0, done.text
+
+
+@pytest.mark.parametrize("batches, fits", [(1, "optimize"), (2, "optimize_batch")])
+def test_rules_on_a_graphics_card_ask_for_it(tmp_path, batches, fits):
+    """With `kernel: gpu` the fits, and `check`, which looks for the card; with `kernel: cpu` nobody."""
+    for kernel, wanted in (("gpu", {"check", fits, fits.replace("optimize", "sample")}), ("cpu", set())):
+        done = snakemake(tmp_path, "-n", "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}")
+        assert done.returncode == 0, done.text
+        blocks = re.split(r"^(?:local)?rule ", done.text, flags=re.MULTILINE)[1:]
+        asking = {block.split(":")[0] for block in blocks if re.search(r"resources:.*\bgpu=1\b", block)}
+        assert asking - {fits.replace("optimize", "reoptimize")} == wanted

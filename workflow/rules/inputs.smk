@@ -38,6 +38,8 @@ rule check:
         layout.benchmark("check")
     conda:
         environment
+    resources:
+        gpu=gpus,  # it looks for the card
     params:
         options=options(*checked_options),
         code=code("check"),
