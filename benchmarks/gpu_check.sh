@@ -2,10 +2,10 @@
 # Everything that needs a graphics card, in order of importance: benchmarks/gpu_check.sh [FOLDER]
 # Needs the Python packages of .[test] and .[cuda12] or .[cuda13], and compute-sanitizer of the CUDA toolkit.
 #
-# FOLDER (default results/gpu_check) receives a log of each step; the last lines name what failed. The exit status is
-# the number of steps that failed. PYTHON, and LIMIT (seconds of a step, 240), can be set; CUDA_VISIBLE_DEVICES
-# chooses the card. STEPS, if set, is a list of the steps to do: tests benchmark memcheck racecheck example decam; or
-# cpu_runs, the half of the last two that needs no card and can be made before, elsewhere.
+# FOLDER (default results/gpu_check) receives a log of each step; the last lines name what failed. The exit status
+# is the number of steps that failed. PYTHON, and LIMIT (seconds of a step, 240), can be set; CUDA_VISIBLE_DEVICES
+# chooses the card. STEPS, if set, is a list of the steps to do: tests benchmark memcheck racecheck example decam;
+# or cpu_runs, the half of the last two that needs no card and can be made before, elsewhere.
 set -u
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -14,7 +14,8 @@ python=${PYTHON:-python}
 limit=${LIMIT:-240}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
-export PYTHONPATH="$here/src:$here${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+export PYTHONPATH="$here/src:$here${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 failed=()
 
 # step NAME COMMAND...: a log, a time, and a word at the end
@@ -41,7 +42,7 @@ sanitizer() {
     compute-sanitizer --tool "$1" --error-exitcode 9 "$python" benchmarks/gpu_small.py
 }
 
-# run OUTDIR KERNEL OPTIONS...: a configuration without pictures; what is there, also from elsewhere, is not made again
+# run OUTDIR KERNEL OPTIONS...: a configuration without pictures; what is there is not made again
 run() {
     local outdir=$1 kernel=$2
     shift 2
@@ -49,7 +50,7 @@ run() {
         outdir="$outdir" postprocess__plots=false postprocess__images=false postprocess__regions=false
 }
 
-# both_kernels NAME OPTIONS...: the CPU's run, a copy of it in which all fits are made again on the card, comparison
+# both_kernels NAME OPTIONS...: the CPU's run, a copy of it with all fits made again on the card, the comparison
 both_kernels() {
     local name=$1
     shift

@@ -1,4 +1,4 @@
-"""The benchmark of the GPU runs: in the simulator on one tile, and without a card it stops at once."""
+"""The scripts for a card run: in the simulator on a few tiles, and without a card they stop at once."""
 
 import os
 import subprocess
@@ -10,22 +10,43 @@ from tests.kernel.backends import CARD
 TOP = Path(__file__).resolve().parents[2]
 
 
-def benchmark(**environment):
-    command = [sys.executable, "kernel.py", "--backend", "gpu", "--quick"]
-    environment = {**os.environ, "PYTHONPATH": str(TOP / "src"), **environment}
-    return subprocess.run(
-        command, cwd=TOP / "benchmarks", env=environment, capture_output=True, text=True, timeout=900
-    )
+RUN = """
+import runpy, sys
+{before}
+for name, *sys.argv[1:] in {scripts}:
+    runpy.run_path(name, run_name="__main__")
+"""
+QUICK = ["kernel.py", "--backend", "gpu", "--quick"]
+TURNS = "from tests.kernel.simulator import take_turns; take_turns()"
 
 
-def test_it_runs():
-    done = benchmark(**({} if CARD else {"NUMBA_ENABLE_CUDASIM": "1"}))
+def run(*scripts, before="", **environment):
+    """Scripts of `benchmarks`, one after the other, in a process of their own."""
+    code = RUN.format(before=before, scripts=scripts)
+    paths = os.pathsep.join([str(TOP / "src"), str(TOP), str(TOP / "benchmarks")])
+    environment = {**os.environ, "PYTHONPATH": paths, **environment}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=TOP / "benchmarks", env=environment, capture_output=True, text=True)
+
+
+def test_they_run():
+    """The benchmark, and what a memory checker runs."""
+    simulated = {} if CARD else {"before": TURNS, "NUMBA_ENABLE_CUDASIM": "1"}
+    done = run(QUICK, ["gpu_small.py"], **simulated)
     assert done.returncode == 0, done.stderr
-    for words in ("measured peak", "copies", "set_up", "results out", "CPU, 1 threads", "in one batch"):
+    for words in (
+        "measured peak",
+        "copies",
+        "set_up",
+        "results out",
+        "CPU, 1 threads",
+        "in one batch",
+        "all kernels",
+    ):
         assert words in done.stdout
 
 
 def test_without_a_gpu_it_says_so():
-    done = benchmark(CUDA_VISIBLE_DEVICES="", NUMBA_ENABLE_CUDASIM="0")
+    done = run(QUICK, CUDA_VISIBLE_DEVICES="", NUMBA_ENABLE_CUDASIM="0")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith("kernel.py: kernel gpu: ") and "pip install" in done.stderr
