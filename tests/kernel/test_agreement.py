@@ -69,3 +69,15 @@ def test_more_gaussians_than_a_list_holds(kernel):
     expected = reference.gradient(patch, state)[: gradient.size]
     assert np.abs(gradient.ravel() - expected).max() < 1e-4 * np.abs(expected).max()
     assert not gradient[3].any()
+
+
+def test_nothing_is_cut_that_counts(kernel):
+    """A tile 4.6 sigma away, over its corner: there the Gaussian is 2.5e-5 of its peak, more than may be lost."""
+    patch, state = scene(7, n_sources=1, n_bands=1, n_exposures=1, shape=(24, 24), k=1, j=1)
+    patch.position[:] = 4.0, 4.0
+    patch.psf[0, 0] = 1.0, 0.0, 0.0, 3.69**2, 3.69**2, 0.0
+    state.profile[0, 0], state.sources[0, 1:3] = [1.0, 0, 0, 0, 0, 0], 0.0
+    expected = reference.model(patch, state) - state.background[0]
+    image = kernel.model(patch, state) - np.float32(state.background[0])
+    assert 1e-5 < expected[-1].max() / expected.max() < 1e-4
+    assert np.abs(image - expected).max() < MODEL[name_of(kernel)] * expected.max()
