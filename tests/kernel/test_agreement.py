@@ -72,7 +72,7 @@ def test_more_gaussians_than_a_list_holds(kernel):
 
 
 def test_nothing_is_cut_that_counts(kernel):
-    """A tile 4.6 sigma away, over its corner: there the Gaussian is 2.5e-5 of its peak, more than may be lost."""
+    """A tile 4.6 sigma away over its corner: the Gaussian is 2.5e-5 of its peak there, which counts."""
     patch, state = scene(7, n_sources=1, n_bands=1, n_exposures=1, shape=(24, 24), k=1, j=1)
     patch.position[:] = 4.0, 4.0
     patch.psf[0, 0] = 1.0, 0.0, 0.0, 3.69**2, 3.69**2, 0.0

@@ -1,12 +1,13 @@
 """The CUDA kernels: Gaussians, model and residuals and six sums, sums over tiles with the chain rule.
 
 Formulas: `fpho.kernel.formulas`; memories and the table of proposals: `layout`; device functions: `device`.
-GROUP neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. In the first pass a
-thread is a pixel: candidates are tested THREADS at a time, those that reach the group stand in shared memory
-and are added to the model. In the second pass GROUP threads are a Gaussian, one for each tile, and take its
-six sums over the residuals in shared memory, with no exchange between threads but one addition. All
-sums are made in a fixed order, without floating atomics: results repeat to the last bit, and do not depend
-on what else is evaluated in the same launch.
+GROUP neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. In the first pass
+candidates are tested THREADS at a time, and those that reach the group stand in shared memory; a thread
+holds one pixel of each tile and every GROUP-th Gaussian, and the parts of the model are added up at the
+end. In the second pass GROUP threads are a Gaussian, one for each tile, and take its six sums over the
+residuals in shared memory, with no exchange between threads but one addition. All sums are made in a fixed
+order, without floating atomics: results repeat to the last bit, and do not depend on what else is evaluated
+in the same launch.
 """
 
 import numpy as np
@@ -50,7 +51,7 @@ STRIDE = 65  # residuals of a tile in shared memory; 65 keeps tiles in different
 RESIDUALS = STRIDE * GROUP
 SET_UP, EVALUATE, FINISH = 0, 1, 2  # layout.STAGES
 ZERO = np.float32(0.0)
-ONE = np.uint64(1)
+EVERY = np.uint64(GROUP)
 
 
 @cuda.jit
@@ -115,6 +116,33 @@ def rank(words, me):
 
 
 @device
+def add_listed(found, masks, box, px, py, values):
+    """Adds every GROUP-th listed Gaussian to this thread's pixels: one load serves a pixel of each tile."""
+    i, end = np.uint64(cuda.threadIdx.x // 64), np.uint64(found)  # `range`, signed numbers cost as much again
+    while i < end:
+        mask, x, y = masks[i], box[0, i], box[1, i]
+        hxx, hxy, hyy, amp = box[2, i], box[3, i], box[4, i], box[5, i]
+        for t in range(GROUP):
+            if (mask >> t) & 1:
+                dx, dy = x + px[t], y + py[t]
+                values[t] += amp * exponential(dx * (hxx * dx + hxy * dy) + hyy * dy * dy)
+        i += EVERY
+
+
+@device
+def sum_of_parts(values, box):
+    """Model of pixel me % 64 of tile me // 64, from the parts of the GROUP threads that hold that pixel."""
+    me, total = cuda.threadIdx.x, ZERO
+    for t in range(GROUP):
+        box[t, me] = values[t]
+    cuda.syncthreads()
+    for part in range(GROUP):
+        total += box[me // 64, 64 * part + me % 64]
+    cuda.syncthreads()
+    return total
+
+
+@device
 def group_model(patches, work, q, group, box):
     """Model of this thread's pixel (no background), and how many Gaussians reach the group.
 
@@ -125,11 +153,14 @@ def group_model(patches, work, q, group, box):
     job, me = job_of(work, q), cuda.threadIdx.x
     size = job.size
     e, first, n_tiles = group_of(patches, job, group)
-    x0, y0, tile = patches.i4[job.tile_x + first], patches.i4[job.tile_y + first], me // 64
-    mine = first + min(tile, n_tiles - 1)
-    px = np.float32(patches.i4[job.tile_x + mine] - x0 + me % 8)
-    py = np.float32(patches.i4[job.tile_y + mine] - y0 + me % 64 // 8)
-    value, n_listed = ZERO, 0
+    x0, y0, n_listed = patches.i4[job.tile_x + first], patches.i4[job.tile_y + first], 0
+    px, py = cuda.local.array(GROUP, np.float32), cuda.local.array(GROUP, np.float32)
+    values = cuda.local.array(GROUP, np.float32)
+    for t in range(GROUP):
+        tile = first + min(t, n_tiles - 1)
+        px[t] = np.float32(patches.i4[job.tile_x + tile] - x0 + me % 8)
+        py[t] = np.float32(patches.i4[job.tile_y + tile] - y0 + me % 64 // 8)
+        values[t] = ZERO
     for start in range(0, size, THREADS):
         g = start + me
         mask = mask_of(patches, work, job, e, g, first, n_tiles) if g < size else 0
@@ -150,15 +181,10 @@ def group_model(patches, work, q, group, box):
             box[2, slot], box[3, slot] = work.f4[at + HXX * size], work.f4[at + HXY * size]
             box[4, slot], box[5, slot] = work.f4[at + HYY * size], work.f4[at + AMP * size]
         cuda.syncthreads()
-        i, end = np.uint64(0), np.uint64(found)  # `range` and signed numbers cost as much as the arithmetic
-        while i < end:
-            if (masks[i] >> tile) & 1:
-                dx, dy = box[0, i] + px, box[1, i] + py
-                value += box[5, i] * exponential(dx * (box[2, i] * dx + box[3, i] * dy) + box[4, i] * dy * dy)
-            i += ONE
+        add_listed(found, masks, box, px, py, values)
         n_listed += found
         cuda.syncthreads()
-    return value, n_listed
+    return sum_of_parts(values, box), n_listed
 
 
 @device
