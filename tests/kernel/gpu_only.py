@@ -45,9 +45,9 @@ def launches_of(evaluator, monkeypatch):
     """Proposals of each set of launches from now on."""
     counts, real = [], evaluator._results
 
-    def results(layout, part):
-        counts.append(layout.n_jobs)
-        return real(layout, part)
+    def results(prepared, part):
+        counts.append(prepared.layout.n_jobs)
+        return real(prepared, part)
 
     monkeypatch.setattr(evaluator, "_results", results)
     return counts
@@ -64,7 +64,7 @@ def test_all_in_one_set_of_launches(fresh, expected, monkeypatch):
     monkeypatch.setattr(batch, "GRAPHS", True)
     for _ in range(2):
         same(gpu.evaluate_batch(work)[0], expected)
-    assert counts == [4, 4]
+    assert counts == [4, 4] and fresh._current.graph is not None
 
 
 def test_batches_that_do_not_fit_are_split(fresh, expected, monkeypatch):

@@ -43,6 +43,21 @@ def test_bit_identical_with_any_number_of_threads(one_thread_after):
         np.testing.assert_array_equal(result, results[0])
 
 
+def test_batches_with_any_number_of_threads(one_thread_after):
+    """Small patches go one to a thread, large ones to all; the same bits either way."""
+    small = [scene(seed, n_sources=seed + 1, shape=(16, 24)) for seed in range(5)]
+    for work in (
+        [(patch, [state, state]) for patch, state in small],
+        [(p, [s]) for p, s in (large(), *small)],
+    ):
+        results = []
+        for threads in (1, 3):
+            cpu.set_threads(threads)
+            results.append([flat(one) for some in cpu.evaluate_batch(work) for one in some])
+        for one, other in zip(*results, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_called_from_several_threads(one_thread_after):
     """Work arrays belong to threads: concurrent calls do not disturb each other."""
     cpu.set_threads(2)

@@ -6,7 +6,7 @@ Order of events: parameters in (one copy from pinned memory), `kernels.set_up`, 
 
 import os
 import threading
-from functools import partial
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -14,13 +14,24 @@ import numpy as np
 from ..arrays import N_SHAPE, TILE
 from . import images, kernels
 from .compiling import Launcher
-from .layout import DERIVATIVES, DRAW, FISHER, PARAMETERS, THREADS, Layout, bytes_each, lay_out
+from .layout import (
+    DERIVATIVES,
+    DRAW,
+    EVALUATE,
+    FISHER,
+    LINE,
+    PARAMETERS,
+    THREADS,
+    Layout,
+    bytes_each,
+    lay_out,
+)
 from .resident import Shelf, resident
 from .transport import Memory, NoMemory, Stream, pinned
 
 BATCH_BYTES = 1 << 30  # of one set of launches; more proposals take several
 FISHER_BYTES = 1 << 26  # derivative images held at a time
-LAYOUTS = 16  # tables kept for calls of the same composition
+TABLES = 16  # kept for calls of the same composition
 GRAPHS = False  # replay all steps as a CUDA graph: not before a card has shown that it pays
 _making = threading.Lock()
 _of_process: dict = {}
@@ -28,39 +39,54 @@ _of_process: dict = {}
 
 def evaluator() -> "Evaluator":
     """The one of this process; a forked child makes its own."""
-    found = _of_process.get(os.getpid())
-    if found is None:
-        with _making:
-            if os.getpid() not in _of_process:
-                _of_process.clear()
-                _of_process[os.getpid()] = Evaluator()
-            found = _of_process[os.getpid()]
-    return found
+    with _making:
+        if os.getpid() not in _of_process:  # a parent's stays: its memory is not the child's to free
+            _of_process[os.getpid()] = Evaluator()
+        return _of_process[os.getpid()]
 
 
-def parameters_of(states, patch) -> list:
-    """The arrays of all states of a patch, by field in the order of `layout.PARAMETERS`.
+def key_of(pairs, shelf: Shelf) -> tuple:
+    """Equal for (patch, states) pairs that take the same table."""
+    return tuple(
+        (resident(patch, shelf).serial, len(states), states[0].sources.shape[1], states[0].profile.shape[1])
+        for patch, states in pairs
+    )
+
+
+def check(pairs) -> None:
+    """See that states have the shapes of their patch.
 
     Raises
     ------
     ValueError
-        Where a state has other shapes than the first, or than the patch.
+        Where a state has other shapes than the first of its patch, or than the patch.
     """
-    first = states[0]
-    shapes = {(s.sources.shape, s.profile.shape, s.profile_count.shape, s.background.shape) for s in states}
-    n_sources, n_exposures = patch.n_sources, patch.n_exposures
-    expected = (
-        (n_sources, first.sources.shape[1]), (n_sources, *first.profile.shape[1:]),
-        (n_sources,), (n_exposures,),
-    )  # fmt: skip
-    if shapes != {expected} or first.profile.shape[2] != 6:
-        raise ValueError(f"states of shapes {sorted(shapes)} on a patch and first state of {expected}")
-    return [
-        [s.profile_count for s in states],
-        [s.sources for s in states],
-        [s.profile for s in states],
-        [s.background for s in states],
-    ]
+    for patch, states in pairs:
+        first = states[0]
+        n_sources, n_exposures = patch.n_sources, patch.n_exposures
+        expected = (
+            (n_sources, first.sources.shape[1]), (n_sources, first.profile.shape[1], 6),
+            (n_sources,), (n_exposures,),
+        )  # fmt: skip
+        found = {
+            (s.sources.shape, s.profile.shape, s.profile_count.shape, s.background.shape) for s in states
+        }
+        if found != {expected}:
+            raise ValueError(
+                f"states of shapes {sorted(found)}; the patch and its first state want {expected}"
+            )
+
+
+@dataclass
+class Prepared:
+    """A table in memory, and everything that its evaluations need, made once."""
+
+    layout: Layout
+    fields: list  # pinned arrays: counts, sources, profiles, backgrounds of the proposals of each patch
+    out: np.ndarray  # pinned, results of all proposals
+    begin: list  # what is to be done the first time, in order
+    steps: list  # (name, function) of all that the device does from the second time on
+    graph: object = None  # the steps as a CUDA graph
 
 
 class Evaluator:
@@ -73,7 +99,7 @@ class Evaluator:
         self.launch = Launcher(self.stream)
         self.work = None
         self._into = self._from = np.zeros(0, np.uint8)
-        self._layouts, self._current, self._graph = {}, None, None
+        self._prepared, self._current = {}, None
 
     def evaluate(self, work) -> list:
         """Results of each (patch, states): lists of (chi2, gradient, background gradient)."""
@@ -81,90 +107,132 @@ class Evaluator:
         with self.lock:
             todo, done, limit = [pair for pair in work if pair[1]], [], BATCH_BYTES
             while todo:
-                part, rest = split(todo, limit, self.shelf)
-                layout = self.table_of(part)
+                part, rest = self._fitting(todo, limit)
                 try:
-                    self._hold(layout)
+                    prepared = self._ready(part)
                 except NoMemory:
-                    if layout.n_jobs == 1:
+                    n = sum(len(states) for _, states in part)
+                    if n == 1:
                         raise
-                    limit = layout.size // 2
+                    limit = self._bytes(part) // 2
                     continue
-                done += self._results(layout, part)
+                done += self._results(prepared, part)
                 todo = rest
         results = iter(done)
         return [list(islice(results, len(states))) for _, states in work]
 
-    def table_of(self, part, used=None, image: int = 0) -> Layout:
-        """The table for (patch, states) pairs; kept for the next call of the same composition."""
-        residents = [resident(patch, self.shelf) for patch, _ in part]
-        runs = [one.run(len(states), states[0]) for one, (_, states) in zip(residents, part, strict=True)]
-        key = (used, image, *((one.serial, *run[2:]) for one, run in zip(residents, runs, strict=True)))
-        if key not in self._layouts:
-            if len(self._layouts) >= LAYOUTS:
-                self._layouts.clear()
-            self._layouts[key] = lay_out(runs, image=image) if used is None else lay_out(runs, used, image)
-        return self._layouts[key]
+    def _fitting(self, todo, limit: int) -> tuple:
+        """(patch, states) pairs for one set of launches, and the rest."""
+        if key_of(todo, self.shelf) in self._prepared:
+            return todo, []
+        return split(todo, limit, self.shelf)
+
+    def _bytes(self, part) -> int:
+        """Of the evaluations of (patch, states) pairs."""
+        runs = [resident(patch, self.shelf).run(len(states), states[0]) for patch, states in part]
+        return sum(run.n_jobs * bytes_each(run) for run in runs)
+
+    def table_of(self, part, used=EVALUATE, image: int = 0) -> Layout:
+        """The table for (patch, states) pairs."""
+        return lay_out(
+            [resident(patch, self.shelf).run(len(states), states[0]) for patch, states in part], used, image
+        )
+
+    def _ready(self, part) -> Prepared:
+        """What evaluates (patch, states) pairs; kept for the next call of the same composition."""
+        key = key_of(part, self.shelf)
+        self._use()
+        if key not in self._prepared:
+            layout = self.table_of(part)
+            self._hold(layout)
+            if len(self._prepared) >= TABLES:
+                self._prepared.clear()
+            self._prepared[key] = self._prepare(layout, part)
+        return self._prepared[key]
 
     def _hold(self, layout: Layout) -> None:
         """Memories for a layout; what is too small is freed before the larger one is made."""
         if self.work is None or self.work.size < layout.size:
-            self.work = self._current = self._graph = None
+            self.work, self._current = None, None
+            self._prepared.clear()
             self.launch.forget()
             self.work = Memory(layout.size, self.stream)
         _, end = layout.parameters
-        if len(self._into) < end:
-            self._into, self._current, self._graph = pinned(2 * end), None, None
-        if len(self._from) < 8 * layout.lengths["out"]:
-            self._from, self._graph = pinned(16 * layout.lengths["out"]), None
-        if self.launch.use(self.shelf.memory, self.work):
-            self._graph = None
+        out = 8 * layout.lengths["out"]
+        if len(self._into) < end or len(self._from) < out:
+            self._prepared.clear()
+            self._into, self._from = pinned(2 * end), pinned(max(2 * out, len(self._from), LINE))
+        self._use()
 
-    def _pack(self, layout: Layout, part) -> tuple:
-        """Table and parameters to pinned memory; the first and last byte that the device lacks."""
-        begin, end = layout.parameters
-        if self._current is not layout:
-            self._into[: layout.table.nbytes].view(np.int64)[:] = layout.table
-            self._current, self._graph, begin = layout, None, 0
-        fields = zip(*(parameters_of(states, patch) for patch, states in part), strict=True)
-        for name, lists in zip(PARAMETERS, fields, strict=True):
-            arrays = [array for some in lists for array in some]
-            first, n = layout.places[name], layout.lengths[name]
-            kind = np.int64 if name == "count" else np.float64
-            target = self._into[first : first + 8 * n].view(kind)
-            np.concatenate(arrays, axis=None, out=target, casting="same_kind")
-        return begin, end
+    def _use(self) -> None:
+        """Lets kernels work on the memories there are; graphs of others are dropped."""
+        if self.work is not None and self.launch.use(self.shelf.memory, self.work):
+            self._prepared.clear()
 
-    def _steps(self, layout: Layout, begin: int, end: int) -> list:
-        """(name, function) of all that the device does for one batch, in order."""
-        out, blocks = layout.places["out"], layout.blocks
-        target = self._from[: 8 * layout.lengths["out"]]
-        return [
-            ("parameters in", partial(self.stream.send, self._into[begin:end], self.work, begin)),
-            ("set_up", partial(self.launch, kernels.set_up, blocks["set_up"], THREADS)),
-            ("evaluate", partial(self.launch, kernels.evaluate, blocks["evaluate"], THREADS)),
-            ("finish", partial(self.launch, kernels.finish, blocks["finish"], THREADS)),
-            ("collect", partial(self.launch, kernels.collect, layout.n_jobs, THREADS)),
-            ("results out", partial(self.stream.read, self.work, out, target)),
+    def _prepare(self, layout: Layout, part) -> Prepared:
+        """Views, copies and launches for a layout in memory."""
+        first, end = layout.parameters
+        out = self._from[: 8 * layout.lengths["out"]]
+        blocks, starting, sending = layout.blocks, self.launch.starting, self.stream.sending
+        steps = [
+            ("parameters in", sending(self._into[first:end], self.work, first)),
+            ("set_up", starting(kernels.set_up, blocks["set_up"], THREADS)),
+            ("evaluate", starting(kernels.evaluate, blocks["evaluate"], THREADS)),
+            ("finish", starting(kernels.finish, blocks["finish"], THREADS)),
+            ("collect", starting(kernels.collect, layout.n_jobs, THREADS)),
+            ("results out", self.stream.reading(self.work, layout.places["out"], out)),
         ]
+        begin = [sending(self._into[:end], self.work, 0), *(step for _, step in steps[1:])]
+        return Prepared(layout, self._fields(layout, part), out.view(np.float64), begin, steps)
 
-    def _results(self, layout: Layout, part) -> list:
-        """Results of all proposals of a layout in memory."""
-        begin, end = self._pack(layout, part)
-        if GRAPHS and begin:  # only the parameters change, at the same places
-            if self._graph is None:
-                self._graph = self.stream.captured([step for _, step in self._steps(layout, begin, end)])
-            self.stream.replay(self._graph)
+    def _fields(self, layout: Layout, part) -> list:
+        """Pinned arrays for the parameters of each of (patch, states) pairs, proposals on the first axis."""
+        at, fields = [layout.places[name] for name in PARAMETERS], []
+        for patch, states in part:
+            n, first = len(states), states[0]
+            width, n_profile = first.sources.shape[1], first.profile.shape[1]
+            shapes = (n * patch.n_sources,), (n * patch.n_sources, width)
+            shapes += (n * patch.n_sources, n_profile, 6), (n * patch.n_exposures,)
+            views = []
+            for i, (shape, kind) in enumerate(zip(shapes, ("i8", "f8", "f8", "f8"), strict=True)):
+                size = 8 * int(np.prod(shape))
+                views.append(self._into[at[i] : at[i] + size].view(kind).reshape(shape))
+                at[i] += size
+            fields.append(tuple(views))
+        return fields
+
+    def _pack(self, prepared: Prepared, part) -> bool:
+        """Parameters, and the table where it is not on the device, to pinned memory; whether it was there."""
+        check(part)
+        known = self._current is prepared
+        if not known:
+            table = prepared.layout.table
+            self._into[: table.nbytes].view(np.int64)[:] = table
+        self._current = None  # until all has been done
+        for (counts, sources, profiles, backgrounds), (_, states) in zip(prepared.fields, part, strict=True):
+            _fill(counts, [s.profile_count for s in states])
+            _fill(sources, [s.sources for s in states])
+            _fill(profiles, [s.profile for s in states])
+            _fill(backgrounds, [s.background for s in states])
+        return known
+
+    def _results(self, prepared: Prepared, part) -> list:
+        """Results of all proposals of a table in memory."""
+        known = self._pack(prepared, part)
+        if known and GRAPHS:  # only the parameters change, at the same places
+            if prepared.graph is None:
+                prepared.graph = self.stream.captured([step for _, step in prepared.steps])
+            self.stream.replay(prepared.graph)
         else:
-            for _, step in self._steps(layout, begin, end):
+            for step in [step for _, step in prepared.steps] if known else prepared.begin:
                 step()
         self.stream.wait()
-        return unpacked(self._from.view(np.float64), part)
+        self._current = prepared
+        return unpacked(prepared.out, part)
 
     def steps_again(self, work) -> list:
         """(name, function) of each step of what was evaluated last, for measurements."""
-        layout = self.table_of(work)
-        return self._steps(layout, *layout.parameters)
+        return self._ready(work).steps
 
     def most_at_once(self, patch, state) -> int:
         """Proposals of a patch in one set of launches."""
@@ -176,7 +244,7 @@ class Evaluator:
         if not image.size:
             return image
         with self.lock:
-            layout = self._prepared(patch, state, DRAW, image.size)
+            layout = self._set_up(patch, state, DRAW, image.size)
             self.launch(kernels.draw, layout.blocks["evaluate"], THREADS)
             drawn = np.empty_like(image)
             self.stream.read(self.work, layout.places["image"], drawn)
@@ -184,14 +252,15 @@ class Evaluator:
             image[resident(patch, self.shelf).order] = drawn
         return image
 
-    def _prepared(self, patch, state, used, image: int) -> Layout:
+    def _set_up(self, patch, state, used, image: int) -> Layout:
         """Gaussians of one state set up, and memory for an image."""
         part = [(patch, [state])]
         layout = self.table_of(part, used, image)
         self._hold(layout)
-        begin, end = self._pack(layout, part)
-        self.stream.send(self._into[begin:end], self.work, begin)
-        self.launch(kernels.set_up, layout.blocks["set_up"], THREADS)
+        prepared = self._prepare(layout, part)
+        self._pack(prepared, part)
+        for step in prepared.begin[:2]:
+            step()
         return layout
 
     def fisher(self, patch, state) -> np.ndarray:
@@ -203,7 +272,7 @@ class Evaluator:
         block = min(len(patch.data), max(1, FISHER_BYTES // (4 * 64 * rows)))
         start = patch.exposure_start
         with self.lock:
-            layout = self._prepared(patch, state, FISHER, 64 * rows * block)
+            layout = self._set_up(patch, state, FISHER, 64 * rows * block)
             for e in range(n_exposures):
                 columns = columns_of(n_sources, width, patch.band[e], e)
                 for first in range(start[e], start[e + 1], max(1, block)):
@@ -215,6 +284,14 @@ class Evaluator:
                     gram = self.stream.gram(self.work, layout.places["image"], shape, 64 * n)
                     out[np.ix_(columns, columns)] += gram
         return out
+
+
+def _fill(target, arrays) -> None:
+    """Arrays one after the other."""
+    if len(arrays) == 1:
+        target[...] = arrays[0]
+    else:
+        np.concatenate(arrays, out=target)
 
 
 def split(todo, limit: int, shelf: Shelf) -> tuple:

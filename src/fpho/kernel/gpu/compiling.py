@@ -7,7 +7,7 @@ arrays takes some ten times as long). In numba's CUDA simulator kernels are call
 """
 
 import re
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -94,22 +94,28 @@ class Launcher:
         """Lets go of the memories, which can then be freed."""
         self._memories = self._arguments = None
 
-    def __call__(self, kernel, blocks: int, threads: int, *scalars) -> None:
-        """Starts a kernel; none without blocks."""
+    def starting(self, kernel, blocks: int, threads: int, scalars: int = 0):
+        """Function that starts a kernel on the memories as they are then; does nothing without blocks."""
         if not blocks:
-            return
+            return _nothing
         if SIMULATED:
-            kernel[blocks, threads](*self._arguments, *scalars)
-            return
-        if scalars:
+            return lambda *numbers: kernel[blocks, threads](*self._arguments, *numbers)
+        start, handle = cupy_here().cuda.driver.launchKernel, loaded(kernel, scalars)[1]
+        stream = self._stream.handle.ptr
+        return partial(start, handle, blocks, 1, 1, threads, 1, 1, 0, stream, self._address, 0)
+
+    def __call__(self, kernel, blocks: int, threads: int, *scalars) -> None:
+        """Starts a kernel."""
+        start = self.starting(kernel, blocks, threads, len(scalars))
+        if SIMULATED:
+            start(*scalars)
+        else:
             self._words[WORDS - SCALARS : WORDS - SCALARS + len(scalars)] = scalars
-        start, handle = _driver(), loaded(kernel, len(scalars))[1]
-        start(handle, blocks, 1, 1, threads, 1, 1, 0, self._stream.handle.ptr, self._address, 0)
+            start()
 
 
-@cache
-def _driver():
-    return cupy_here().cuda.driver.launchKernel
+def _nothing(*_) -> None:
+    """A launch of no blocks."""
 
 
 def _words(memory: Memory, kind: str) -> tuple:

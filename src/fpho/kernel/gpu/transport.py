@@ -4,7 +4,7 @@ Memory comes from CuPy's pool; in numba's CUDA simulator (environment variable N
 device is this process's memory. Also asked here: whether there is a GPU at all (`require_gpu`).
 """
 
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from time import perf_counter
 
@@ -69,30 +69,39 @@ class Stream:
     def __init__(self):
         self.handle = None if SIMULATED else cupy_here().cuda.Stream(non_blocking=True)
 
-    def send(self, values, memory: "Memory", start: int) -> None:
-        """Copies a host array to byte `start` on; unchanged until `wait` where it is pinned."""
+    def sending(self, values, memory: "Memory", start: int):
+        """Function that copies a host array to byte `start` on; unchanged until `wait` where it is pinned."""
         if SIMULATED:
-            memory.raw[start : start + values.nbytes] = values.reshape(-1).view(np.uint8)
-        elif values.nbytes:
-            self._copy(memory.address + start, values.ctypes.data, values.nbytes, "HostToDevice")
+            here = memory.raw[start : start + values.nbytes]
+            return partial(np.copyto, here, values.reshape(-1).view(np.uint8))
+        return self._copying(memory.address + start, values.ctypes.data, values.nbytes, "HostToDevice")
+
+    def reading(self, memory: "Memory", start: int, target):
+        """Function that copies to a host array from byte `start` on; complete after `wait`."""
+        if SIMULATED:
+            here = memory.raw[start : start + target.nbytes]
+            return partial(np.copyto, target.reshape(-1).view(np.uint8), here)
+        return self._copying(target.ctypes.data, memory.address + start, target.nbytes, "DeviceToHost")
+
+    def send(self, values, memory: "Memory", start: int) -> None:
+        """Copies a host array to byte `start` on."""
+        self.sending(values, memory, start)()
 
     def read(self, memory: "Memory", start: int, target) -> None:
-        """Copies to a host array from byte `start` on; complete after `wait`."""
-        if SIMULATED:
-            target.reshape(-1).view(np.uint8)[:] = memory.raw[start : start + target.nbytes]
-        elif target.nbytes:
-            self._copy(target.ctypes.data, memory.address + start, target.nbytes, "DeviceToHost")
+        """Copies to a host array from byte `start` on."""
+        self.reading(memory, start, target)()
 
     def move(self, source: "Memory", target: "Memory", size: int) -> None:
         """Copies the first bytes of a memory to another."""
         if SIMULATED:
             target.raw[:size] = source.raw[:size]
         else:
-            self._copy(target.address, source.address, size, "DeviceToDevice")
+            self._copying(target.address, source.address, size, "DeviceToDevice")()
 
-    def _copy(self, target: int, source: int, size: int, kind: str) -> None:
+    def _copying(self, target: int, source: int, size: int, kind: str):
         runtime = cupy_here().cuda.runtime
-        runtime.memcpyAsync(target, source, size, getattr(runtime, f"memcpy{kind}"), self.handle.ptr)
+        direction = getattr(runtime, f"memcpy{kind}")
+        return partial(runtime.memcpyAsync, target, source, size, direction, self.handle.ptr)
 
     def wait(self) -> None:
         """Until all that was put into the queue is done."""
