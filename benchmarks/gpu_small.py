@@ -8,7 +8,7 @@ import scenes
 
 from fpho.kernel import cpu, gpu
 
-scenes.SCENES |= {"small": (2, 1, 1, 24), "one tile": (1, 1, 1, 8)}
+scenes.SCENES |= {"small": (2, 1, 1, 16), "one tile": (1, 1, 1, 8)}
 
 if __name__ == "__main__":
     work = [(patch, [state, state]) for patch, state in map(scenes.make_scene, ("small", "one tile"))]
