@@ -11,20 +11,9 @@ import pytest
 from numba import njit
 
 from fpho.kernel import loops
-from fpho.kernel.vectors import (
-    LANES,
-    ROWS,
-    first_lane,
-    if_positive,
-    lane_sums,
-    lanes_within,
-    load,
-    put_lanes,
-    restored,
-    store,
-    transposed,
-    without_subnormals,
-)
+from fpho.kernel.lanes import first_lane, lane_sums, lanes_within, put_lanes, transposed
+from fpho.kernel.subnormals import restored, without_subnormals
+from fpho.kernel.vectors import LANES, ROWS, if_positive, load, store
 
 
 @njit

@@ -17,6 +17,7 @@ import numpy as np
 from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
 from .exponential import exponential
+from .lanes import first_lane, lane_sums
 from .loops import F1, HALF, WIDTH
 from .mixture import (
     A_N,
@@ -40,20 +41,7 @@ from .mixture import (
     within,
 )
 from .plan import LEVELS
-from .vectors import (
-    LANES,
-    ROWS,
-    columns,
-    first_lane,
-    in_strip,
-    joined,
-    lane_sums,
-    load_strip,
-    no_strip,
-    rows_sum,
-    store,
-    zero,
-)
+from .vectors import LANES, ROWS, columns, in_strip, joined, load_strip, no_strip, rows_sum, store, zero
 
 BLOCK = 8  # tiles
 PIXELS = 64 * BLOCK

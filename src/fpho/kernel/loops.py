@@ -29,6 +29,7 @@ import numpy as np
 
 from .compiled import fused, lean
 from .exponential import exponential
+from .lanes import lane_sums, lanes_within, row_sum
 from .vectors import (
     LANES,
     ROWS,
@@ -37,8 +38,6 @@ from .vectors import (
     if_positive,
     in_strip,
     joined,
-    lane_sums,
-    lanes_within,
     last_row,
     load,
     load_one,
@@ -46,7 +45,6 @@ from .vectors import (
     multiply_add,
     no_strip,
     ones_of,
-    row_sum,
     rows_sum,
     store,
     unless_above,

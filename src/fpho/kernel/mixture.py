@@ -20,8 +20,9 @@ import numpy as np
 from . import formulas
 from .arrays import N_SHAPE
 from .compiled import lean
+from .lanes import lanes_within
 from .plan import LEVELS, PITCH
-from .vectors import LANES, lanes_within, load, store
+from .vectors import LANES, load, store
 
 made = formulas.compiled_by(lean)
 congruence, contract, centre, convolved = made.congruence, made.contract, made.centre, made.convolved

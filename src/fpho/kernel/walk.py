@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
+from .lanes import add_row, put_lanes, scaled_row, transposed
 from .loops import (
     FXX,
     FXY,
@@ -63,18 +64,8 @@ from .mixture import (
     within,
 )  # fmt: skip
 from .plan import LEAVE, LEVELS, PITCH
-from .vectors import (
-    LANES,
-    add_row,
-    load,
-    put_lanes,
-    restored,
-    scaled_row,
-    store,
-    transposed,
-    without_subnormals,
-    zero,
-)
+from .subnormals import restored, without_subnormals
+from .vectors import LANES, load, store, zero
 
 ZEROS = (np.float32(0.0), np.float32(0.0))
 # lists: 0 the smooth ones of tiles, 1.. one for each level, last the narrow ones of tiles
