@@ -234,20 +234,9 @@ def piece_sums(
                     tests, masks, handed, above, n_pass[above], level, x, y, listed, counts
                 )
                 close(
-                    level,
-                    blocks,
-                    PITCH[level],
-                    x,
-                    y,
-                    placed,
-                    listed,
-                    units,
-                    given,
-                    counts,
-                    totals,
-                    live,
+                    level, blocks, PITCH[level], x, y, placed, listed, units, given, counts, totals, live,
                     n_live,
-                )
+                )  # fmt: skip
             if carries:
                 close(0, blocks, 1.0, x, y, placed, listed, units, given, counts, totals, live, n_live)
                 close(NARROW, blocks, 1.0, x, y, placed, listed, units, given, counts, totals, live, n_live)
