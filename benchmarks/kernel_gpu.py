@@ -114,11 +114,11 @@ def pairs_of(patch, state) -> int:
     table = evaluator.table_of([(patch, [state])])
     run = resident(patch, evaluator.shelf).run(1, state)
     size, n_groups = run.lengths()[5:]
-    kept, listed = np.zeros((n_groups, size), np.int8), np.zeros((n_groups, size), np.int32)
-    for name, target in (("kept", kept), ("listed", listed)):
+    slot, listed = np.zeros((n_groups, size), np.int32), np.zeros((n_groups, size), np.int32)
+    for name, target in (("slot", slot), ("listed", listed)):
         evaluator.stream.read(evaluator.work, table.places[name], target)
     evaluator.stream.wait()
-    used = np.arange(size) < kept.sum(axis=1, dtype=int)[:, None]
+    used = np.arange(size) < (slot > 0).sum(axis=1)[:, None]
     return 64 * int(np.bitwise_count(listed[used] & 15).sum())
 
 
@@ -130,6 +130,15 @@ def split(patch, states, repeat) -> dict:
     return {name: on_device(evaluator.stream, step, repeat) for name, step in steps}
 
 
+def without_graph(function, repeat) -> float:
+    """Least seconds of some calls whose steps are started one by one."""
+    usual, batch.GRAPH_AFTER = batch.GRAPH_AFTER, float("inf")
+    try:
+        return by_clock(function, repeat)[0]
+    finally:
+        batch.GRAPH_AFTER = usual
+
+
 def report_alone(name, patch, state, pairs, measured, repeat) -> None:
     """Prints one evaluation: by the clock, in parts, against the CPU."""
     least, median = by_clock(lambda: gpu.evaluate(patch, state), repeat)
@@ -139,10 +148,7 @@ def report_alone(name, patch, state, pairs, measured, repeat) -> None:
     print("    " + ", ".join(f"{part} {1e6 * seconds:.1f} us" for part, seconds in parts.items()))
     print(f"    host and gaps between launches {1e6 * (least - sum(parts.values())):.1f} us")
     print(f"    {share_of_peaks(patch, pairs, sum(parts.values()), measured)}")
-    batch.GRAPHS = not batch.GRAPHS
-    other, _ = by_clock(lambda: gpu.evaluate(patch, state), repeat)
-    batch.GRAPHS = not batch.GRAPHS
-    print(f"    {'with' if not batch.GRAPHS else 'without'} a CUDA graph: {1e6 * other:.1f} us")
+    print(f"    without the CUDA graph: {1e6 * without_graph(lambda: gpu.evaluate(patch, state), repeat):.1f} us")
     for threads in sorted({1, os.cpu_count()}):
         cpu.set_threads(threads)
         seconds, _ = by_clock(lambda: cpu.evaluate(patch, state), repeat)

@@ -61,7 +61,7 @@ def same(results, expected):
 def test_all_in_one_set_of_launches(fresh, expected, monkeypatch):
     """Patches of different shapes; from the second time on, where asked for, as a CUDA graph."""
     work, counts = mixed()[1:], launches_of(fresh, monkeypatch)
-    monkeypatch.setattr(batch, "GRAPHS", True)
+    monkeypatch.setattr(batch, "GRAPH_AFTER", 1)
     for _ in range(2):
         same(gpu.evaluate_batch(work)[0], expected)
     assert counts == [4, 4] and fresh._current.graph is not None

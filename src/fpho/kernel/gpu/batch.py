@@ -32,7 +32,7 @@ from .transport import Memory, NoMemory, Stream, pinned
 BATCH_BYTES = 1 << 30  # of one set of launches; more proposals take several
 FISHER_BYTES = 1 << 26  # derivative images held at a time
 TABLES = 16  # kept for calls of the same composition
-GRAPHS = False  # replay all steps as a CUDA graph: not before a card has shown that it pays
+GRAPH_AFTER = 8  # evaluations of one composition; from then on its steps are replayed as a CUDA graph
 _making = threading.Lock()
 _of_process: dict = {}
 
@@ -62,19 +62,13 @@ def check(pairs) -> None:
         Where a state has other shapes than the first of its patch, or than the patch.
     """
     for patch, states in pairs:
-        first = states[0]
+        width, n_profile = states[0].sources.shape[1], states[0].profile.shape[1]
         n_sources, n_exposures = patch.n_sources, patch.n_exposures
-        expected = (
-            (n_sources, first.sources.shape[1]), (n_sources, first.profile.shape[1], 6),
-            (n_sources,), (n_exposures,),
-        )  # fmt: skip
-        found = {
-            (s.sources.shape, s.profile.shape, s.profile_count.shape, s.background.shape) for s in states
-        }
-        if found != {expected}:
-            raise ValueError(
-                f"states of shapes {sorted(found)}; the patch and its first state want {expected}"
-            )
+        expected = (n_sources, width), (n_sources, n_profile, 6), (n_sources,), (n_exposures,)
+        for s in states:
+            found = s.sources.shape, s.profile.shape, s.profile_count.shape, s.background.shape
+            if found != expected:
+                raise ValueError(f"a state of shapes {found}; the patch and its first state want {expected}")
 
 
 @dataclass
@@ -86,6 +80,7 @@ class Prepared:
     out: np.ndarray  # pinned, results of all proposals
     begin: list  # what is to be done the first time, in order
     steps: list  # (name, function) of all that the device does from the second time on
+    uses: int = 0  # evaluations so far
     graph: object = None  # the steps as a CUDA graph
 
 
@@ -219,7 +214,8 @@ class Evaluator:
     def _results(self, prepared: Prepared, part) -> list:
         """Results of all proposals of a table in memory."""
         known = self._pack(prepared, part)
-        if known and GRAPHS:  # only the parameters change, at the same places
+        prepared.uses += 1
+        if known and prepared.uses > GRAPH_AFTER:  # only the parameters change, at the same places
             if prepared.graph is None:
                 prepared.graph = self.stream.captured([step for _, step in prepared.steps])
             self.stream.replay(prepared.graph)

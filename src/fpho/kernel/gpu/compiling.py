@@ -17,8 +17,8 @@ from .transport import SIMULATED, Memory, Stream, cupy_here
 
 ARRAY_WORDS = 7  # of an array in numba: two unused, elements, bytes of each, address, length, stride
 SCALARS = 3  # most numbers that a kernel takes after the memories
-# Blocks that shall fit on a multiprocessor together; limits the registers of a thread (64 and 128 here).
-BLOCKS_AT_ONCE = {"evaluate": 4, "draw": 4, "finish": 2}
+# Blocks that shall fit on a multiprocessor together; limits the registers of a thread.
+BLOCKS_AT_ONCE = {"evaluate": 5, "draw": 5, "finish": 4}
 WORDS = ARRAY_WORDS * (len(Patches._fields) + len(Work._fields)) + SCALARS
 
 

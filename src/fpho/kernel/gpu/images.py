@@ -12,14 +12,15 @@ from numba import cuda
 
 from .device import (
     AMP,
+    HALF_TILE,
     HXX,
     HXY,
     HYY,
-    TWO,
+    REACH,
+    TO_POWER,
     UNIT,
     congruence,
     device,
-    exponential,
     flux_of,
     job_of,
     offset,
@@ -30,8 +31,10 @@ from .device import (
     shape_of,
 )
 from .layout import DERIVATIVES
+from .machine import pointer, power
 
-HALF = np.float32(0.5)
+HALF, TWO = np.float32(0.5), np.float32(2.0)
+TO_F = np.float32(1.0 / TO_POWER)
 ZERO = np.float32(0.0)
 
 
@@ -50,26 +53,29 @@ def image_values(patches, work, job, e, s, tile, p):
     flux = mx = my = mxx = myy = mxy = sersic = rhalf = ZERO
     nxx, nyy, nxy = shape_in_pixels(patches, work, job, e, s)
     n, size, amount = job.n_psf * job.n_profile, job.size, np.float32(flux_of(patches, work, job, e, s))
+    x, y = pointer(patches.i4, job.tile_x)[tile], pointer(patches.i4, job.tile_y)[tile]
     for g in range(s * n, (s + 1) * n):
-        ox, oy = offset(work, job, e, g, patches.i4[job.tile_x + tile], patches.i4[job.tile_y + tile])
-        if reaches(ox, oy, work, job, e, g):
+        gauss = record(work, job, e, g)
+        dx, dy = offset(gauss, size, x, y)
+        hxx, hxy, hyy = gauss[HXX * size], gauss[HXY * size], gauss[HYY * size]
+        half = np.float32(HALF_TILE)
+        if reaches(dx + half, dy + half, hxx, hxy, hyy, gauss[REACH * size]):
             _, k, _ = place(job, g)
-            at, row = record(job, e, g), job.profile + 6 * (s * job.n_profile + k)
-            dx, dy = ox + np.float32(p % 8), oy + np.float32(p // 8)
-            fxx, fyy = -TWO * work.f4[at + HXX * size], -TWO * work.f4[at + HYY * size]
-            fxy = -work.f4[at + HXY * size]
+            profile = pointer(work.f8, job.profile + 6 * (s * job.n_profile + k))
+            dx, dy = dx + np.float32(p % 8), dy + np.float32(p // 8)
+            fxx, fyy, fxy = TO_F * hxx, TO_F * hyy, HALF * TO_F * hxy
             ux, uy = fxx * dx + fxy * dy, fxy * dx + fyy * dy
-            exp = np.float32(exponential(-HALF * (ux * dx + uy * dy)))
-            m, unit = work.f4[at + AMP * size] * exp, work.f4[at + UNIT * size] * exp
+            exp = power(dx * (hxx * dx + hxy * dy) + hyy * dy * dy)
+            m, unit = gauss[AMP * size] * exp, gauss[UNIT * size] * exp
             h = HALF * m
-            hxx, hyy, hxy = h * (ux * ux - fxx), h * (uy * uy - fyy), h * (ux * uy - fxy)
-            by_v, by_a = hxx * nxx + hyy * nyy + TWO * hxy * nxy, unit * amount
-            v = np.float32(work.f8[row + 1])
-            flux += unit * np.float32(work.f8[row])
+            nearxx, nearyy, nearxy = h * (ux * ux - fxx), h * (uy * uy - fyy), h * (ux * uy - fxy)
+            by_v, by_a = nearxx * nxx + nearyy * nyy + TWO * nearxy * nxy, unit * amount
+            v = np.float32(profile[1])
+            flux += unit * np.float32(profile[0])
             mx, my = mx + m * ux, my + m * uy
-            mxx, myy, mxy = mxx + v * hxx, myy + v * hyy, mxy + v * hxy
-            sersic += by_a * np.float32(work.f8[row + 2]) + by_v * np.float32(work.f8[row + 3])
-            rhalf += by_a * np.float32(work.f8[row + 4]) + by_v * np.float32(work.f8[row + 5])
+            mxx, myy, mxy = mxx + v * nearxx, myy + v * nearyy, mxy + v * nearxy
+            sersic += by_a * np.float32(profile[2]) + by_v * np.float32(profile[3])
+            rhalf += by_a * np.float32(profile[4]) + by_v * np.float32(profile[5])
     return flux, mx, my, mxx, myy, mxy, sersic, rhalf
 
 
@@ -82,16 +88,16 @@ def derivatives(patches, work, e, first, columns):
     job = job_of(work, 0)
     rows = job.n_sources + 1
     s, tile, p = cuda.blockIdx.x % rows, first + cuda.blockIdx.x // rows, cuda.threadIdx.x
-    at = job.image + DERIVATIVES * s * columns + 64 * (tile - first) + p
-    root = math.sqrt(max(patches.f4[job.weight + 64 * tile + p], ZERO))
+    image = pointer(work.f4, job.image + DERIVATIVES * s * columns + 64 * (tile - first) + p)
+    root = math.sqrt(max(pointer(patches.f4, job.weight)[64 * tile + p], ZERO))
     if s == job.n_sources:
-        work.f4[at] = root
+        image[0] = root
         return
     flux, mx, my, mxx, myy, mxy, sersic, rhalf = image_values(patches, work, job, e, s, tile, p)
     xe, xn, ye, yn = scale_of(patches, job, e, s)
     ee, nn, en = congruence(xe, ye, xn, yn, mxx, myy, mxy)  # d / dM = D^t (d / dN) D
-    work.f4[at] = root * flux
-    work.f4[at + columns], work.f4[at + 2 * columns] = root * (xe * mx + ye * my), root * (xn * mx + yn * my)
-    work.f4[at + 3 * columns], work.f4[at + 4 * columns] = root * ee, root * nn
-    work.f4[at + 5 * columns] = TWO * root * en
-    work.f4[at + 6 * columns], work.f4[at + 7 * columns] = root * sersic, root * rhalf
+    image[0] = root * flux
+    image[columns], image[2 * columns] = root * (xe * mx + ye * my), root * (xn * mx + yn * my)
+    image[3 * columns], image[4 * columns] = root * ee, root * nn
+    image[5 * columns] = TWO * root * en
+    image[6 * columns], image[7 * columns] = root * sersic, root * rhalf

@@ -1,19 +1,19 @@
 """The CUDA kernels: Gaussians, model and residuals and six sums, sums over tiles with the chain rule.
 
 Formulas: `fpho.kernel.formulas`; memories and the table of proposals: `layout`; device functions: `device`.
-GROUP neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. In the first pass
-candidates are tested THREADS at a time, and those that reach the group stand in shared memory; a thread
-holds one pixel of each tile and every GROUP-th Gaussian, and the parts of the model are added up at the
-end. In the second pass GROUP threads are a Gaussian, one for each tile, and take its six sums over the
-residuals in shared memory, with no exchange between threads but one addition. All sums are made in a fixed
-order, without floating atomics: results repeat to the last bit, and do not depend on what else is evaluated
-in the same launch.
+GROUP neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. Candidates are tested
+THREADS at a time, and those that reach the group stand in shared memory. In the first pass a thread is a column
+of a tile, a warp all columns of the group, and each warp takes every WARPS-th Gaussian; the parts of the model
+are added up at the end. In the second pass GROUP = 4 threads are a Gaussian, one for each tile, and take its six
+sums over the residuals in shared memory, with no exchange but between these four. All sums are made in a fixed
+order, without floating atomics: results repeat to the last bit, and do not depend on what else is evaluated in
+the same launch.
 """
 
 import numpy as np
 from numba import cuda
 
-from ..arrays import N_SHAPE
+from ..arrays import N_SHAPE, TILE
 from .device import (
     AMP,
     HALF_TILE,
@@ -21,16 +21,17 @@ from .device import (
     HXY,
     HYY,
     LOST,
+    NOWHERE,
     REACH,
     REST_X,
     REST_Y,
+    TO_POWER,
     UNIT,
     X,
     Y,
     chain,
     cut_radius,
     device,
-    exponential,
     flux_of,
     found_in_table,
     gaussian,
@@ -43,15 +44,22 @@ from .device import (
     record,
 )
 from .layout import DERIVATIVES, ROWS, SUMS, THREADS
+from .machine import ALIGNED, over_four, pointer, power
 from .resident import GROUP
 
-WORDS = THREADS // 32
-PARTS = THREADS // 32  # threads that share the groups of one Gaussian in `finish`
-STRIDE = 65  # residuals of a tile in shared memory; 65 keeps tiles in different banks
-RESIDUALS = STRIDE * GROUP
+WARPS = THREADS // 32
+SPAN = TILE * TILE + TILE  # of a tile in shared memory, so that the columns of all tiles have banks of their own
+PART = SPAN * GROUP
+PARTS = PART * WARPS
+LISTED = 8  # values of a listed Gaussian in shared memory
+AHEAD = 4  # groups whose sums are read at once
+AHEAD_SUMS = AHEAD * SUMS
+SIXTEEN = 16  # threads that share a sum of THREADS numbers
+TWICE, SIX, EIGHT = 2 * THREADS, SUMS * THREADS, DERIVATIVES * THREADS
+TWO_FEW, EIGHT_FEW = 2 * SIXTEEN, DERIVATIVES * SIXTEEN
+CORNERS = 2 * GROUP
 SET_UP, EVALUATE, FINISH = 0, 1, 2  # layout.STAGES
-ZERO = np.float32(0.0)
-EVERY = np.uint64(GROUP)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @cuda.jit
@@ -63,195 +71,219 @@ def set_up(patches, work):
     if i >= job.n_exposures * job.size:
         return
     e, g, size = i // job.size, i % job.size, job.size
-    at = record(job, e, g)
+    gauss = record(work, job, e, g)
     if not in_use(patches, work, job, e, g):
         for row in range(ROWS):
-            work.f4[at + row * size] = ZERO
-        work.f4[at + REACH * size] = -1.0
+            gauss[row * size] = ZERO
+        gauss[REACH * size] = NOWHERE
         return
     s, k, _ = place(job, g)
     x, y, fxx, fyy, fxy, unit, share = gaussian(patches, work, job, e, g)
     near_x, near_y = np.float32(x), np.float32(y)
-    work.f4[at + X * size], work.f4[at + Y * size] = near_x, near_y
-    work.f4[at + REST_X * size], work.f4[at + REST_Y * size] = x - np.float64(near_x), y - np.float64(near_y)
-    work.f4[at + HXX * size], work.f4[at + HYY * size] = -0.5 * fxx, -0.5 * fyy
-    work.f4[at + HXY * size] = -fxy
-    weight = work.f8[job.profile + 6 * (s * job.n_profile + k)]
-    work.f4[at + AMP * size] = flux_of(patches, work, job, e, s) * weight * unit
-    work.f4[at + UNIT * size] = unit
-    n_psf = patches.i4[job.psf_count + patches.i4[job.psf_index + e * job.n_sources + s]]
-    cut = cut_radius(share * (work.i8[job.count + s] * n_psf), LOST)
-    work.f4[at + REACH * size] = reach_of(cut, HALF_TILE, fxx, fyy, fxy)
+    gauss[X * size], gauss[Y * size] = near_x, near_y
+    gauss[REST_X * size], gauss[REST_Y * size] = x - np.float64(near_x), y - np.float64(near_y)
+    gauss[HXX * size], gauss[HYY * size] = TO_POWER * fxx, TO_POWER * fyy
+    gauss[HXY * size] = 2.0 * TO_POWER * fxy
+    weight = pointer(work.f8, job.profile)[6 * (s * job.n_profile + k)]
+    gauss[AMP * size] = flux_of(patches, work, job, e, s) * weight * unit
+    gauss[UNIT * size] = unit
+    psf = pointer(patches.i4, job.psf_index)[e * job.n_sources + s]
+    n_alike = pointer(work.i8, job.count)[s] * pointer(patches.i4, job.psf_count)[psf]
+    cut = cut_radius(share * n_alike, LOST)
+    gauss[REACH * size] = TO_POWER * reach_of(cut, HALF_TILE, fxx, fyy, fxy)
 
 
 @device
 def group_of(patches, job, group):
     """Exposure, first tile, number of tiles."""
-    at = job.group + 3 * group
-    return patches.i4[at], patches.i4[at + 1], patches.i4[at + 2]
+    row = pointer(patches.i4, job.group + 3 * group)
+    return row[0], row[1], row[2]
 
 
 @device
-def mask_of(patches, work, job, e, g, first, n_tiles):
-    """Bit t: whether Gaussian g reaches tile t of the group."""
-    mask = 0
-    for t in range(n_tiles):
-        x, y = patches.i4[job.tile_x + first + t], patches.i4[job.tile_y + first + t]
-        dx, dy = offset(work, job, e, g, x, y)
-        if reaches(dx, dy, work, job, e, g):
-            mask |= 1 << t
-    return mask
-
-
-@device
-def rank(words, me):
+def rank(words, warp, lane):
     """How many threads before this one have their bit set, and how many at all."""
     before = total = 0
-    for w in range(WORDS):
+    for w in range(WARPS):
         count = cuda.popc(words[w])
-        if w < me // 32:
-            before += count
+        before += count if w < warp else 0
         total += count
-    return before + cuda.popc(words[me // 32] & np.uint32((1 << (me % 32)) - 1)), total
+    return before + cuda.popc(words[warp] & np.uint32((1 << lane) - 1)), total
 
 
 @device
-def add_listed(found, masks, box, px, py, values):
-    """Adds every GROUP-th listed Gaussian to this thread's pixels: one load serves a pixel of each tile."""
-    i, end = np.uint64(cuda.threadIdx.x // 64), np.uint64(found)  # `range`, signed numbers cost as much again
-    while i < end:
-        mask, x, y = masks[i], box[0, i], box[1, i]
-        hxx, hxy, hyy, amp = box[2, i], box[3, i], box[4, i], box[5, i]
-        for t in range(GROUP):
-            if (mask >> t) & 1:
-                dx, dy = x + px[t], y + py[t]
-                values[t] += amp * exponential(dx * (hxx * dx + hxy * dy) + hyy * dy * dy)
-        i += EVERY
+def add_listed(found, warp, tile, px, py, listed, masks, values):
+    """Adds every WARPS-th listed Gaussian to this thread's pixels, a column that begins at (px, py)."""
+    i = np.int64(warp)
+    while i < found:
+        g, mask = pointer(listed, LISTED * i), masks[i]
+        x, y, hxx, hxy, hyy, amp = g[0], g[1], g[2], g[3], g[4], g[5]
+        amp = amp if (mask >> tile) & 1 else ZERO
+        dx, dy = x + px, y + py
+        by_y, constant = hxy * dx, hxx * dx * dx
+        for row in range(TILE):
+            here = dy + np.float32(row)
+            values[row] += amp * power(here * (hyy * here + by_y) + constant)
+        i += WARPS
 
 
 @device
-def sum_of_parts(values, box):
-    """Model of pixel me % 64 of tile me // 64, from the parts of the GROUP threads that hold that pixel."""
-    me, total = cuda.threadIdx.x, ZERO
-    for t in range(GROUP):
-        box[t, me] = values[t]
+def sum_of_parts(warp, tile, column, values, parts):
+    """Model of this thread's pixel, from the parts that the warps hold."""
+    mine = pointer(parts, PART * warp + SPAN * tile + column)
+    for row in range(TILE):
+        mine[TILE * row] = values[row]
     cuda.syncthreads()
-    for part in range(GROUP):
-        total += box[me // 64, 64 * part + me % 64]
+    me = np.int64(cuda.threadIdx.x)
+    pixel, total = pointer(parts, SPAN * (me >> 6) + (me & 63)), ZERO
+    for part in range(WARPS):
+        total += pixel[PART * part]
     cuda.syncthreads()
     return total
 
 
 @device
-def group_model(patches, work, q, group, box):
+def group_model(patches, work, q, group, shared):
     """Model of this thread's pixel (no background), and how many Gaussians reach the group.
 
-    Fills `listed` (N, G): g * 2^GROUP + mask of those, in order, and `kept` (N, G): 1 for those.
+    Fills `listed` (N, G): g * 2^GROUP + mask of those, in order, and `slot` (N, G): 1 + place in that list.
+    Bit t of a mask: whether the Gaussian reaches tile t.
     """
-    masks = cuda.shared.array(THREADS, np.int32)
-    words = cuda.shared.array(WORDS, np.uint32)
-    job, me = job_of(work, q), cuda.threadIdx.x
+    place_of = cuda.shared.array(THREADS, np.int32)
+    flags = cuda.shared.array(WARPS, np.uint32)
+    middle = cuda.shared.array(CORNERS, np.float32)
+    values = cuda.local.array(TILE, np.float32)
+    masks, words, middles = pointer(place_of, 0), pointer(flags, 0), pointer(middle, 0)
+    listed_here = pointer(shared, 0)
+    job, me = job_of(work, q), np.int64(cuda.threadIdx.x)
+    warp, lane, tile, column = me >> 5, me & 31, (me & 31) >> 3, me & 7
     size = job.size
     e, first, n_tiles = group_of(patches, job, group)
-    x0, y0, n_listed = patches.i4[job.tile_x + first], patches.i4[job.tile_y + first], 0
-    px, py = cuda.local.array(GROUP, np.float32), cuda.local.array(GROUP, np.float32)
-    values = cuda.local.array(GROUP, np.float32)
-    for t in range(GROUP):
-        tile = first + min(t, n_tiles - 1)
-        px[t] = np.float32(patches.i4[job.tile_x + tile] - x0 + me % 8)
-        py[t] = np.float32(patches.i4[job.tile_y + tile] - y0 + me % 64 // 8)
-        values[t] = ZERO
-    for start in range(0, size, THREADS):
-        g = start + me
-        mask = mask_of(patches, work, job, e, g, first, n_tiles) if g < size else 0
-        if me < WORDS:
+    tile_x, tile_y = pointer(patches.i4, job.tile_x + first), pointer(patches.i4, job.tile_y + first)
+    x0, y0, n_listed = tile_x[0], tile_y[0], np.int64(0)
+    mine = min(tile, n_tiles - 1)
+    px, py = np.float32(tile_x[mine] - x0 + column), np.float32(tile_y[mine] - y0)
+    if lane == 8 * tile and warp == 0:
+        middles[tile], middles[GROUP + tile] = px + np.float32(HALF_TILE), py + np.float32(HALF_TILE)
+    for row in range(TILE):
+        values[row] = ZERO
+    existing = (1 << n_tiles) - 1
+    listed, slots = pointer(work.i4, job.listed + group * size), pointer(work.i4, job.slot + group * size)
+    start = np.int64(0)
+    while start < size:
+        g, mask = start + me, 0
+        dx = dy = hxx = hxy = hyy = ZERO
+        if me < WARPS:
             words[me] = 0
         cuda.syncthreads()
-        if mask != 0:
-            cuda.atomic.or_(words, me // 32, np.uint32(1 << (me % 32)))
-        cuda.syncthreads()
-        slot, found = rank(words, me)
         if g < size:
-            work.i1[job.kept + group * size + g] = mask != 0
+            gauss = record(work, job, e, g)
+            dx, dy = offset(gauss, size, x0, y0)
+            hxx, hxy, hyy, reach = gauss[HXX * size], gauss[HXY * size], gauss[HYY * size], gauss[REACH * size]
+            for t in range(GROUP):
+                if reaches(dx + middles[t], dy + middles[GROUP + t], hxx, hxy, hyy, reach):
+                    mask |= 1 << t
+            mask &= existing
         if mask != 0:
-            at = record(job, e, g)
-            work.i4[job.listed + group * size + n_listed + slot] = (g << GROUP) | mask
+            cuda.atomic.or_(flags, warp, np.uint32(1 << lane))
+        cuda.syncthreads()
+        slot, found = rank(words, warp, lane)
+        if g < size:
+            slots[g] = n_listed + slot + 1 if mask != 0 else 0
+        if mask != 0:
+            listed[n_listed + slot] = (g << GROUP) | mask
             masks[slot] = mask
-            box[0, slot], box[1, slot] = offset(work, job, e, g, x0, y0)
-            box[2, slot], box[3, slot] = work.f4[at + HXX * size], work.f4[at + HXY * size]
-            box[4, slot], box[5, slot] = work.f4[at + HYY * size], work.f4[at + AMP * size]
+            there = pointer(shared, LISTED * slot)
+            there[0], there[1], there[2], there[3] = dx, dy, hxx, hxy
+            there[4], there[5] = hyy, record(work, job, e, g)[AMP * size]
         cuda.syncthreads()
-        add_listed(found, masks, box, px, py, values)
+        add_listed(found, warp, tile, px, py, shared, masks, values)
         n_listed += found
+        start += THREADS
         cuda.syncthreads()
-    return sum_of_parts(values, box), n_listed
+    return sum_of_parts(warp, tile, column, values, shared), n_listed
 
 
 @device
-def tile_sums(work, job, e, g, x, y, residual, at):
-    """The six sums M0, Mx, My, Mxx, Myy, Mxy of Gaussian g over the tile that begins at pixel (x, y)."""
-    x0, y0 = offset(work, job, e, g, x, y)
-    first, size = record(job, e, g), job.size
-    hxx, hyy = work.f4[first + HXX * size], work.f4[first + HYY * size]
-    hxy = work.f4[first + HXY * size]
-    m0 = mx = my = mxx = myy = mxy = ZERO
-    for row in range(8):
-        dy = y0 + np.float32(row)
-        by_x, constant, here = hxy * dy, hyy * dy * dy, np.uint64(at + 8 * row)
-        s0 = s1 = s2 = ZERO
-        for column in range(8):
-            dx = x0 + np.float32(column)
-            r0 = residual[here + np.uint64(column)] * exponential(dx * (hxx * dx + by_x) + constant)
-            r1 = r0 * dx
-            s0, s1, s2 = s0 + r0, s1 + r1, s2 + r1 * dx
-        m0, mx, mxx = m0 + s0, mx + s1, mxx + s2
-        my, mxy, myy = my + dy * s0, mxy + dy * s1, myy + dy * dy * s0
+def tile_sums(dx, dy, hxx, hxy, hyy, residual):
+    """The six sums M0, Mx, My, Mxx, Myy, Mxy of a Gaussian over a tile whose first pixel is (dx, dy) from it.
+
+    Sums over the columns of a row and over the rows of a column, so that a pixel takes four operations.
+    """
+    by_column = cuda.local.array(TILE, np.float32)
+    for column in range(TILE):
+        by_column[column] = ZERO
+    m0 = mx = my = mxx = myy = mxy = row = ZERO
+    at = np.int64(0)
+    while at < TILE * TILE:
+        for _ in range(2):  # rows at a time
+            y = dy + row
+            by_x, constant, s0, s1 = hxy * y, hyy * y * y, ZERO, ZERO
+            for column in range(TILE):
+                x = dx + np.float32(column)
+                r = residual[at + column] * power(x * (hxx * x + by_x) + constant)
+                by_column[column] += r
+                s0 += r
+                s1 += r * x
+            sy = s0 * y
+            mx, my, mxy, myy = mx + s1, my + sy, mxy + s1 * y, myy + sy * y
+            at += TILE
+            row += ONE
+    for column in range(TILE):
+        x = dx + np.float32(column)
+        m0 += by_column[column]
+        mxx += by_column[column] * x * x
     return m0, mx, my, mxx, myy, mxy
 
 
 @device
-def group_sums(patches, work, q, group, n_listed, residual, box):
+def group_sums(patches, work, q, group, n_listed, residual, shared):
     """Six sums of the listed Gaussians over this group, to `sums` (N, 6, G)."""
-    job, me = job_of(work, q), cuda.threadIdx.x
+    job, me = job_of(work, q), np.int64(cuda.threadIdx.x)
     size = job.size
     e, first, n_tiles = group_of(patches, job, group)
-    t, listed, sums = me % GROUP, job.listed + group * size, job.sums + group * SUMS * size
-    for base in range(0, n_listed, 64):
-        i = base + me // GROUP
-        entry = work.i4[listed + i] if i < n_listed else 0
+    t, near = me & (GROUP - 1), me // GROUP
+    mine = min(t, n_tiles - 1)
+    x = pointer(patches.i4, job.tile_x + first)[mine]
+    y = pointer(patches.i4, job.tile_y + first)[mine]
+    there = pointer(residual, SPAN * t)
+    listed = pointer(work.i4, job.listed + group * size)
+    base = np.int64(0)
+    while base < n_listed:
+        entry = listed[base + near] if base + near < n_listed else 0
         m0 = mx = my = mxx = myy = mxy = ZERO
-        if t < n_tiles and (entry >> t) & 1:
-            x, y = patches.i4[job.tile_x + first + t], patches.i4[job.tile_y + first + t]
-            m0, mx, my, mxx, myy, mxy = tile_sums(work, job, e, entry >> GROUP, x, y, residual, STRIDE * t)
-        box[0, me], box[1, me], box[2, me] = m0, mx, my
-        box[3, me], box[4, me], box[5, me] = mxx, myy, mxy
-        cuda.syncthreads()
-        for task in range(me, SUMS * 64, THREADS):
-            row, i = task // 64, task % 64
-            if base + i < n_listed:
-                total = ZERO
-                for lane in range(GROUP):
-                    total += box[row, GROUP * i + lane]
-                work.f4[sums + row * size + (work.i4[listed + base + i] >> GROUP)] = total
-        cuda.syncthreads()
+        if (entry >> t) & 1:
+            gauss = record(work, job, e, entry >> GROUP)
+            dx, dy = offset(gauss, size, x, y)
+            hxx, hxy, hyy = gauss[HXX * size], gauss[HXY * size], gauss[HYY * size]
+            m0, mx, my, mxx, myy, mxy = tile_sums(dx, dy, hxx, hxy, hyy, there)
+        m0, mx, my = over_four(m0, shared), over_four(mx, shared), over_four(my, shared)
+        mxx, myy, mxy = over_four(mxx, shared), over_four(myy, shared), over_four(mxy, shared)
+        if base + near < n_listed:
+            sums = pointer(work.f4, job.sums + group * SUMS * size + base + near)
+            sums[t * size] = (m0 if t == 0 else mx) if t < 2 else (my if t == 2 else mxx)
+            if t < 2:
+                sums[(t + 4) * size] = myy if t == 0 else mxy
+        base += THREADS // GROUP
 
 
 @device
-def sum_of_row(rows, n_rows, me):
-    """Sum of row `me` of (n_rows, THREADS), for the threads me < n_rows; n_rows <= THREADS / 16."""
-    row, part, total = me // 16, me % 16, 0.0
-    cuda.syncthreads()
+def add_sixteenths(rows, n_rows, sixteenths):
+    """Sums of every sixteenth of each row of (n_rows, THREADS), by the first threads; n_rows <= 16."""
+    me = np.int64(cuda.threadIdx.x)
+    row, part, total = me // SIXTEEN, me % SIXTEEN, 0.0
     if row < n_rows:
-        for i in range(part, THREADS, 16):
-            total += rows[row, i]
-    cuda.syncthreads()
-    if row < n_rows:
-        rows[row, part] = total
-    cuda.syncthreads()
-    total = 0.0
-    if me < n_rows:
-        for i in range(16):
-            total += rows[me, i]
+        for i in range(SIXTEEN):
+            total += rows[THREADS * row + SIXTEEN * i + part]
+        sixteenths[me] = total
+
+
+@device
+def sum_of_sixteenths(sixteenths):
+    """Sum of row `me`."""
+    me, total = np.int64(cuda.threadIdx.x), 0.0
+    for i in range(SIXTEEN):
+        total += sixteenths[SIXTEEN * me + i]
     return total
 
 
@@ -259,100 +291,151 @@ def sum_of_row(rows, n_rows, me):
 def residual_of(patches, work, job, group, value):
     """Weighted residual of this thread's pixel, and its share of chi2, given the model without background."""
     e, first, n_tiles = group_of(patches, job, group)
-    tile, pixel = cuda.threadIdx.x // 64, cuda.threadIdx.x % 64
-    at = 64 * (first + tile) + pixel
-    if tile >= n_tiles or not patches.f4[job.weight + at] > ZERO:
+    me = np.int64(cuda.threadIdx.x)
+    weight = pointer(patches.f4, job.weight + 64 * first)
+    if me >> 6 >= n_tiles or not weight[me] > ZERO:
         return ZERO, ZERO
-    difference = patches.f4[job.data + at] - (value + np.float32(work.f8[job.background + e]))
-    r = patches.f4[job.weight + at] * difference
+    data, background = pointer(patches.f4, job.data + 64 * first)[me], pointer(work.f8, job.background)[e]
+    difference = data - (value + np.float32(background))
+    r = weight[me] * difference
     return r, r * difference
 
 
 @cuda.jit
 def evaluate(patches, work):
     """One group of one proposal: six sums; `totals` (N, 2): chi2, sum of weighted residuals."""
-    box = cuda.shared.array((SUMS, THREADS), np.float32)
-    residual = cuda.shared.array(RESIDUALS, np.float32)
-    both = cuda.shared.array((2, THREADS), np.float64)
-    me = cuda.threadIdx.x
+    shared = cuda.shared.array(PARTS, np.float32, ALIGNED)
+    residual = cuda.shared.array(PART, np.float32, ALIGNED)
+    both = cuda.shared.array(TWICE, np.float64)
+    few = cuda.shared.array(TWO_FEW, np.float64)
+    me = np.int64(cuda.threadIdx.x)
     q, group = found_in_table(work, EVALUATE)
-    value, n_listed = group_model(patches, work, q, group, box)
+    value, n_listed = group_model(patches, work, q, group, shared)
     job = job_of(work, q)  # each part reads what it needs, so that registers are free in the loops
     r, chi2 = residual_of(patches, work, job, group, value)
-    residual[STRIDE * (me // 64) + me % 64] = r
-    both[0, me], both[1, me] = chi2, r
-    total = sum_of_row(both, 2, me)
+    pointer(residual, SPAN * (me >> 6))[me & 63] = r
+    pointer(both, 0)[me], pointer(both, THREADS)[me] = chi2, r
+    cuda.syncthreads()
+    add_sixteenths(pointer(both, 0), 2, pointer(few, 0))
+    group_sums(patches, work, q, group, n_listed, residual, shared)
+    cuda.syncthreads()
     if me < 2:
-        work.f8[job.totals + 2 * group + me] = total
-    group_sums(patches, work, q, group, n_listed, residual, box)
+        totals = pointer(work.f8, job_of(work, q).totals + 2 * group)
+        totals[me] = sum_of_sixteenths(pointer(few, 0))
 
 
 @cuda.jit
 def draw(patches, work):
     """Model `image` (T, 64), background included."""
-    box = cuda.shared.array((SUMS, THREADS), np.float32)
+    shared = cuda.shared.array(PARTS, np.float32, ALIGNED)
     q, group = found_in_table(work, EVALUATE)
-    value, _ = group_model(patches, work, q, group, box)
-    job, me = job_of(work, q), cuda.threadIdx.x
+    value, _ = group_model(patches, work, q, group, shared)
+    job, me = job_of(work, q), np.int64(cuda.threadIdx.x)
     e, first, n_tiles = group_of(patches, job, group)
-    if me // 64 < n_tiles:
-        background = np.float32(work.f8[job.background + e])
-        work.f4[job.image + 64 * (first + me // 64) + me % 64] = value + background
+    if me >> 6 < n_tiles:
+        background = np.float32(pointer(work.f8, job.background)[e])
+        pointer(work.f4, job.image + 64 * first)[me] = value + background
 
 
 @device
-def gather(patches, work, job, e, s, rows):
-    """This thread's part of a source's eight derivatives: 32 Gaussians side by side, every PARTS-th group."""
-    n, size, me = job.n_psf * job.n_profile, job.size, cuda.threadIdx.x
-    begin, end = patches.i4[job.group_start + e], patches.i4[job.group_start + e + 1]
-    for i in range(me % 32, n, 32):
+def sums_of(patches, work, job, e, g, part, n_parts):
+    """The six sums of a Gaussian over every n_parts-th group of an exposure.
+
+    AHEAD groups at a time: memory is far, and what is read together is waited for once.
+    """
+    slot, read = cuda.local.array(AHEAD, np.int32), cuda.local.array(AHEAD_SUMS, np.float32)
+    total = cuda.local.array(SUMS, np.float64)
+    size, starts = job.size, pointer(patches.i4, job.group_start + e)
+    group, end = starts[0] + part, starts[1]
+    slots, sums = pointer(work.i4, job.slot + g), pointer(work.f4, job.sums - 1)
+    for c in range(SUMS):
+        total[c] = 0.0
+    while group < end:
+        for i in range(AHEAD):
+            here = group + i * n_parts
+            slot[i] = slots[(here if here < end else group) * size]
+        for i in range(AHEAD):
+            here = group + i * n_parts
+            for c in range(SUMS):
+                read[SUMS * i + c] = ZERO
+            if slot[i] > 0 and here < end:
+                there = here * SUMS * size + slot[i]
+                for c in range(SUMS):
+                    read[SUMS * i + c] = sums[there + c * size]
+        for c in range(SUMS):
+            total[c] += (read[c] + read[SUMS + c]) + (read[2 * SUMS + c] + read[3 * SUMS + c])
+        group += AHEAD * n_parts
+    return total[0], total[1], total[2], total[3], total[4], total[5]
+
+
+@device
+def gather(patches, work, job, e, s, six, rows):
+    """Eight derivatives of a source, a column of `rows` (8, THREADS) for each of its Gaussians.
+
+    The groups of a Gaussian are shared by as many threads as there are for each Gaussian.
+    """
+    n, me = job.n_psf * job.n_profile, np.int64(cuda.threadIdx.x)
+    width = min(n, THREADS)
+    part, n_parts, i = me // width, THREADS // width, me % width
+    while i - me % width < n:
         g = s * n + i
-        if in_use(patches, work, job, e, g):
-            m0 = mx = my = mxx = myy = mxy = 0.0
-            for group in range(begin + me // 32, end, PARTS):
-                if work.i1[job.kept + group * size + g]:
-                    at = job.sums + group * SUMS * size + g
-                    m0 += work.f4[at]
-                    mx += work.f4[at + size]
-                    my += work.f4[at + 2 * size]
-                    mxx += work.f4[at + 3 * size]
-                    myy += work.f4[at + 4 * size]
-                    mxy += work.f4[at + 5 * size]
-            part = chain(patches, work, job, e, g, m0, mx, my, mxx, myy, mxy)
+        m0 = mx = my = mxx = myy = mxy = 0.0
+        used = i < n and part < n_parts and in_use(patches, work, job, e, g)
+        if used:
+            m0, mx, my, mxx, myy, mxy = sums_of(patches, work, job, e, g, part, n_parts)
+        cuda.syncthreads()
+        six[me], six[THREADS + me], six[2 * THREADS + me] = m0, mx, my
+        six[3 * THREADS + me], six[4 * THREADS + me], six[5 * THREADS + me] = mxx, myy, mxy
+        cuda.syncthreads()
+        if used and part == 0:
+            for other in range(1, n_parts):
+                at = me + other * width
+                m0, mx, my = m0 + six[at], mx + six[THREADS + at], my + six[2 * THREADS + at]
+                mxx, myy = mxx + six[3 * THREADS + at], myy + six[4 * THREADS + at]
+                mxy += six[5 * THREADS + at]
+            found = chain(patches, work, job, e, g, m0, mx, my, mxx, myy, mxy)
             for c in range(DERIVATIVES):
-                rows[c, me] += part[c]
+                rows[THREADS * c + me] += found[c]
+        i += width
 
 
 @cuda.jit
 def finish(patches, work):
     """Sums over groups, `parts` (E, S + 1, 8): derivatives of each source; last chi2, residuals."""
-    rows = cuda.shared.array((DERIVATIVES, THREADS), np.float64)
-    me = cuda.threadIdx.x
+    of_threads = cuda.shared.array(EIGHT, np.float64)
+    of_parts = cuda.shared.array(SIX, np.float64)
+    few = cuda.shared.array(EIGHT_FEW, np.float64)
+    me, rows = np.int64(cuda.threadIdx.x), pointer(of_threads, 0)
     q, block = found_in_table(work, FINISH)
     job = job_of(work, q)
     e, s = block // (job.n_sources + 1), block % (job.n_sources + 1)
     for c in range(DERIVATIVES):
-        rows[c, me] = 0.0
+        rows[THREADS * c + me] = 0.0
     if s < job.n_sources:
-        gather(patches, work, job, e, s, rows)
+        gather(patches, work, job, e, s, pointer(of_parts, 0), rows)
     else:
-        begin, end = patches.i4[job.group_start + e], patches.i4[job.group_start + e + 1]
-        for group in range(begin + me, end, THREADS):
-            rows[0, me] += work.f8[job.totals + 2 * group]
-            rows[1, me] += work.f8[job.totals + 2 * group + 1]
-    total = sum_of_row(rows, DERIVATIVES, me)
+        starts, totals = pointer(patches.i4, job.group_start + e), pointer(work.f8, job.totals)
+        group, end = starts[0] + me, starts[1]
+        while group < end:
+            rows[me] += totals[2 * group]
+            rows[THREADS + me] += totals[2 * group + 1]
+            group += THREADS
+    cuda.syncthreads()
+    add_sixteenths(rows, DERIVATIVES, pointer(few, 0))
+    cuda.syncthreads()
     if me < DERIVATIVES:
-        work.f8[job.parts + DERIVATIVES * block + me] = total
+        pointer(work.f8, job.parts + DERIVATIVES * block)[me] = sum_of_sixteenths(pointer(few, 0))
 
 
 @device
 def over_exposures(patches, work, job, s, column):
     """Derivative of the total chi2 by an element of `sources` (S, W): a flux counts in its band alone."""
     n_bands, total, stride = job.width - N_SHAPE, 0.0, DERIVATIVES * (job.n_sources + 1)
-    at = job.parts + DERIVATIVES * s + max(0, column - n_bands + 1)
+    parts = pointer(work.f8, job.parts + DERIVATIVES * s + max(0, column - n_bands + 1))
+    band = pointer(patches.i4, job.band)
     for e in range(job.n_exposures):
-        if column >= n_bands or patches.i4[job.band + e] == column:
-            total += work.f8[at + e * stride]
+        if column >= n_bands or band[e] == column:
+            total += parts[e * stride]
     return total
 
 
@@ -361,9 +444,10 @@ def collect(patches, work):
     """Results of one proposal, `out`: gradient (S, W), chi2 (E,), gradient by the backgrounds (E,)."""
     job = job_of(work, cuda.blockIdx.x)
     n, n_exposures = job.n_sources * job.width, job.n_exposures
+    out = pointer(work.f8, job.out)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        work.f8[job.out + i] = over_exposures(patches, work, job, i // job.width, i % job.width)
+        out[i] = over_exposures(patches, work, job, i // job.width, i % job.width)
     for e in range(cuda.threadIdx.x, n_exposures, THREADS):
-        at = job.parts + DERIVATIVES * (e * (job.n_sources + 1) + job.n_sources)
-        work.f8[job.out + n + e] = work.f8[at]
-        work.f8[job.out + n + n_exposures + e] = -2.0 * work.f8[at + 1]
+        totals = pointer(work.f8, job.parts + DERIVATIVES * (e * (job.n_sources + 1) + job.n_sources))
+        out[n + e] = totals[0]
+        out[n + n_exposures + e] = -2.0 * totals[1]

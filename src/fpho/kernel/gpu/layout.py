@@ -38,7 +38,6 @@ class Work(NamedTuple):
 
     f4: np.ndarray
     i4: np.ndarray
-    i1: np.ndarray
     f8: np.ndarray
     i8: np.ndarray
 
@@ -74,10 +73,10 @@ class Job(NamedTuple):
     totals: int  # f8 (N, 2): chi2 and sum of weighted residuals of each group
     parts: int  # f8 (E, S + 1, 8): derivatives of each source in each exposure; last chi2, residuals
     gauss: int  # f4 (E, ROWS, G)
-    sums: int  # f4 (N, 6, G)
+    sums: int  # f4 (N, 6, G): of the Gaussians in the list of a group, in its order
     image: int  # f4: model (T, 64), or derivative images
     listed: int  # i4 (N, G): Gaussians that reach a group
-    kept: int  # i1 (N, G): whether a Gaussian reaches a group
+    slot: int  # i4 (N, G): 1 + place of a Gaussian in the list of a group; 0 where it does not reach it
 
 
 FIELDS = len(Job._fields)
@@ -85,11 +84,11 @@ LENGTHS = Job._fields[:7]
 IN_PATCHES = Job._fields[7:20]
 PARAMETERS = Job._fields[20:24]
 IN_WORK = {name: "f8" for name in Job._fields[20:27]} | {"gauss": "f4", "sums": "f4", "image": "f4"}
-IN_WORK |= {"count": "i8", "listed": "i4", "kept": "i1"}
+IN_WORK |= {"count": "i8", "listed": "i4", "slot": "i4"}
 
 # What is in use beside the parameters.
-EVALUATE = ("out", "totals", "parts", "gauss", "sums", "listed", "kept")
-DRAW = ("gauss", "image", "listed", "kept")
+EVALUATE = ("out", "totals", "parts", "gauss", "sums", "listed", "slot")
+DRAW = ("gauss", "image", "listed", "slot")
 FISHER = ("gauss", "image")
 
 
@@ -114,7 +113,7 @@ def elements(e, s, w, k, j, g, n) -> dict:
     return {
         "count": s, "sources": s * w, "profile": s * k * 6, "background": e, "out": s * w + 2 * e,
         "totals": 2 * n, "parts": DERIVATIVES * e * (s + 1), "gauss": e * ROWS * g, "sums": SUMS * n * g,
-        "listed": n * g, "kept": n * g,
+        "listed": n * g, "slot": n * g,
     }  # fmt: skip
 
 
