@@ -1,12 +1,14 @@
-"""Two runs of the same data, as with `kernel: cpu` and `kernel: gpu`: python benchmarks/compare_runs.py A B
+"""Two runs of the same data: python benchmarks/compare_runs.py A B [--kernels cpu gpu]
 
 Optima may differ by 0.05 of a parameter's standard deviation; medians of the posterior by as much beyond the
-noise of two finite samples. Exits with 1 where something differs by more, or where a source is missing.
+noise of two finite samples. Exits with 1 where something differs by more, where a source is missing, or where
+a run was not made with the kernel that it should have been.
 """
 
 import argparse
 from pathlib import Path
 
+import h5py
 import numpy as np
 from astropy.table import Table
 
@@ -22,6 +24,15 @@ def optimum(layout: Layout) -> Table:
     """The scene after the last optimization."""
     last = [layout.scene(stage) for stage in ("reoptimize", "optimize") if layout.scene(stage).is_file()]
     return Table.read(last[0], hdu=1)
+
+
+def kernel_of(layout: Layout) -> str:
+    """What the patches of a run were sampled with."""
+    found = set()
+    for path in sorted(layout.patches.glob("patch*_samples.h5")):
+        with h5py.File(path) as file:
+            found.add(str(file.attrs["kernel"]))
+    return " and ".join(sorted(found)) or "unknown"
 
 
 def matched(table: Table, ids) -> Table:
@@ -69,7 +80,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("one", type=Path)
     parser.add_argument("other", type=Path)
+    parser.add_argument("--kernels", nargs=2, metavar=("OF_ONE", "OF_OTHER"), help="what they must have used")
     options = parser.parse_args()
+    kernels = [kernel_of(Layout(folder)) for folder in (options.one, options.other)]
+    print(f"kernels: {kernels[0]}; {kernels[1]}")
+    if options.kernels not in (None, kernels):
+        print(f"wanted: {'; '.join(options.kernels)}")
+        return 1
     found = list(deviations(options.one, options.other))
     wrong = [row for row in found if not abs(row[2]) <= row[3]]
     for what in ("optimum", "median"):

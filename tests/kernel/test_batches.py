@@ -50,6 +50,19 @@ def test_proposals_of_one_patch(kernel):
     assert kernel.evaluate_many(patch, []) == [] and kernel.evaluate_batch([]) == []
 
 
+def test_arrays_of_states_need_no_order(kernel):
+    """Views with gaps, of other types, or by columns: what counts is their numbers."""
+    patch, states = mixed()[1]
+    expected = kernel.evaluate_many(patch, states)
+    wide = np.repeat(states[1].sources, 2, axis=1)
+    states[1] = dataclasses.replace(
+        states[1], sources=wide[:, ::2], profile=np.asfortranarray(states[1].profile)
+    )
+    states[2] = dataclasses.replace(states[2], profile_count=states[2].profile_count.astype("i8"))
+    for ours, result in zip(kernel.evaluate_many(patch, states), expected, strict=True):
+        equal(ours, result)
+
+
 def test_results_stay(kernel):
     """Results are the caller's: the next call does not write to them."""
     patch, states = mixed()[1]

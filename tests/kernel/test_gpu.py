@@ -102,6 +102,25 @@ def test_ptx(compile_ptx, cc):
             assert not [op for op in ("mul.f64", "mul.rn.f64", "fma.rn.f64") if op in ptx], name
 
 
+def test_ptx_is_made_once(compile_ptx, monkeypatch, tmp_path):
+    """Then read from the disk, as long as code and packages are the same; a folder that is none does no harm."""
+    from fpho.kernel.gpu import kernels
+
+    made = []
+    monkeypatch.setattr(
+        compiling, "ptx_of", lambda *given: made.append(given) or (f"code {len(made)}", "name")
+    )
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert compiling.stored(kernels.collect, 0, (9, 0)) == ("code 1", "name")
+    assert compiling.stored(kernels.collect, 0, (8, 0)) == ("code 2", "name")
+    monkeypatch.setitem(compiling.BLOCKS_AT_ONCE, "evaluate", 1)
+    assert compiling.stored(kernels.collect, 0, (9, 0)) == ("code 3", "name")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path / "file"))
+    assert compiling.stored(kernels.collect, 0, (9, 0)) == ("code 4", "name")
+
+
 def test_words_of_an_array_are_where_numba_looks(compile_ptx):
     """The fifth word of an array is its address: the one that code turns into a pointer and loads from."""
     ptx = compile_ptx("collect", 0, (9, 0))

@@ -160,3 +160,20 @@ def test_an_empty_batch_is_whole(use, tmp_path):
     start = layout.scene("initial")
     batches.run_batch(config, layout, "optimize", 19, 49, 1, start)
     assert batches.read_outcomes(layout.batch("optimize", 19, 49), ROWS.dtype) == []
+
+
+def test_few_processes_share_a_gpu(use, tmp_path, monkeypatch):
+    """Also where the job has many cores: they take turns on the card."""
+    config, layout = prepare(tmp_path)
+    seen, real = [], batches.run_tasks
+    monkeypatch.setattr(batches, "run_tasks", lambda tasks, cores: seen.append(cores) or real(tasks, 1))
+    for kernel, expected in (("cpu", 16), ("gpu", 3)):
+        options = config.model_copy(
+            update={
+                "kernel": kernel,
+                "workflow": config.workflow.model_copy(update={"gpu_processes": 3}),
+            }
+        )
+        batches.run_batch(options, layout, "optimize", "all", 0, 16, layout.scene("initial"))
+        assert set(seen) == {expected}
+        seen.clear()

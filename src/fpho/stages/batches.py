@@ -62,6 +62,8 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
     """
     rows, bands, _ = read_scene(scene_in)
     made = read_plan(layout.plan(stage))
+    if config.kernel == "gpu":
+        cores = min(cores, config.workflow.gpu_processes)
     chosen = made.chosen(colour, batch)
     outcomes: list[PatchOutcome] = []
     with progress(f"{stage}, patches", len(chosen)) as advance:

@@ -1,17 +1,23 @@
 """The kernels as compiled code, and their launches.
 
-numba-cuda compiles a kernel to PTX; the driver, called through CuPy, loads and starts it. All kernels take
+numba-cuda compiles a kernel to PTX, kept on the disk; the driver, called through CuPy, loads and starts it. All kernels take
 the same two memories, as arrays that numba knows by seven words each; so the words of all arguments are
 written when the memories change, and a launch is one call of the driver (numba's own way through twelve
 arrays takes some ten times as long). In numba's CUDA simulator kernels are called as they are.
 """
 
+import hashlib
 import re
+import sys
 from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
+from numba import config
 
 from ...errors import InputError
+from ...files import write_text
 from .layout import THREADS, Patches, Work
 from .transport import SIMULATED, Memory, Stream, cupy_here
 
@@ -51,12 +57,41 @@ def ptx_of(kernel, scalars: int, capability: tuple, line_numbers: bool = False) 
     return ptx, name
 
 
+def stored(kernel, scalars: int, capability: tuple) -> tuple[str, str]:
+    """`ptx_of`, from the disk where it has been made before: six seconds in every worker process otherwise.
+
+    The file is named by all that PTX is made of, and stands where numba keeps what it compiles: beside the
+    code, or in the folder of NUMBA_CACHE_DIR. Where neither can be written, PTX is made each time.
+    """
+    folder = Path(config.CACHE_DIR) if config.CACHE_DIR else Path(__file__).parent / "__pycache__"
+    path = folder / f"{kernel.__name__}-{digest(scalars, capability)}.ptx"
+    try:
+        name, _, ptx = path.read_text().partition("\n")
+    except OSError:
+        ptx, name = ptx_of(kernel, scalars, capability)
+        try:
+            write_text(path, f"{name}\n{ptx}")
+        except OSError:
+            pass
+    return ptx, name
+
+
+def digest(scalars: int, capability: tuple) -> str:
+    """Of the code of the kernels, what compiles it, and for what."""
+    made_by = sys.version, *(version(name) for name in ("numba-cuda", "numba", "numpy"))
+    text = repr((made_by, scalars, capability, BLOCKS_AT_ONCE)).encode()
+    here = Path(__file__).parent
+    for path in [*sorted(here.glob("*.py")), here.parent / "formulas.py", here.parent / "arrays.py"]:
+        text += path.read_bytes()
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
 @cache
 def loaded(kernel, scalars: int):
     """(module, address) of a kernel on the device of this process."""
     cupy = cupy_here()
     capability = cupy.cuda.Device().compute_capability
-    ptx, name = ptx_of(kernel, scalars, (int(capability[:-1]), int(capability[-1])))
+    ptx, name = stored(kernel, scalars, (int(capability[:-1]), int(capability[-1])))
     module = cupy.cuda.function.Module()
     try:
         module.load(ptx.encode() + b"\0")

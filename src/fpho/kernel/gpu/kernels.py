@@ -48,7 +48,9 @@ from .machine import ALIGNED, over_four, pointer, power
 from .resident import GROUP
 
 WARPS = THREADS // 32
-SPAN = TILE * TILE + TILE  # of a tile in shared memory, so that the columns of all tiles have banks of their own
+SPAN = (
+    TILE * TILE + TILE
+)  # of a tile in shared memory, so that the columns of all tiles have banks of their own
 PART = SPAN * GROUP
 PARTS = PART * WARPS
 LISTED = 8  # values of a listed Gaussian in shared memory
@@ -179,7 +181,12 @@ def group_model(patches, work, q, group, shared):
         if g < size:
             gauss = record(work, job, e, g)
             dx, dy = offset(gauss, size, x0, y0)
-            hxx, hxy, hyy, reach = gauss[HXX * size], gauss[HXY * size], gauss[HYY * size], gauss[REACH * size]
+            hxx, hxy, hyy, reach = (
+                gauss[HXX * size],
+                gauss[HXY * size],
+                gauss[HYY * size],
+                gauss[REACH * size],
+            )
             for t in range(GROUP):
                 if reaches(dx + middles[t], dy + middles[GROUP + t], hxx, hxy, hyy, reach):
                     mask |= 1 << t

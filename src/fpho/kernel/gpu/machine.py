@@ -10,7 +10,9 @@ from numba import cuda
 
 from .transport import SIMULATED
 
-ALIGNED = None if SIMULATED else 16  # bytes: four float32 are loaded at once; the simulator knows no alignment
+ALIGNED = (
+    None if SIMULATED else 16
+)  # bytes: four float32 are loaded at once; the simulator knows no alignment
 EVERY_LANE = 0xFFFFFFFF
 
 if SIMULATED:
