@@ -148,9 +148,8 @@ def report_alone(name, patch, state, pairs, measured, repeat) -> None:
     print("    " + ", ".join(f"{part} {1e6 * seconds:.1f} us" for part, seconds in parts.items()))
     print(f"    host and gaps between launches {1e6 * (least - sum(parts.values())):.1f} us")
     print(f"    {share_of_peaks(patch, pairs, sum(parts.values()), measured)}")
-    print(
-        f"    without the CUDA graph: {1e6 * without_graph(lambda: gpu.evaluate(patch, state), repeat):.1f} us"
-    )
+    other = without_graph(lambda: gpu.evaluate(patch, state), repeat)
+    print(f"    without the CUDA graph: {1e6 * other:.1f} us")
     for threads in sorted({1, os.cpu_count()}):
         cpu.set_threads(threads)
         seconds, _ = by_clock(lambda: cpu.evaluate(patch, state), repeat)

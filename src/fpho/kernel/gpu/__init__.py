@@ -1,8 +1,8 @@
 """The GPU backend: the functions of `fpho.kernel` on an NVIDIA GPU, many proposals in one set of launches.
 
-Formulas: `fpho.kernel.formulas`; kernels: `kernels`, `images`; memories and table: `layout`; launches:
-`compiling`, `batch`. Pixels, PSFs and geometry of a patch are sent once (`resident`) and kept with the
-PatchArrays object; for each evaluation only the parameters go in, and chi2 and gradient come out. Which
+Formulas: `fpho.kernel.formulas`; kernels: `kernels`, `adding`, `images`; memories and table: `layout`;
+launches: `compiling`, `batch`. Pixels, PSFs and geometry of a patch are sent once (`resident`) and kept with
+the PatchArrays object; for each evaluation only the parameters go in, and chi2 and gradient come out. Which
 GPU: CUDA_VISIBLE_DEVICES.
 
 Everything that needs a GPU is imported at the first call, which raises InputError where there is none.

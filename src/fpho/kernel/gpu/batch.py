@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from ..arrays import N_SHAPE, TILE
-from . import images, kernels
+from . import adding, images, kernels
 from .compiling import Launcher
 from .layout import (
     DERIVATIVES,
@@ -181,8 +181,8 @@ class Evaluator:
             ("parameters in", sending(self._into[first:end], self.work, first)),
             ("set_up", starting(kernels.set_up, blocks["set_up"], THREADS)),
             ("evaluate", starting(kernels.evaluate, blocks["evaluate"], THREADS)),
-            ("finish", starting(kernels.finish, blocks["finish"], THREADS)),
-            ("collect", starting(kernels.collect, layout.n_jobs, THREADS)),
+            ("finish", starting(adding.finish, blocks["finish"], THREADS)),
+            ("collect", starting(adding.collect, layout.n_jobs, THREADS)),
             ("results out", self.stream.reading(self.work, layout.places["out"], out)),
         ]
         begin = [sending(self._into[:end], self.work, 0), *(step for _, step in steps[1:])]

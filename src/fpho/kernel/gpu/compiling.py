@@ -1,9 +1,9 @@
 """The kernels as compiled code, and their launches.
 
-numba-cuda compiles a kernel to PTX, kept on the disk; the driver, called through CuPy, loads and starts it. All kernels take
-the same two memories, as arrays that numba knows by seven words each; so the words of all arguments are
-written when the memories change, and a launch is one call of the driver (numba's own way through twelve
-arrays takes some ten times as long). In numba's CUDA simulator kernels are called as they are.
+numba-cuda compiles a kernel to PTX, kept on the disk; the driver, called through CuPy, loads and starts it.
+All kernels take the same two memories, as arrays that numba knows by seven words each; so the words of all
+arguments are written when the memories change, and a launch is one call of the driver (numba's own way
+through seven arrays takes some ten times as long). In numba's CUDA simulator kernels are called as they are.
 """
 
 import hashlib

@@ -1,19 +1,20 @@
-"""The CUDA kernels: Gaussians, model and residuals and six sums, sums over tiles with the chain rule.
+"""The CUDA kernels over pixels: Gaussians; model, residuals and six sums. `adding` brings the sums together.
 
 Formulas: `fpho.kernel.formulas`; memories and the table of proposals: `layout`; device functions: `device`.
-GROUP neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. Candidates are tested
-THREADS at a time, and those that reach the group stand in shared memory. In the first pass a thread is a column
-of a tile, a warp all columns of the group, and each warp takes every WARPS-th Gaussian; the parts of the model
-are added up at the end. In the second pass GROUP = 4 threads are a Gaussian, one for each tile, and take its six
-sums over the residuals in shared memory, with no exchange but between these four. All sums are made in a fixed
-order, without floating atomics: results repeat to the last bit, and do not depend on what else is evaluated in
-the same launch.
+GROUP = 4 neighbouring tiles make a group, one thread block of THREADS = 64 GROUP threads. Candidates are
+tested THREADS at a time, and those that reach the group stand in shared memory. In the first pass a thread is
+a column of a tile, a warp all columns of the group, and each warp takes every WARPS-th Gaussian; the parts of
+the model are added up at the end. In the second pass GROUP threads are a Gaussian, one for each tile, and
+take its six sums over the residuals in shared memory, with no exchange but between these four. All sums are
+made in a fixed order, without floating atomics: results repeat to the last bit, and do not depend on what is
+evaluated beside them.
 """
 
 import numpy as np
 from numba import cuda
 
-from ..arrays import N_SHAPE, TILE
+from ..arrays import TILE
+from .adding import SIXTEEN, add_sixteenths, sum_of_sixteenths
 from .device import (
     AMP,
     HALF_TILE,
@@ -29,7 +30,6 @@ from .device import (
     UNIT,
     X,
     Y,
-    chain,
     cut_radius,
     device,
     flux_of,
@@ -43,24 +43,18 @@ from .device import (
     reaches,
     record,
 )
-from .layout import DERIVATIVES, ROWS, SUMS, THREADS
+from .layout import ROWS, SUMS, THREADS
 from .machine import ALIGNED, over_four, pointer, power
 from .resident import GROUP
 
 WARPS = THREADS // 32
-SPAN = (
-    TILE * TILE + TILE
-)  # of a tile in shared memory, so that the columns of all tiles have banks of their own
+SPAN = TILE * TILE + TILE  # of a tile in shared memory: columns of all tiles have banks of their own
 PART = SPAN * GROUP
 PARTS = PART * WARPS
 LISTED = 8  # values of a listed Gaussian in shared memory
-AHEAD = 4  # groups whose sums are read at once
-AHEAD_SUMS = AHEAD * SUMS
-SIXTEEN = 16  # threads that share a sum of THREADS numbers
-TWICE, SIX, EIGHT = 2 * THREADS, SUMS * THREADS, DERIVATIVES * THREADS
-TWO_FEW, EIGHT_FEW = 2 * SIXTEEN, DERIVATIVES * SIXTEEN
+TWICE, TWO_FEW = 2 * THREADS, 2 * SIXTEEN
 CORNERS = 2 * GROUP
-SET_UP, EVALUATE, FINISH = 0, 1, 2  # layout.STAGES
+SET_UP, EVALUATE = 0, 1  # layout.STAGES
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -145,65 +139,77 @@ def sum_of_parts(warp, tile, column, values, parts):
 
 
 @device
+def mask_of(dx, dy, hxx, hxy, hyy, reach, middles):
+    """Bit t: whether a Gaussian reaches tile t, whose middle is (middles[t], middles[GROUP + t]) away."""
+    mask = 0
+    for t in range(GROUP):
+        if reaches(dx + middles[t], dy + middles[GROUP + t], hxx, hxy, hyy, reach):
+            mask |= 1 << t
+    return mask
+
+
+@device
+def list_candidate(work, job, e, g, x0, y0, n_tiles, n_listed, middles, listed, slots, shared, masks, flags):
+    """Tests this thread's candidate g; those that reach the group stand in `shared` and `masks`, in order.
+
+    Returns how many do.
+    """
+    me, size, words = np.int64(cuda.threadIdx.x), job.size, pointer(flags, 0)
+    warp, lane, mask = me >> 5, me & 31, 0
+    dx = dy = hxx = hxy = hyy = ZERO
+    if me < WARPS:
+        words[me] = 0
+    cuda.syncthreads()
+    if g < size:
+        gauss = record(work, job, e, g)
+        dx, dy = offset(gauss, size, x0, y0)
+        hxx, hxy, hyy = gauss[HXX * size], gauss[HXY * size], gauss[HYY * size]
+        mask = mask_of(dx, dy, hxx, hxy, hyy, gauss[REACH * size], middles) & ((1 << n_tiles) - 1)
+    if mask != 0:
+        cuda.atomic.or_(flags, warp, np.uint32(1 << lane))
+    cuda.syncthreads()
+    slot, found = rank(words, warp, lane)
+    if g < size:
+        slots[g] = n_listed + slot + 1 if mask != 0 else 0
+    if mask != 0:
+        listed[n_listed + slot] = (g << GROUP) | mask
+        masks[slot] = mask
+        there = pointer(shared, LISTED * slot)
+        there[0], there[1], there[2], there[3] = dx, dy, hxx, hxy
+        there[4], there[5] = hyy, record(work, job, e, g)[AMP * size]
+    cuda.syncthreads()
+    return found
+
+
+@device
 def group_model(patches, work, q, group, shared):
     """Model of this thread's pixel (no background), and how many Gaussians reach the group.
 
     Fills `listed` (N, G): g * 2^GROUP + mask of those, in order, and `slot` (N, G): 1 + place in that list.
     Bit t of a mask: whether the Gaussian reaches tile t.
     """
-    place_of = cuda.shared.array(THREADS, np.int32)
+    of_slots = cuda.shared.array(THREADS, np.int32)
     flags = cuda.shared.array(WARPS, np.uint32)
-    middle = cuda.shared.array(CORNERS, np.float32)
+    corners = cuda.shared.array(CORNERS, np.float32)
     values = cuda.local.array(TILE, np.float32)
-    masks, words, middles = pointer(place_of, 0), pointer(flags, 0), pointer(middle, 0)
-    listed_here = pointer(shared, 0)
+    masks, middles = pointer(of_slots, 0), pointer(corners, 0)
     job, me = job_of(work, q), np.int64(cuda.threadIdx.x)
     warp, lane, tile, column = me >> 5, me & 31, (me & 31) >> 3, me & 7
-    size = job.size
     e, first, n_tiles = group_of(patches, job, group)
     tile_x, tile_y = pointer(patches.i4, job.tile_x + first), pointer(patches.i4, job.tile_y + first)
-    x0, y0, n_listed = tile_x[0], tile_y[0], np.int64(0)
-    mine = min(tile, n_tiles - 1)
+    x0, y0, mine = tile_x[0], tile_y[0], min(tile, n_tiles - 1)
     px, py = np.float32(tile_x[mine] - x0 + column), np.float32(tile_y[mine] - y0)
-    if lane == 8 * tile and warp == 0:
+    if lane == TILE * tile and warp == 0:
         middles[tile], middles[GROUP + tile] = px + np.float32(HALF_TILE), py + np.float32(HALF_TILE)
     for row in range(TILE):
         values[row] = ZERO
-    existing = (1 << n_tiles) - 1
-    listed, slots = pointer(work.i4, job.listed + group * size), pointer(work.i4, job.slot + group * size)
-    start = np.int64(0)
-    while start < size:
-        g, mask = start + me, 0
-        dx = dy = hxx = hxy = hyy = ZERO
-        if me < WARPS:
-            words[me] = 0
-        cuda.syncthreads()
-        if g < size:
-            gauss = record(work, job, e, g)
-            dx, dy = offset(gauss, size, x0, y0)
-            hxx, hxy, hyy, reach = (
-                gauss[HXX * size],
-                gauss[HXY * size],
-                gauss[HYY * size],
-                gauss[REACH * size],
-            )
-            for t in range(GROUP):
-                if reaches(dx + middles[t], dy + middles[GROUP + t], hxx, hxy, hyy, reach):
-                    mask |= 1 << t
-            mask &= existing
-        if mask != 0:
-            cuda.atomic.or_(flags, warp, np.uint32(1 << lane))
-        cuda.syncthreads()
-        slot, found = rank(words, warp, lane)
-        if g < size:
-            slots[g] = n_listed + slot + 1 if mask != 0 else 0
-        if mask != 0:
-            listed[n_listed + slot] = (g << GROUP) | mask
-            masks[slot] = mask
-            there = pointer(shared, LISTED * slot)
-            there[0], there[1], there[2], there[3] = dx, dy, hxx, hxy
-            there[4], there[5] = hyy, record(work, job, e, g)[AMP * size]
-        cuda.syncthreads()
+    at = group * job.size
+    listed, slots = pointer(work.i4, job.listed + at), pointer(work.i4, job.slot + at)
+    start = n_listed = np.int64(0)
+    while start < job.size:
+        found = list_candidate(
+            work, job, e, start + me, x0, y0, n_tiles, n_listed, middles, listed, slots, shared, masks, flags
+        )
         add_listed(found, warp, tile, px, py, shared, masks, values)
         n_listed += found
         start += THREADS
@@ -275,26 +281,6 @@ def group_sums(patches, work, q, group, n_listed, residual, shared):
 
 
 @device
-def add_sixteenths(rows, n_rows, sixteenths):
-    """Sums of every sixteenth of each row of (n_rows, THREADS), by the first threads; n_rows <= 16."""
-    me = np.int64(cuda.threadIdx.x)
-    row, part, total = me // SIXTEEN, me % SIXTEEN, 0.0
-    if row < n_rows:
-        for i in range(SIXTEEN):
-            total += rows[THREADS * row + SIXTEEN * i + part]
-        sixteenths[me] = total
-
-
-@device
-def sum_of_sixteenths(sixteenths):
-    """Sum of row `me`."""
-    me, total = np.int64(cuda.threadIdx.x), 0.0
-    for i in range(SIXTEEN):
-        total += sixteenths[SIXTEEN * me + i]
-    return total
-
-
-@device
 def residual_of(patches, work, job, group, value):
     """Weighted residual of this thread's pixel, and its share of chi2, given the model without background."""
     e, first, n_tiles = group_of(patches, job, group)
@@ -342,119 +328,3 @@ def draw(patches, work):
     if me >> 6 < n_tiles:
         background = np.float32(pointer(work.f8, job.background)[e])
         pointer(work.f4, job.image + 64 * first)[me] = value + background
-
-
-@device
-def sums_of(patches, work, job, e, g, part, n_parts):
-    """The six sums of a Gaussian over every n_parts-th group of an exposure.
-
-    AHEAD groups at a time: memory is far, and what is read together is waited for once.
-    """
-    slot, read = cuda.local.array(AHEAD, np.int32), cuda.local.array(AHEAD_SUMS, np.float32)
-    total = cuda.local.array(SUMS, np.float64)
-    size, starts = job.size, pointer(patches.i4, job.group_start + e)
-    group, end = starts[0] + part, starts[1]
-    slots, sums = pointer(work.i4, job.slot + g), pointer(work.f4, job.sums - 1)
-    for c in range(SUMS):
-        total[c] = 0.0
-    while group < end:
-        for i in range(AHEAD):
-            here = group + i * n_parts
-            slot[i] = slots[(here if here < end else group) * size]
-        for i in range(AHEAD):
-            here = group + i * n_parts
-            for c in range(SUMS):
-                read[SUMS * i + c] = ZERO
-            if slot[i] > 0 and here < end:
-                there = here * SUMS * size + slot[i]
-                for c in range(SUMS):
-                    read[SUMS * i + c] = sums[there + c * size]
-        for c in range(SUMS):
-            total[c] += (read[c] + read[SUMS + c]) + (read[2 * SUMS + c] + read[3 * SUMS + c])
-        group += AHEAD * n_parts
-    return total[0], total[1], total[2], total[3], total[4], total[5]
-
-
-@device
-def gather(patches, work, job, e, s, six, rows):
-    """Eight derivatives of a source, a column of `rows` (8, THREADS) for each of its Gaussians.
-
-    The groups of a Gaussian are shared by as many threads as there are for each Gaussian.
-    """
-    n, me = job.n_psf * job.n_profile, np.int64(cuda.threadIdx.x)
-    width = min(n, THREADS)
-    part, n_parts, i = me // width, THREADS // width, me % width
-    while i - me % width < n:
-        g = s * n + i
-        m0 = mx = my = mxx = myy = mxy = 0.0
-        used = i < n and part < n_parts and in_use(patches, work, job, e, g)
-        if used:
-            m0, mx, my, mxx, myy, mxy = sums_of(patches, work, job, e, g, part, n_parts)
-        cuda.syncthreads()
-        six[me], six[THREADS + me], six[2 * THREADS + me] = m0, mx, my
-        six[3 * THREADS + me], six[4 * THREADS + me], six[5 * THREADS + me] = mxx, myy, mxy
-        cuda.syncthreads()
-        if used and part == 0:
-            for other in range(1, n_parts):
-                at = me + other * width
-                m0, mx, my = m0 + six[at], mx + six[THREADS + at], my + six[2 * THREADS + at]
-                mxx, myy = mxx + six[3 * THREADS + at], myy + six[4 * THREADS + at]
-                mxy += six[5 * THREADS + at]
-            found = chain(patches, work, job, e, g, m0, mx, my, mxx, myy, mxy)
-            for c in range(DERIVATIVES):
-                rows[THREADS * c + me] += found[c]
-        i += width
-
-
-@cuda.jit
-def finish(patches, work):
-    """Sums over groups, `parts` (E, S + 1, 8): derivatives of each source; last chi2, residuals."""
-    of_threads = cuda.shared.array(EIGHT, np.float64)
-    of_parts = cuda.shared.array(SIX, np.float64)
-    few = cuda.shared.array(EIGHT_FEW, np.float64)
-    me, rows = np.int64(cuda.threadIdx.x), pointer(of_threads, 0)
-    q, block = found_in_table(work, FINISH)
-    job = job_of(work, q)
-    e, s = block // (job.n_sources + 1), block % (job.n_sources + 1)
-    for c in range(DERIVATIVES):
-        rows[THREADS * c + me] = 0.0
-    if s < job.n_sources:
-        gather(patches, work, job, e, s, pointer(of_parts, 0), rows)
-    else:
-        starts, totals = pointer(patches.i4, job.group_start + e), pointer(work.f8, job.totals)
-        group, end = starts[0] + me, starts[1]
-        while group < end:
-            rows[me] += totals[2 * group]
-            rows[THREADS + me] += totals[2 * group + 1]
-            group += THREADS
-    cuda.syncthreads()
-    add_sixteenths(rows, DERIVATIVES, pointer(few, 0))
-    cuda.syncthreads()
-    if me < DERIVATIVES:
-        pointer(work.f8, job.parts + DERIVATIVES * block)[me] = sum_of_sixteenths(pointer(few, 0))
-
-
-@device
-def over_exposures(patches, work, job, s, column):
-    """Derivative of the total chi2 by an element of `sources` (S, W): a flux counts in its band alone."""
-    n_bands, total, stride = job.width - N_SHAPE, 0.0, DERIVATIVES * (job.n_sources + 1)
-    parts = pointer(work.f8, job.parts + DERIVATIVES * s + max(0, column - n_bands + 1))
-    band = pointer(patches.i4, job.band)
-    for e in range(job.n_exposures):
-        if column >= n_bands or band[e] == column:
-            total += parts[e * stride]
-    return total
-
-
-@cuda.jit
-def collect(patches, work):
-    """Results of one proposal, `out`: gradient (S, W), chi2 (E,), gradient by the backgrounds (E,)."""
-    job = job_of(work, cuda.blockIdx.x)
-    n, n_exposures = job.n_sources * job.width, job.n_exposures
-    out = pointer(work.f8, job.out)
-    for i in range(cuda.threadIdx.x, n, THREADS):
-        out[i] = over_exposures(patches, work, job, i // job.width, i % job.width)
-    for e in range(cuda.threadIdx.x, n_exposures, THREADS):
-        totals = pointer(work.f8, job.parts + DERIVATIVES * (e * (job.n_sources + 1) + job.n_sources))
-        out[n + e] = totals[0]
-        out[n + n_exposures + e] = -2.0 * totals[1]

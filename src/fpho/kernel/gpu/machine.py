@@ -1,7 +1,7 @@
-"""What numba leaves to the machine: plain pointers, the exponential, sums of four threads; plain Python in the simulator.
+"""What numba leaves to the machine: plain pointers, the exponential, sums of four threads.
 
-An index of a numba array is a signed number that may count from the end, which takes eight instructions each
-time on a processor of 32 bits; an element of a pointer takes one.
+In the simulator they are plain Python. An index of a numba array is a signed number that may count from the
+end, which takes eight instructions each time on a processor of 32 bits; an element of a pointer takes one.
 """
 
 import math
