@@ -11,14 +11,14 @@ compiled code that has released the interpreter; nothing is shared between proce
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 
 from .arrays import PatchArrays, SourceArrays
 from .fisher import ROOM, fisher_matrix
+from .helpers import together
 from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
 from .mixture import COLUMNS, PREACH, TEST
 from .plan import LEVELS, plan_of
@@ -70,7 +70,6 @@ EXACT = Shortcuts(lost=1e-300, step_limit=0.0, wide=1e3, merge_error=0.0)
 _default = Shortcuts().vector()
 _local = threading.local()
 _threads = max(1, int(os.environ.get("NUMBA_NUM_THREADS", os.cpu_count() or 1)))
-_pool: dict = {}
 _ready = False
 
 
@@ -78,15 +77,6 @@ def set_threads(n: int) -> None:
     """Threads used by one call, from now on in this process (default: NUMBA_NUM_THREADS, or all cores)."""
     global _threads
     _threads = max(1, int(n))
-
-
-def _executor(n: int) -> ThreadPoolExecutor:
-    """Helper threads of this process; a forked child makes its own."""
-    key = (os.getpid(), n)
-    if key not in _pool:
-        _pool.clear()
-        _pool[key] = ThreadPoolExecutor(n, thread_name_prefix="fpho-kernel")
-    return _pool[key]
 
 
 def _aligned(size, dtype=np.float32) -> np.ndarray:
@@ -137,10 +127,6 @@ def _scratch(size: int) -> tuple:
     return _local.arrays
 
 
-def _work(size, arguments):
-    run(*arguments, *_scratch(size))
-
-
 def _spread(patch, state, image, options):
     """Runs all pieces on the threads; returns the partial sums by piece."""
     plan = plan_of(patch)
@@ -153,15 +139,8 @@ def _spread(patch, state, image, options):
         state.sources, state.profile, state.profile_count, state.background,
     )  # fmt: skip
     size = max(1, n_sources * patch.psf.shape[1] * state.profile.shape[1])
-    helpers = min(_threads, n_pieces) - 1 if len(patch.data) >= SERIAL_TILES else 0
-    if helpers > 0:
-        pool = _executor(_threads)
-        futures = [pool.submit(_work, size, arguments) for _ in range(helpers)]
-        _work(size, arguments)
-        for future in futures:
-            future.result()
-    else:
-        _work(size, arguments)
+    threads = min(_threads, n_pieces) if len(patch.data) >= SERIAL_TILES else 1
+    together(max(1, threads), lambda: run(*arguments, *_scratch(size)))
     return plan, partial
 
 
@@ -182,11 +161,18 @@ def evaluate_batch(work, options: Shortcuts | None = None) -> list:
     One after the other; patches that are too small for several threads go one to a thread.
     """
     work = [(patch, list(states)) for patch, states in work]
-    jobs = iter([(patch, state) for patch, states in work for state in states])
-    results = [evaluate(*job, options) for job in islice(jobs, 1)]  # alone: finds or makes the compiled code
+    jobs = [(patch, state) for patch, states in work for state in states]
+    results = [evaluate(*job, options) for job in jobs[:1]]  # alone: finds or makes the compiled code
+    results += [None] * (len(jobs) - len(results))
+    left = iter(range(1, len(jobs)))  # one for all threads
+
+    def take():
+        for i in left:
+            results[i] = evaluate(*jobs[i], options)
+
     small = all(len(patch.data) < SERIAL_TILES for patch, _ in work)
-    mapped = _executor(_threads).map if small and _threads > 1 else map
-    found = chain(results, mapped(lambda job: evaluate(*job, options), jobs))
+    together(min(_threads, max(1, len(jobs) - 1)) if small else 1, take)
+    found = iter(results)
     return [list(islice(found, len(states))) for _, states in work]
 
 

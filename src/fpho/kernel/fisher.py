@@ -17,6 +17,7 @@ import numpy as np
 from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
 from .exponential import exponential
+from .frames import aligned_frame
 from .lanes import first_lane, lane_sums
 from .loops import F1, HALF, WIDTH
 from .mixture import (
@@ -63,6 +64,7 @@ def add_gaussian(image, ox, oy, f, n, amp, flux, by_a, a_n, v_n, a_r, v_r, v):
     Images: flux, x, y, Nxx, Nyy, Nxy, sersic, rhalf. (ox, oy): first pixel from the centre; f, n: F, N;
     by_a: dm/da / E; a_n .. v_r: derivatives of a and v.
     """
+    aligned_frame()
     fxx, fyy, fxy = f
     nxx, nyy, nxy = n
     dx, dy, down = in_strip(columns() + ox), joined(zero() + oy, zero() + (oy + F1)), np.float32(ROWS)
@@ -114,6 +116,7 @@ def put(total, place, i, j, value):
 @lean
 def add_products(stack, n_rows, place, total, found):
     """Products of all pairs of rows, summed over pixels, into the lower triangle of `total`; found (8,)."""
+    aligned_frame()
     for i in range(0, n_rows, 4):
         for j in range(i, n_rows, 2):
             products(stack, i * ROOM, j * ROOM, found)
@@ -147,6 +150,7 @@ def products(stack, a, b, found):
 @lean
 def keep_source(e, s, scale, image, root, stack, slot, place, n_rows, at):
     """Images of source s at place `at` of its rows of `stack`, begun where it has none; returns the rows."""
+    aligned_frame()
     if slot[s] < 0:
         slot[s] = n_rows
         for i in range(8):
@@ -170,6 +174,7 @@ def fill_block(
     image, root, slot, place, stack,
 ):  # fmt: skip
     """Derivative images of tiles first:end into `stack`; `place` (rows,): their columns; returns the rows."""
+    aligned_frame()
     nb, n_src, n_rows = sources.shape[1] - N_SHAPE, len(sources), 4
     slot[:] = -1
     stack[:4] = 0.0
@@ -212,6 +217,7 @@ def fisher_matrix(
 
     Work, float32: image (512,), root (64,), stack (8 S + 4, ROOM), which begin where cache lines do.
     """
+    aligned_frame()
     n_exp, n_src = position.shape[0], position.shape[1]
     nb = sources.shape[1] - N_SHAPE
     width, size = nb + N_SHAPE, 8 * n_src + 2

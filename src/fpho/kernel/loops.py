@@ -29,6 +29,7 @@ import numpy as np
 
 from .compiled import fused, lean
 from .exponential import exponential
+from .frames import aligned_frame
 from .lanes import lane_sums, lanes_within, row_sum
 from .vectors import (
     LANES,
@@ -117,6 +118,7 @@ def both_ways(spine, at, below, above, cy, z, z_inverse):
 @lean
 def live_blocks(given, first, count, ox, oy, live):
     """Puts the blocks of a list that reach a tile into `live`, from place `first` on; returns how many."""
+    aligned_frame()
     n = 0
     for block in range(first, first + (count + LANES - 1) // LANES):
         g = GIVEN * block
@@ -221,6 +223,7 @@ def strip_by_exponentials(given, expo, live, first, n, ox, oy, strip, at, grids)
 @lean
 def list_model(given, spine, expo, live, first, n, by_steps, ox, oy, level, grids):
     """Adds the Gaussians of the blocks live[first:first + n] to the model of a level and keeps their E."""
+    aligned_frame()
     at = LEVEL * level + MODEL
     if by_steps:
         start(given, spine, live, first, n, ox, oy)
@@ -267,6 +270,7 @@ def add(totals, at, value):
 @lean
 def list_sums(given, expo, live, first, n, ox, oy, level, grids, residual, totals):
     """Adds the six sums (0, x, y, xx, yy, xy) over a grid, about each Gaussian's centre, to the totals."""
+    aligned_frame()
     in_all_lanes(grids, LEVEL * level + RESIDUAL, residual)
     for i in range(n):
         c0, c1, c2, c3 = no_strip(), no_strip(), no_strip(), no_strip()
@@ -295,6 +299,7 @@ def list_sums(given, expo, live, first, n, ox, oy, level, grids, residual, total
 @lean
 def residuals(data, weight, first, background, grids):
     """Residuals of a tile, weight (data - model) and zero where the weight is; returns chi2 and their sum."""
+    aligned_frame()
     chi2 = total = columns() - columns()
     for p in range(0, 64, 8):
         w = load(weight, first + p)
@@ -338,6 +343,7 @@ def combined_rows(grids, at, matrices, right, work):
 @lean
 def interpolate(grids, level, matrices, px_t, py, work):
     """Model of a child at `level` from that of its parent: child = py parent px^t (places in `matrices`)."""
+    aligned_frame()
     child, parent = LEVEL * level + MODEL, LEVEL * (level + 1) + MODEL
     rows = combined_rows(grids, parent, matrices, px_t, work)
     for at in range(0, 64, 8):
@@ -347,6 +353,7 @@ def interpolate(grids, level, matrices, px_t, py, work):
 @lean
 def gather(grids, level, matrices, px, py_t, work):
     """Residuals of a child, added to its parent's: parent += py^t child px, the adjoint of `interpolate`."""
+    aligned_frame()
     child, parent = LEVEL * level + RESIDUAL, LEVEL * (level + 1) + RESIDUAL
     rows = combined_rows(grids, child, matrices, px, work)
     for at in range(0, 64, 8):

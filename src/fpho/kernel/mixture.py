@@ -20,6 +20,7 @@ import numpy as np
 from . import formulas
 from .arrays import N_SHAPE
 from .compiled import lean
+from .frames import aligned_frame
 from .lanes import lanes_within
 from .plan import LEVELS, PITCH
 from .vectors import LANES, load, store
@@ -215,6 +216,7 @@ def fill_blocks(n, crowd, gauss, reach, kind, tests, masks, placed):
     `placed` (G + 1, LANES): what lists take of a Gaussian, in the order of the blocks; the last row fills up.
     Levels with fewer than `crowd` Gaussians are left out.
     """
+    aligned_frame()
     for level in range(LEVELS, 0, -1):
         count = 0
         for g in range(n):
@@ -252,6 +254,7 @@ def fill_blocks(n, crowd, gauss, reach, kind, tests, masks, placed):
 @lean
 def within(tests, block, level, x, y):
     """Bits of the Gaussians of a block that reach a node with its middle at (x, y)."""
+    aligned_frame()
     t = TEST * block
     dx, dy = x - load(tests, t + TX), y - load(tests, t + TY)
     q = dx * (load(tests, t + TXX) * dx + load(tests, t + TXY2) * dy) + load(tests, t + TYY) * dy * dy

@@ -14,8 +14,8 @@ from .arrays import TILE, PatchArrays
 
 LEVELS = 3  # top nodes are 64 pixels wide
 PITCH = tuple((TILE * 2**level - 1) / (TILE - 1) for level in range(LEVELS + 1))
-PIECE, LAST = 640, 160  # tiles of a piece of work, about (or all of an exposure): most, and least at the end
-TAIL = 4  # a piece is about that part of the tiles still to come, so that threads end together
+PIECE, LAST = 640, 96  # tiles of a piece of work, about (or all of an exposure): most, and least at the end
+TAIL = 2  # a piece has at most this part of the tiles still to come, so that threads end together
 LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 
 
@@ -92,17 +92,15 @@ def make_plan(patch: PatchArrays) -> Plan:
             continue
         aligned = len(np.unique(tile_x[tiles] % TILE)) == len(np.unique(tile_y[tiles] % TILE)) == 1
         nodes = (_tree_steps if aligned else _leaf_steps)(tile_x, tile_y, tiles)
-        first, count = done, 0
-        n_pieces = max(1, len(tiles) // min(PIECE, max(LAST, (len(tile_x) - tiles[0]) // TAIL)))
+        first, count, here, left = done, 0, len(tiles), len(tile_x) - tiles[0]  # tiles still to be cut
         for node in nodes:
             steps.extend(node)
             done += len(node)
             count += sum(row[3] >= 0 for row in node)
-            if count * n_pieces >= len(tiles):
+            large = count >= min(PIECE, max(LAST, left // TAIL)) and here - count >= LAST // 2
+            if large or count == here:
                 pieces.append((e, first, done))
-                first, count = done, 0
-        if first < done:
-            pieces.append((e, first, done))
+                first, count, here, left = done, 0, here - count, left - count
     return Plan(
         np.array(steps, np.int32).reshape(-1, 6),
         np.array(pieces, np.int64).reshape(-1, 3),

@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from .arrays import N_SHAPE
 from .compiled import entry, fused, lean
+from .frames import aligned_frame
 from .lanes import add_row, put_lanes, scaled_row, transposed
 from .loops import (
     FXX,
@@ -96,6 +97,7 @@ def select(tests, masks, handed, above, n, level, x, y, listed, counts):
 
     A node that carries tiles (level 1, or a tile without parents) lists those of its tiles, too.
     """
+    aligned_frame()
     pitch, tiles = PITCH[level], level <= 1
     xm, ym = np.float32(x + 3.5 * pitch), np.float32(y + 3.5 * pitch)
     n_pass = counts[level] = counts[NARROW] = 0
@@ -167,6 +169,7 @@ def close(which, blocks, pitch, x, y, placed, listed, units, given, counts, tota
 
     They are filled up with Gaussians of amplitude 0, totals with zeros.
     """
+    aligned_frame()
     n, first = counts[which], which * blocks
     n_blocks = (n + LANES - 1) // LANES
     to_units(units, pitch, x, y)
@@ -186,6 +189,7 @@ def close(which, blocks, pitch, x, y, placed, listed, units, given, counts, tota
 @lean
 def deliver(which, blocks, listed, counts, totals, pitch, units, sums):
     """Adds the totals of a list, in units of its grid, to the `sums` (G + 1, LANES), in pixels."""
+    aligned_frame()
     for i in range(LANES):
         units[i] = 1.0 if i == 0 else pitch if i < 3 else pitch * pitch
     for i in range(0, counts[which], LANES):
@@ -216,6 +220,7 @@ def piece_sums(
     placed, sums, units, tests, masks, handed, listed, given, expo, totals, spine, live, grids, numbers, work,
 ):  # fmt: skip
     """Walks steps[first:end]: adds to `sums` (G + 1, LANES); returns chi2, the sum of weighted residuals."""
+    aligned_frame()
     chi2, total, draw, blocks = 0.0, 0.0, len(image) > 0, len(totals) // (LISTS * TOTALS)
     counts, n_pass, active, n_live = numbers[0], numbers[1], numbers[2], numbers[3]
     corner_x = corner_y = 0
@@ -290,18 +295,22 @@ def run(
     grids, numbers, work,
 ):  # fmt: skip
     """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
+    aligned_frame()
     mode = without_subnormals()  # far from a Gaussian's centre E is one, and so are its steps
+    set_up_for, n, n_blocks = -1, 0, 0
     while True:
         piece = take_next(counter)
         if piece >= len(pieces):
             break
         e = pieces[piece, 0]
         b = band[e]
-        n = set_up(
-            e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count,
-            gauss, reach, kind,
-        )  # fmt: skip
-        n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks, placed)
+        if e != set_up_for:
+            n = set_up(
+                e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile,
+                profile_count, gauss, reach, kind,
+            )  # fmt: skip
+            n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks, placed)
+            set_up_for = e
         sums[:n] = 0.0
         partial[piece, 0], partial[piece, 1] = piece_sums(
             pieces[piece, 1], pieces[piece, 2], n_blocks, steps, interpolation, data, weight,
