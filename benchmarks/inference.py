@@ -163,6 +163,28 @@ def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
         print(f"    draws' sd / Fisher sd: {s['max_sd_ratio']:.2f}")
 
 
+def classes(store, rng, rows, shape, snr, n, n_draws) -> None:
+    """Effective samples with n draws of the noise, by how much wider the posterior is than its Gaussian.
+
+    Wanted (bulk / tail per 1000 g): 200 / 65 for near-Gaussian patches, 30 / 15 and 10 / 5 for the others.
+    """
+    bands, found = ("r",), []
+    noise = noise_for(rows, "r", shape, snr)
+    for _ in range(n):
+        model, _ = prepare(make_exposures(rows, bands, shape, noise, rng), store, bands, rows)
+        optimum, _ = run_opt(model, model.transform.transform(0.5 * rng.standard_normal(model.ndim)))
+        out, _, _ = run_lmc(model, optimum.q, n_draws=n_draws, seed=int(rng.integers(2**31)))
+        s, calls = out.summary, (out.ncall - out.ncall_warmup) / 1e3
+        found.append((s["max_sd_ratio"], s["min_bulk_ess"] / calls, s["min_tail_ess"] / calls))
+    print(f"three overlapping, {n} draws of the noise: bulk / tail per 1000 g (sd ratio)")
+    for name, low, high in (("near-Gaussian", 0, 1.2), ("moderate", 1.2, 1.7), ("hard", 1.7, np.inf)):
+        some = sorted(one for one in found if low <= one[0] < high)
+        if some:
+            _, bulk, tail = np.mean(some, axis=0)
+            each = ", ".join(f"{one[1]:.0f} / {one[2]:.0f} ({one[0]:.2f})" for one in some)
+            print(f"  {name}: mean {bulk:.0f} / {tail:.0f}; {each}")
+
+
 def one_galaxy():
     rows = make_rows(("r",), 1)
     rows["r"], rows["q"], rows["pa"] = 100.0, 0.8, 0.6
@@ -224,6 +246,7 @@ def main() -> None:
             efficiency("one galaxy, 64 x 64, S/N 50", store, rng, one_galaxy(), (64, 64), 50, n_draws)
             efficiency("three overlapping, 96 x 96", store, rng, three_galaxies(), (96, 96), 50, n_draws)
             efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
+            classes(store, rng, three_galaxies(), (96, 96), 50, 3 if quick else 12, n_draws)
         if options.only in ("", "undetected"):
             for error in (6.0, np.nan):
                 undetected(store, rng, 200, 150, error)
