@@ -28,5 +28,5 @@ class Workflow(Section):
     batches: int = option(1, "jobs that share the patches of one stage", ge=1)
     max_colours: int = option(6, "steps of one pass when there are several batches", ge=1)
     gpu_processes: int = option(
-        4, "most worker processes of a job that share a GPU; they take turns on it", ge=1
+        2, "most worker processes of a job that share a GPU; they take turns on it", ge=1
     )
