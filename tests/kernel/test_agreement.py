@@ -71,6 +71,15 @@ def test_more_gaussians_than_a_list_holds(kernel):
     assert not gradient[3].any()
 
 
+def test_one_source_of_many_gaussians(kernel):
+    """More than a thread block of the GPU has threads, over more groups of tiles than it reads at once."""
+    patch, state = scene(12, n_sources=1, n_bands=1, n_exposures=1, k=20, j=15, shape=(8, 136))
+    chi2, gradient, _ = kernel.evaluate(patch, state)
+    np.testing.assert_allclose(chi2, reference.chi2(patch, state), rtol=CHI2[name_of(kernel)])
+    expected = reference.gradient(patch, state)[: gradient.size]
+    assert np.abs(gradient.ravel() - expected).max() < 1e-4 * np.abs(expected).max()
+
+
 def test_nothing_is_cut_that_counts(kernel):
     """A tile 4.6 sigma away over its corner: the Gaussian is 2.5e-5 of its peak there, which counts."""
     patch, state = scene(7, n_sources=1, n_bands=1, n_exposures=1, shape=(24, 24), k=1, j=1)

@@ -140,7 +140,7 @@ def _spread(patch, state, image, options):
     )  # fmt: skip
     size = max(1, n_sources * patch.psf.shape[1] * state.profile.shape[1])
     threads = min(_threads, n_pieces) if len(patch.data) >= SERIAL_TILES else 1
-    together(max(1, threads), lambda: run(*arguments, *_scratch(size)))
+    together(threads, lambda: run(*arguments, *_scratch(size)))
     return plan, partial
 
 
@@ -162,16 +162,15 @@ def evaluate_batch(work, options: Shortcuts | None = None) -> list:
     """
     work = [(patch, list(states)) for patch, states in work]
     jobs = [(patch, state) for patch, states in work for state in states]
-    results = [evaluate(*job, options) for job in jobs[:1]]  # alone: finds or makes the compiled code
-    results += [None] * (len(jobs) - len(results))
-    left = iter(range(1, len(jobs)))  # one for all threads
+    results, left = [None] * len(jobs), iter(range(len(jobs)))  # one iterator for all threads
 
-    def take():
-        for i in left:
+    def take(n=None):
+        for i in islice(left, n):
             results[i] = evaluate(*jobs[i], options)
 
+    take(1)  # alone: finds or makes the compiled code
     small = all(len(patch.data) < SERIAL_TILES for patch, _ in work)
-    together(min(_threads, max(1, len(jobs) - 1)) if small else 1, take)
+    together(min(_threads, len(jobs) - 1) if small else 1, take)
     found = iter(results)
     return [list(islice(found, len(states))) for _, states in work]
 

@@ -12,6 +12,8 @@ def together(n: int, function) -> None:
 
     Those that start late, since other calls keep the helpers busy, must find that nothing is left to be done.
     """
+    if n <= 1:
+        return function()
     jobs, done = _jobs(n - 1), SimpleQueue()
     for _ in range(n - 1):
         jobs.put((function, done))

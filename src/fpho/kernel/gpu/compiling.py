@@ -18,6 +18,7 @@ from numba import config
 
 from ...errors import InputError
 from ...files import write_text
+from ..compiled import STAMP, source_stamp
 from .layout import THREADS, Patches, Work
 from .transport import SIMULATED, Memory, Stream, cupy_here
 
@@ -79,11 +80,9 @@ def stored(kernel, scalars: int, capability: tuple) -> tuple[str, str]:
 def digest(scalars: int, capability: tuple) -> str:
     """Of the code of the kernels, what compiles it, and for what."""
     made_by = sys.version, *(version(name) for name in ("numba-cuda", "numba", "numpy"))
-    text = repr((made_by, scalars, capability, BLOCKS_AT_ONCE)).encode()
-    here = Path(__file__).parent
-    for path in [*sorted(here.glob("*.py")), here.parent / "formulas.py", here.parent / "arrays.py"]:
-        text += path.read_bytes()
-    return hashlib.sha256(text).hexdigest()[:16]
+    sources = STAMP, source_stamp(Path(__file__).parent)
+    text = repr((made_by, sources, scalars, capability, BLOCKS_AT_ONCE))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache
