@@ -17,7 +17,7 @@ from numba import cuda
 
 from fpho.errors import InputError
 from fpho.kernel import cpu, gpu
-from fpho.kernel.gpu import batch, transport
+from fpho.kernel.gpu import batch, lane, transport
 from fpho.kernel.gpu.compiling import Launcher
 from fpho.kernel.gpu.layout import THREADS
 from fpho.kernel.gpu.resident import resident
@@ -29,6 +29,7 @@ CHAINS, DEPTH = 8, 16  # independent chains of multiply-adds in a thread, and ho
 FACTOR, TERM = np.float32(1.0000001), np.float32(1e-9)
 ONE = np.float32(1.0)
 BATCHES = (16, 64, 256)
+ROUNDS = 8  # evaluations that each lane has in its queue
 TARGETS = {
     "15 sources": 0.5e-3,
     "5 sources": 0.1e-3,
@@ -111,32 +112,49 @@ def pairs_of(patch, state) -> int:
     """(Pixel, Gaussian) pairs of one evaluation: Gaussians times the pixels of the tiles that they reach."""
     evaluator = batch.evaluator()
     evaluator.evaluate([(patch, [state])])
-    table = evaluator.table_of([(patch, [state])])
+    first = evaluator.lanes[0]
+    table = first.table_of([(patch, [state])])
     run = resident(patch, evaluator.shelf).run(1, state)
     size, n_groups = run.lengths()[5:]
     slot, listed = np.zeros((n_groups, size), np.int32), np.zeros((n_groups, size), np.int32)
     for name, target in (("slot", slot), ("listed", listed)):
-        evaluator.stream.read(evaluator.work, table.places[name], target)
-    evaluator.stream.wait()
+        first.stream.read(first.work, table.places[name], target)
+    first.stream.wait()
     used = np.arange(size) < (slot > 0).sum(axis=1)[:, None]
     return 64 * int(np.bitwise_count(listed[used] & 15).sum())
 
 
-def split(patch, states, repeat) -> dict:
-    """Seconds on the device of each step of one set of launches, least of some."""
+def split(patch, part, repeat) -> dict:
+    """Seconds on the device of each step of one part of a batch with nothing beside it, least of some."""
     evaluator = batch.evaluator()
-    evaluator.evaluate([(patch, states)])
-    steps = evaluator.steps_again([(patch, states)])
-    return {name: on_device(evaluator.stream, step, repeat) for name, step in steps}
+    evaluator.evaluate([(patch, part)])
+    first = evaluator.lanes[0]
+    return {name: on_device(first.stream, step, repeat) for name, step in first.steps_again([(patch, part)])}
+
+
+def all_lanes(patch, part, repeat) -> float:
+    """Seconds by the clock for each proposal of a part: all lanes at work without pause, the host without."""
+    evaluator = batch.evaluator()
+    lanes = evaluator.lanes
+    evaluator.evaluate([(patch, part * len(lanes))])
+    steps = [step for one in lanes for _, step in one.steps_again([(patch, part)])]
+
+    def rounds():
+        for step in ROUNDS * steps:
+            step()
+        for one in lanes:
+            one.stream.wait()
+
+    return by_clock(rounds, repeat)[0] / (ROUNDS * len(lanes) * len(part))
 
 
 def without_graph(function, repeat) -> float:
     """Least seconds of some calls whose steps are started one by one."""
-    usual, batch.GRAPH_AFTER = batch.GRAPH_AFTER, float("inf")
+    usual, lane.GRAPH_AFTER = lane.GRAPH_AFTER, float("inf")
     try:
         return by_clock(function, repeat)[0]
     finally:
-        batch.GRAPH_AFTER = usual
+        lane.GRAPH_AFTER = usual
 
 
 def report_alone(name, patch, state, pairs, measured, repeat) -> None:
@@ -164,15 +182,20 @@ def share_of_peaks(patch, pairs, seconds, measured) -> str:
 
 
 def report_batch(patch, state, n, pairs, measured, repeat) -> None:
-    """Prints a batch of proposals of one patch."""
+    """Prints a batch of proposals of one patch: all of it, and one of its parts on the device."""
     states = proposals(state, n)
     least, _ = by_clock(lambda: gpu.evaluate_many(patch, states), repeat)
-    parts = split(patch, states[: batch.evaluator().most_at_once(patch, state)], repeat)
-    n_timed = min(n, batch.evaluator().most_at_once(patch, state))
-    print(f"  {n} proposals: {1e6 * least / n:.2f} us each, {n / least:.0f} per second")
-    print("    " + ", ".join(f"{name} {1e6 * seconds / n_timed:.2f}" for name, seconds in parts.items()))
+    part = batch.evaluator().part_of(patch, states)
+    m = len(part)
+    each = {name: seconds / m for name, seconds in split(patch, part, repeat).items()}
+    print(f"  {n} proposals, in parts of {m}: {1e6 * least / n:.2f} us each, {n / least:.0f} per second")
+    print("    " + ", ".join(f"{name} {1e6 * seconds:.2f}" for name, seconds in each.items()))
     print(f"    by the clock {share_of_peaks(patch, pairs, least / n, measured)}")
-    print(f"    on the device {share_of_peaks(patch, pairs, sum(parts.values()) / n_timed, measured)}")
+    alone = share_of_peaks(patch, pairs, sum(each.values()), measured)
+    print(f"    on the device {alone}: sum of the steps of one part of {m}")
+    if m < n:
+        together = share_of_peaks(patch, pairs, all_lanes(patch, part, repeat), measured)
+        print(f"    on the device {together}: parts of {m} in all lanes at once")
 
 
 def report_patches(name, n, repeat) -> None:
@@ -203,6 +226,7 @@ def main(repeat=50, quick=False) -> None:
         raise SystemExit(f"kernel.py: {error}") from None
     if quick:
         scenes.SCENES["one tile"] = (1, 1, 1, 8)
+        batch.PART = 1  # several parts of few proposals
     stream = transport.Stream()
     measured = (
         peak(stream, *((1, 1) if quick else (132 * 64, 1000))),

@@ -1,9 +1,9 @@
 """The GPU backend: the functions of `fpho.kernel` on an NVIDIA GPU, many proposals in one set of launches.
 
 Formulas: `fpho.kernel.formulas`; kernels: `kernels`, `adding`, `images`; memories and table: `layout`;
-launches: `compiling`, `batch`. Pixels, PSFs and geometry of a patch are sent once (`resident`) and kept with
-the PatchArrays object; for each evaluation only the parameters go in, and chi2 and gradient come out. Which
-GPU: CUDA_VISIBLE_DEVICES.
+launches: `compiling`, `lane`; batches: `batch`. Pixels, PSFs and geometry of a patch are sent once
+(`resident`) and kept with the PatchArrays object; for each evaluation only the parameters go in, and chi2
+and gradient come out. Which GPU: CUDA_VISIBLE_DEVICES.
 
 Everything that needs a GPU is imported at the first call, which raises InputError where there is none.
 """
@@ -26,10 +26,9 @@ def evaluate_many(patch: PatchArrays, states) -> list:
 
 
 def evaluate_batch(work) -> list:
-    """`evaluate` of several states of each of several patches, all in one set of launches.
+    """`evaluate` of several states of each of several patches, in as few sets of launches as is quick.
 
-    work : list of (patch, states); results in the same order, a list for each patch. Where memory does not
-    suffice for all, they are taken in parts.
+    work : list of (patch, states); results in the same order, a list for each patch.
     """
     return _evaluator()().evaluate(work)
 

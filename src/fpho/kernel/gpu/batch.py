@@ -1,38 +1,28 @@
-"""Evaluations: proposals of any patches in one set of launches, or as few as memory allows.
+"""Evaluations: proposals of any patches, in one set of launches or in several that overlap.
 
-Order of events: parameters in (one copy from pinned memory), `kernels.set_up`, `evaluate`, `finish`,
-`collect`, results out (one copy to pinned memory). One proposal of one patch is the batch of one.
+A large batch is cut into parts, which lanes take in turn: while the device works on one part, the host
+gathers the parameters of the next and unpacks the one before. One proposal of one patch is the batch of one.
 """
 
 import os
 import threading
-from dataclasses import dataclass
+from collections import deque
 from itertools import islice
 
 import numpy as np
 
 from ..arrays import N_SHAPE, TILE
-from . import adding, images, kernels
-from .compiling import Launcher
-from .layout import (
-    DERIVATIVES,
-    DRAW,
-    EVALUATE,
-    FISHER,
-    LINE,
-    PARAMETERS,
-    THREADS,
-    Layout,
-    bytes_each,
-    lay_out,
-)
+from . import images, kernels
+from .lane import Lane, gathered
+from .layout import DERIVATIVES, DRAW, FISHER, THREADS, Layout
 from .resident import Shelf, resident
-from .transport import Memory, NoMemory, Stream, pinned
+from .transport import NoMemory, Stream
 
-BATCH_BYTES = 1 << 30  # of one set of launches; more proposals take several
+LANES = 2
+BATCH_BYTES = 1 << 30  # of the evaluations in all lanes; more proposals take several turns
+PART = 1 << 14  # groups of tiles in one set of launches: 0.4 ms on an H100, whatever the patches
+FEW = 6  # proposals of a patch whose results are cut out one by one: less than that, it is quicker
 FISHER_BYTES = 1 << 26  # derivative images held at a time
-TABLES = 256  # kept for calls of the same composition, those used last
-GRAPH_AFTER = 8  # evaluations of one composition; from then on its steps are replayed as a CUDA graph
 _making = threading.Lock()
 _of_process: dict = {}
 
@@ -45,21 +35,13 @@ def evaluator() -> "Evaluator":
         return _of_process[os.getpid()]
 
 
-def key_of(pairs, shelf: Shelf) -> tuple:
-    """Equal for (patch, states) pairs that take the same table."""
-    return tuple(
-        (resident(patch, shelf).serial, len(states), states[0].sources.shape[1], states[0].profile.shape[1])
-        for patch, states in pairs
-    )
-
-
-def check(pairs) -> None:
-    """See that states have the shapes of their patch.
+def checking(pairs):
+    """See that states have the shapes of their patch, one more at each step.
 
     Raises
     ------
     ValueError
-        Where a state has other shapes than the first of its patch, or than the patch.
+        Where a state has other shapes than the first of its pair, or than the patch.
     """
     for patch, states in pairs:
         width, n_profile = states[0].sources.shape[1], states[0].profile.shape[1]
@@ -75,197 +57,91 @@ def check(pairs) -> None:
                 found = s.sources.shape, s.profile.shape, s.profile_count.shape, s.background.shape
                 expected = sources, profile, count, (n_exposures,)
                 raise ValueError(f"a state of shapes {found}; the patch and its first state want {expected}")
-
-
-@dataclass
-class Prepared:
-    """A table in memory, and everything that its evaluations need, made once."""
-
-    layout: Layout
-    fields: list  # pinned arrays: counts, sources, profiles, backgrounds of the proposals of each patch
-    out: np.ndarray  # pinned, results of all proposals
-    begin: list  # what is to be done the first time, in order
-    steps: list  # (name, function) of all that the device does from the second time on
-    uses: int = 0  # evaluations so far
-    graph: object = None  # the steps as a CUDA graph
+            yield
 
 
 class Evaluator:
-    """Stream, memories and tables of this process. One call at a time (a lock)."""
+    """Patches and lanes of this process. One call at a time (a lock)."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.stream = Stream()
-        self.shelf = Shelf(self.stream)
-        self.launch = Launcher(self.stream)
-        self.work = None
-        self._into = self._from = np.zeros(0, np.uint8)
-        self._prepared, self._current = {}, None
+        stream = Stream()
+        self.shelf = Shelf(stream)
+        self.lanes = [Lane(self.shelf, stream), *(Lane(self.shelf, Stream()) for _ in range(LANES - 1))]
 
     def evaluate(self, work) -> list:
         """Results of each (patch, states): lists of (chi2, gradient, background gradient)."""
         work = [(patch, list(states)) for patch, states in work]
+        todo = [pair for pair in work if pair[1]]
         with self.lock:
-            todo, done, limit = [pair for pair in work if pair[1]], [], BATCH_BYTES
-            while todo:
-                part, rest = self._fitting(todo, limit)
-                try:
-                    prepared = self._ready(part)
-                except NoMemory:
-                    n = sum(len(states) for _, states in part)
-                    if n == 1:
-                        raise
-                    limit = self._bytes(part) // 2
-                    continue
-                done += self._results(prepared, part)
-                todo = rest
-        results = iter(done)
+            try:
+                results = iter(self._results(todo))
+            except BaseException:
+                for lane in self.lanes:
+                    lane.stop()
+                raise
         return [list(islice(results, len(states))) for _, states in work]
 
-    def _fitting(self, todo, limit: int) -> tuple:
-        """(patch, states) pairs for one set of launches, and the rest."""
-        if key_of(todo, self.shelf) in self._prepared:
-            return todo, []
-        return split(todo, limit, self.shelf)
+    def _results(self, todo) -> list:
+        """Of all proposals in their order, which is that of the parts: lanes take them in turn."""
+        for patch, _ in todo:
+            resident(patch, self.shelf)  # all patches may move for a new one, so before any lane works
+        lanes, room, done, checks = self.lanes, BATCH_BYTES // LANES, [], checking(todo)
+        while todo:
+            part, rest = split(todo, room, self.shelf)
+            n = sum([len(states) for _, states in part])
+            deque(islice(checks, n), 0)
+            parameters = gathered(part)
+            lane, others = lanes[0], lanes[1:]
+            ended = lane.wait()
+            try:
+                lane.start(part, parameters)
+                lanes, todo = [*others, lane], rest
+            except NoMemory:  # one lane less, or, where that is the last, half the part
+                if not others and n == 1:
+                    raise
+                ended += [some for other in others for some in other.wait()]
+                lanes, room = others or lanes, room if others else self._bytes(part) // 2
+            for values, pairs in ended:
+                done += unpacked(values, pairs)
+        for lane in lanes:
+            for values, pairs in lane.wait():
+                done += unpacked(values, pairs)
+        return done
 
     def _bytes(self, part) -> int:
         """Of the evaluations of (patch, states) pairs."""
-        runs = [resident(patch, self.shelf).run(len(states), states[0]) for patch, states in part]
-        return sum(run.n_jobs * bytes_each(run) for run in runs)
+        return sum(len(states) * resident(patch, self.shelf).bytes_each(states[0]) for patch, states in part)
 
-    def table_of(self, part, used=EVALUATE, image: int = 0) -> Layout:
-        """The table for (patch, states) pairs."""
-        return lay_out(
-            [resident(patch, self.shelf).run(len(states), states[0]) for patch, states in part], used, image
-        )
-
-    def _ready(self, part) -> Prepared:
-        """What evaluates (patch, states) pairs; kept for the next call of the same composition."""
-        key = key_of(part, self.shelf)
-        self._use()
-        prepared = self._prepared.pop(key, None)
-        if prepared is None:
-            layout = self.table_of(part)
-            self._hold(layout)
-            prepared = self._prepare(layout, part)
-        self._prepared[key] = prepared
-        if len(self._prepared) > TABLES:
-            del self._prepared[next(iter(self._prepared))]
-        return prepared
-
-    def _hold(self, layout: Layout) -> None:
-        """Memories for a layout; what is too small is freed before the larger one is made."""
-        if self.work is None or self.work.size < layout.size:
-            self.work, self._current = None, None
-            self._prepared.clear()
-            self.launch.forget()
-            self.work = Memory(layout.size, self.stream)
-        _, end = layout.parameters
-        out = 8 * layout.lengths["out"]
-        if len(self._into) < end or len(self._from) < out:
-            self._prepared.clear()
-            self._into, self._from = pinned(2 * end), pinned(max(2 * out, len(self._from), LINE))
-        self._use()
-
-    def _use(self) -> None:
-        """Lets kernels work on the memories there are; graphs of others are dropped."""
-        if self.work is not None and self.launch.use(self.shelf.memory, self.work):
-            self._prepared.clear()
-
-    def _prepare(self, layout: Layout, part) -> Prepared:
-        """Views, copies and launches for a layout in memory."""
-        first, end = layout.parameters
-        out = self._from[: 8 * layout.lengths["out"]]
-        blocks, starting, sending = layout.blocks, self.launch.starting, self.stream.sending
-        steps = [
-            ("parameters in", sending(self._into[first:end], self.work, first)),
-            ("set_up", starting(kernels.set_up, blocks["set_up"], THREADS)),
-            ("evaluate", starting(kernels.evaluate, blocks["evaluate"], THREADS)),
-            ("finish", starting(adding.finish, blocks["finish"], THREADS)),
-            ("collect", starting(adding.collect, layout.n_jobs, THREADS)),
-            ("results out", self.stream.reading(self.work, layout.places["out"], out)),
-        ]
-        begin = [sending(self._into[:end], self.work, 0), *(step for _, step in steps[1:])]
-        return Prepared(layout, self._fields(layout, part), out.view(np.float64), begin, steps)
-
-    def _fields(self, layout: Layout, part) -> list:
-        """Pinned arrays for the parameters of each of (patch, states) pairs, proposals on the first axis."""
-        at, fields = [layout.places[name] for name in PARAMETERS], []
-        for patch, states in part:
-            n, first = len(states), states[0]
-            width, n_profile = first.sources.shape[1], first.profile.shape[1]
-            shapes = (n * patch.n_sources,), (n * patch.n_sources, width)
-            shapes += (n * patch.n_sources, n_profile, 6), (n * patch.n_exposures,)
-            views = []
-            for i, (shape, kind) in enumerate(zip(shapes, ("i8", "f8", "f8", "f8"), strict=True)):
-                size = 8 * int(np.prod(shape))
-                views.append(self._into[at[i] : at[i] + size].view(kind).reshape(shape))
-                at[i] += size
-            fields.append(tuple(views))
-        return fields
-
-    def _pack(self, prepared: Prepared, part) -> bool:
-        """Parameters, and the table where it is not on the device, to pinned memory; whether it was there."""
-        check(part)
-        known = self._current is prepared
-        if not known:
-            table = prepared.layout.table
-            self._into[: table.nbytes].view(np.int64)[:] = table
-        self._current = None  # until all has been done
-        for (counts, sources, profiles, backgrounds), (_, states) in zip(prepared.fields, part, strict=True):
-            _fill(counts, [s.profile_count for s in states])
-            _fill(sources, [s.sources for s in states])
-            _fill(profiles, [s.profile for s in states])
-            _fill(backgrounds, [s.background for s in states])
-        return known
-
-    def _results(self, prepared: Prepared, part) -> list:
-        """Results of all proposals of a table in memory."""
-        known = self._pack(prepared, part)
-        prepared.uses += 1
-        if known and prepared.uses > GRAPH_AFTER:  # only the parameters change, at the same places
-            if prepared.graph is None:
-                prepared.graph = self.stream.captured([step for _, step in prepared.steps])
-            self.stream.replay(prepared.graph)
-        else:
-            for step in [step for _, step in prepared.steps] if known else prepared.begin:
-                step()
-        self.stream.wait()
-        self._current = prepared
-        return unpacked(prepared.out, part)
-
-    def steps_again(self, work) -> list:
-        """(name, function) of each step of what was evaluated last, for measurements."""
-        return self._ready(work).steps
-
-    def most_at_once(self, patch, state) -> int:
-        """Proposals of a patch in one set of launches."""
-        return max(1, BATCH_BYTES // bytes_each(resident(patch, self.shelf).run(1, state)))
+    def part_of(self, patch, states) -> list:
+        """The first of some states of a patch, those that are evaluated in one set of launches."""
+        return split([(patch, states)], BATCH_BYTES // LANES, self.shelf)[0][0][1]
 
     def model(self, patch, state) -> np.ndarray:
         """(T, 64) float32."""
         image = np.zeros((len(patch.data), TILE * TILE), np.float32)
         if not image.size:
             return image
+        lane = self.lanes[0]
         with self.lock:
             layout = self._set_up(patch, state, DRAW, image.size)
-            self.launch(kernels.draw, layout.blocks["evaluate"], THREADS)
+            lane.launch(kernels.draw, layout.blocks["evaluate"], THREADS)
             drawn = np.empty_like(image)
-            self.stream.read(self.work, layout.places["image"], drawn)
-            self.stream.wait()
+            lane.stream.read(lane.work, layout.places["image"], drawn)
+            lane.stream.wait()
             image[resident(patch, self.shelf).order] = drawn
         return image
 
     def _set_up(self, patch, state, used, image: int) -> Layout:
-        """Gaussians of one state set up, and memory for an image."""
-        part = [(patch, [state])]
-        layout = self.table_of(part, used, image)
-        self._hold(layout)
-        prepared = self._prepare(layout, part)
-        self._pack(prepared, part)
-        for step in prepared.begin[:2]:
-            step()
-        return layout
+        """Gaussians of one state and memory for an image, in the first lane; others make room if need be."""
+        first, *others = self.lanes
+        deque(checking([(patch, [state])]), 0)
+        try:
+            return first.set_up(patch, state, used, image)
+        except NoMemory:
+            for lane in others:
+                lane.free()
+            return first.set_up(patch, state, used, image)
 
     def fisher(self, patch, state) -> np.ndarray:
         """(P, P) float64, a block of tiles at a time."""
@@ -274,50 +150,36 @@ class Evaluator:
         size = n_sources * width + n_exposures
         out = np.zeros((size, size))
         block = min(len(patch.data), max(1, FISHER_BYTES // (4 * 64 * rows)))
-        start = patch.exposure_start
+        start, lane = patch.exposure_start, self.lanes[0]
         with self.lock:
             layout = self._set_up(patch, state, FISHER, 64 * rows * block)
             for e in range(n_exposures):
                 columns = columns_of(n_sources, width, patch.band[e], e)
                 for first in range(start[e], start[e + 1], max(1, block)):
                     n = int(min(block, start[e + 1] - first))
-                    self.launch(
+                    lane.launch(
                         images.derivatives, n * (n_sources + 1), TILE * TILE, e, int(first), 64 * block
                     )
                     shape = rows, 64 * block
-                    gram = self.stream.gram(self.work, layout.places["image"], shape, 64 * n)
+                    gram = lane.stream.gram(lane.work, layout.places["image"], shape, 64 * n)
                     out[np.ix_(columns, columns)] += gram
         return out
 
 
-def _fill(target, arrays) -> None:
-    """Arrays one after the other.
+def split(todo, room: int, shelf: Shelf) -> tuple:
+    """(patch, states) for one set of launches, and the rest.
 
-    The bytes of many small arrays are joined in a quarter of the time that `concatenate` takes.
+    At most `room` bytes and PART groups of tiles, or one proposal.
     """
-    kind = arrays[0].dtype
-    if len(arrays) == 1:
-        target[...] = arrays[0]
-    elif all([array.dtype is kind for array in arrays]):
-        try:
-            joined = b"".join(arrays)
-        except TypeError:  # views with gaps
-            joined = b"".join([array.tobytes() for array in arrays])
-        target[...] = np.frombuffer(joined, kind).reshape(target.shape)
-    else:
-        np.concatenate(arrays, out=target)
-
-
-def split(todo, limit: int, shelf: Shelf) -> tuple:
-    """(patch, states) for one set of launches of at most `limit` bytes or one proposal, and the rest."""
-    part, room = [], limit
+    part, groups = [], PART
     for i, (patch, states) in enumerate(todo):
-        each = bytes_each(resident(patch, shelf).run(1, states[0]))
-        n = min(len(states), room // each)
+        found = resident(patch, shelf)
+        each, n_groups = found.bytes_each(states[0]), max(1, found.shape[-1])
+        n = min(len(states), room // each, groups // n_groups)
         n = max(n, 0 if part else 1)
         if n:
             part.append((patch, states[:n]))
-        room -= n * each
+        room, groups = room - n * each, groups - n * n_groups
         if n < len(states):
             return part, [(patch, states[n:]), *todo[i + 1 :]]
     return part, []
@@ -331,13 +193,19 @@ def columns_of(n_sources: int, width: int, band: int, e: int) -> np.ndarray:
 
 
 def unpacked(values, part) -> list:
-    """(chi2 (E,), gradient (S, W), background gradient (E,)) of all proposals from `out` of `layout.Job`."""
+    """(chi2 (E,), gradient (S, W), background gradient (E,)) of all proposals: views of `layout.Job.out`."""
     results, at = [], 0
     for patch, states in part:
         n, width, e = len(states), states[0].sources.shape[1], patch.n_exposures
-        size = patch.n_sources * width
-        block = values[at : at + n * (size + 2 * e)].reshape(n, -1).copy()
-        gradient = block[:, :size].reshape(n, patch.n_sources, width)
-        results += zip(block[:, size : size + e], gradient, block[:, size + e :], strict=True)
-        at += block.size
+        shape, size = (patch.n_sources, width), patch.n_sources * width
+        end = at + n * (size + 2 * e)
+        if n < FEW:
+            for i in range(at, end, size + 2 * e):
+                j, k = i + size, i + size + e
+                results.append((values[j:k], values[i:j].reshape(shape), values[k : k + e]))
+        else:
+            block = values[at:end].reshape(n, -1)
+            gradient = block[:, :size].reshape(n, *shape)
+            results += zip(block[:, size : size + e], gradient, block[:, size + e :], strict=True)
+        at = end
     return results

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from ..arrays import TILE, PatchArrays
-from .layout import IN_PATCHES, LINE, Run, whole_lines
+from .layout import IN_PATCHES, LINE, Run, bytes_each, whole_lines
 from .transport import Memory, NoMemory, Stream
 
 GROUP = 4  # tiles of a group; the bits of a mask, too
@@ -66,7 +66,7 @@ class Resident:
     def __init__(self, patch: PatchArrays, shelf: "Shelf"):
         self.serial, self.shelf = next(_serials), shelf
         self.order, self.start = tile_order(patch), np.asarray(patch.exposure_start)
-        self.band, self.n_sources = np.asarray(patch.band), patch.n_sources
+        self.band, self.n_sources, self._bytes = np.asarray(patch.band), patch.n_sources, {}
         arrays = arrays_of(patch, self.order)
         self.shape = (patch.n_exposures, patch.n_sources, patch.psf.shape[1], len(arrays["group"]) // 3)
         first = np.cumsum([0, *(whole_lines(arrays[name].nbytes) for name in IN_PATCHES)])
@@ -82,6 +82,13 @@ class Resident:
     def run(self, n_jobs: int, state) -> Run:
         """Proposals of this patch in the shapes of a state."""
         return Run(self.shape, self.places, n_jobs, state.sources.shape[1], state.profile.shape[1])
+
+    def bytes_each(self, state) -> int:
+        """Of one evaluated proposal in the shapes of a state."""
+        shapes = state.sources.shape[1], state.profile.shape[1]
+        if shapes not in self._bytes:
+            self._bytes[shapes] = bytes_each(self.run(1, state))
+        return self._bytes[shapes]
 
     def __reduce__(self):
         """Copies and pickles of a patch leave the device behind; theirs is made at their first call."""
