@@ -62,8 +62,10 @@ class Optimize(Section):
 
 class Sample(Section):
     on: On = option("exposure", "kind of images to use")
-    sampler: Literal["split", "littlemcmc", "nutpie"] = option(
-        "split", "split: Hamiltonian steps that solve the Gaussian part exactly; the others: their NUTS"
+    sampler: Literal["surrogate", "split", "littlemcmc", "nutpie"] = option(
+        "surrogate",
+        "split: Hamiltonian steps that solve the Gaussian part exactly; surrogate: along forces learnt "
+        "before; the others: their NUTS",
     )
     chains: int = option(4, "chains per patch", ge=1)
     warmup: int = option(64, "draws to tune the step size, per chain", ge=1)

@@ -34,7 +34,13 @@ def spawned(seed: np.random.SeedSequence, n: int) -> list[np.random.SeedSequence
 
 
 def _in_phase(settings: Settings, phase) -> Settings:
-    return replace(settings, mean=phase.mean, cov=phase.cov, target_accept=phase.target_accept)
+    return replace(
+        settings,
+        mean=phase.mean,
+        cov=phase.cov,
+        target_accept=phase.target_accept,
+        surrogate=phase.surrogate,
+    )
 
 
 def _run(model, *arguments, tick=None):

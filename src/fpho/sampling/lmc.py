@@ -5,7 +5,7 @@ import logging
 import time
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..results import Result
 from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
+from .learning import learn_forces
 from .nuts import Settings
 from .rules import Limits, Phase, accepted, extend, flags_of
 from .straight import coordinates
@@ -23,7 +24,12 @@ from .straight import coordinates
 log = logging.getLogger("fpho")
 
 NEAR = 0.1  # rise of ln p that a step may promise where a given point still counts as the optimum
-ACCEPT = {"split": 0.9, "littlemcmc": 0.8, "nutpie": 0.8}  # samplers, and the acceptance they aim at
+ACCEPT = {
+    "surrogate": 0.9,
+    "split": 0.9,
+    "littlemcmc": 0.8,
+    "nutpie": 0.8,
+}  # samplers, and the acceptance they aim at
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def run_lmc(
     chains: int = 4,
     seed=None,
     cores: int = 1,
-    sampler: str = "split",
+    sampler: str = "surrogate",
     target_accept: float | None = None,
     limits: Limits | None = None,
     checkpoint: str = "",
@@ -77,8 +83,9 @@ def run_lmc(
     progressbar : a bar in a terminal, a line now and then in a log
     chains, cores : chains, and processes they may use; draws do not depend on `cores`
     seed : int or `numpy.random.SeedSequence`; derived from q when None
-    sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly; NUTS where the metric is
-        adapted), `littlemcmc` (its NUTS) or `nutpie`
+    sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly), `surrogate` (the same with
+        forces learnt before, as long as they serve), `littlemcmc` (its NUTS; also where the metric is
+        adapted) or `nutpie`
     target_accept : acceptance that the step size is tuned for; the sampler's own when None
     limits : what is accepted, and how often a patch may run on (never when None)
     checkpoint : stem of the files in which chains are kept every `checkpoint_seconds`; taken up when there
@@ -95,7 +102,7 @@ def run_lmc(
     limits = limits or Limits(max_extensions=0)
     if sampler not in ACCEPT:
         raise InputError("sample.sampler", f"{sampler!r} is not known", f"Use one of {', '.join(ACCEPT)}")
-    if sampler == "split" and start.adapt:
+    if sampler in ("split", "surrogate") and start.adapt:
         sampler = "littlemcmc"
     target_accept = ACCEPT[sampler] if target_accept is None else target_accept
     if sampler == "nutpie":
@@ -119,12 +126,12 @@ def run_lmc(
             else nullcontext(None)
         )
         with bar as tick:
-            state, phase, z, stats, summary = until_accepted(
-                target, settings, start, n_draws, limits, max_treedepth, cores, tick
+            state, phase, z, stats, summary, taught = until_accepted(
+                target, settings, start, n_draws, limits, max_treedepth, cores, tick, seed
             )
         step = several.last_step(target, settings[0], phase)
         several.forget(settings)
-        counts = sum(one.ncall for one in state), sum(one.ncall_warmup for one in state)
+        counts = [taught + sum(getattr(one, name) for one in state) for name in ("ncall", "ncall_warmup")]
     summary["accepted"] = accepted(summary, limits)
     record = Result(
         z=z,
@@ -152,20 +159,25 @@ def run_lmc(
     return record, step, stats
 
 
-def until_accepted(target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick):
-    """Run chains phase by phase; (chains, last phase, draws, statistics, summary)."""
-    names = parameter_names(target.model)
-    phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
-    state = [None] * len(settings)
+def until_accepted(target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick, seed):
+    """Run chains phase by phase; (chains, last phase, draws, statistics, summary, evaluations to learn)."""
+    names, taught = parameter_names(target.model), 0
+    learns = settings[0].sampler == "surrogate"
+    phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept, learns=learns)
+    state, ends = [None] * len(settings), [one.start for one in settings]
     while True:
+        if phase.learns and not phase.grown:
+            rng = np.random.default_rng(several.spawned(seed, len(settings) + 2 + phase.segment)[-1])
+            surrogate, ncall = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, ends, rng)
+            phase, taught = replace(phase, surrogate=surrogate), taught + ncall
         state = several.run_chains(target, settings, phase, state, cores, tick)
         y, stats = several.gather(state, slice(phase.first, phase.total))
         z, grown = target.to_z(y)
         stats["model_logp"] -= grown
         summary = summarise(z, stats, names, start.spread, max_treedepth)
         if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
-            return state, phase, z, stats, summary
-        phase = extend(phase, summary, y, limits)
+            return state, phase, z, stats, summary, taught
+        phase, ends = extend(phase, summary, y, limits), y[:, -1]
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
             *(summary[n] for n in ("max_rhat", "min_bulk_ess", "min_tail_ess", "divergences")),

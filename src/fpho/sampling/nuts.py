@@ -16,7 +16,8 @@ import numpy as np
 from littlemcmc.quadpotential import QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullAdapt
 
 from ..files import atomic
-from .split import Split
+from .split import Leap, Split
+from .surrogate import Surrogate
 
 STATS = {
     "diverging": bool,
@@ -42,6 +43,7 @@ class Settings:
     max_treedepth: int = 10
     target_accept: float = 0.8
     sampler: str = "littlemcmc"
+    surrogate: Surrogate | None = None  # of the reference (mean, cov)
     adapt_weight: float | None = (
         None  # draws that `cov` counts for, where the metric is adapted in the warm-up
     )
@@ -96,7 +98,9 @@ class Nuts(littlemcmc.NUTS):
 
 def make_step(function, settings: Settings) -> littlemcmc.NUTS | Split:
     """The step method with its metric."""
-    if settings.sampler == "split":
+    if settings.surrogate is not None:
+        return Leap(Remember(function), settings.mean, settings.cov, settings.surrogate)
+    if settings.sampler in ("split", "surrogate"):
         return Split(
             Remember(function),
             settings.mean,

@@ -139,7 +139,7 @@ def _move(step, chain, function, start, settings: Settings) -> None:
     remembered.function = function
     remembered.keep(None, None)
     gradient, cov = remembered(settings.mean)[1], settings.cov
-    step.mean = settings.mean + (cov * gradient if cov.ndim == 1 else cov @ gradient)
+    step.space.mean = settings.mean + (cov * gradient if cov.ndim == 1 else cov @ gradient)
     chain.z = np.array(start)
     for _ in range(MOVES):
         one_draw(step, chain, settings.warmup)

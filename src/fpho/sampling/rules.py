@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..flags import Flag
+from .surrogate import Surrogate
 
 LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
 WORTH = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
@@ -33,6 +34,8 @@ class Phase:
     target_accept: float
     extensions: int = 0
     grown: bool = False  # these chains were told to go on before
+    learns: bool = False  # a surrogate of its reference Gaussian is learnt before its draws
+    surrogate: Surrogate | None = None
 
 
 def accepted(summary: dict, limits: Limits) -> bool:
@@ -45,7 +48,8 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
     Chains that agree go on once, if that is likely to be enough. Others take all draws so far as their
-    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew.
+    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew, with true
+    forces where chains disagree or diverge.
 
     z : draws (chain, draw, ndim) of the present phase
     """
@@ -63,6 +67,7 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
         cov=shrunk_covariance(z, phase.cov),
         target_accept=CAREFUL if summary["divergences"] else phase.target_accept,
         extensions=phase.extensions + 1,
+        learns=phase.learns and agree,
     )
 
 
