@@ -144,7 +144,8 @@ def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
     )
     unit = np.eye(model.ndim)
     for label, options in (
-        ("Gaussian part exact", {}),
+        ("learnt forces (default)", {}),
+        ("true forces, Gaussian part exact", {"sampler": "split"}),
         ("littlemcmc's NUTS", {"sampler": "littlemcmc"}),
         (
             "unit matrix, dense adaptation",

@@ -51,7 +51,7 @@ class Surrogate:
     def error(self, points, forces) -> float:
         """Weighted mean square of what is left of forces (N, ndim) at points u (N, ndim)."""
         left, v = forces @ self.rotation, points @ self.rotation
-        left -= _slopes(self.matrices, _Features(v, [len(matrix) for matrix in self.matrices]), v.shape)
+        left -= _slopes(self.matrices, _features(v, [len(matrix) for matrix in self.matrices]), v.shape)
         return float(np.mean((left * weights(forces)[:, None]) ** 2))
 
 
@@ -76,17 +76,15 @@ def learn(points, forces, share: float = 1.0) -> Surrogate:
     rotation = np.ascontiguousarray(np.linalg.eigh((forces * weight).T @ (forces * weight))[1][:, ::-1])
     sizes = [min(points.shape[1], limit) for limit in DIRECTIONS]
     v, f = points @ rotation, forces @ rotation
-    matrices = _regression(_Features(v, sizes), (f * weight)[:, : sizes[0]], weight, sizes, share)
+    matrices = _regression(_features(v, sizes), (f * weight)[:, : sizes[0]], weight, sizes, share)
     length = np.linalg.norm(v[:, : sizes[0]], axis=1)
     return Surrogate(rotation, matrices, float(length.max()))
 
 
-class _Features(list):
+def _features(v, sizes) -> list:
     """(N, F) for the slopes of linear, square, cubic and quartic terms in so many of v (N, ndim)."""
-
-    def __init__(self, v, sizes):
-        v = np.ascontiguousarray(v)
-        super().__init__([np.ones((len(v), 1)), v[:, : sizes[1]], *polynomial.features(v, *sizes[2:])])
+    v = np.ascontiguousarray(v)
+    return [np.ones((len(v), 1)), v[:, : sizes[1]], *polynomial.features(v, *sizes[2:])]
 
 
 def _slopes(matrices, features, shape) -> np.ndarray:
