@@ -140,10 +140,16 @@ def test_points_where_ln_p_is_not_finite_are_left_out():
     assert all(np.isfinite(matrix).all() for matrix in found.matrices)
 
 
-def test_chains_that_disagree_go_on_with_true_forces():
-    summary = {"min_bulk_ess": 20.0, "min_tail_ess": 20.0, "max_rhat": 1.05, "divergences": 0}
-    phase = Phase(0, 100, 0, np.zeros(2), np.eye(2), 0.9, learns=True)
+def test_posteriors_that_are_hard_go_on_along_true_forces():
+    """Cheap draws are continued if that may do; else the reference is renewed, and forces are true ones."""
+    learnt, _ = learnt_from(Gaussian(2), Gaussian(2).cov)
+    summary = {"min_bulk_ess": 200.0, "min_tail_ess": 300.0, "max_rhat": 1.01, "divergences": 0}
+    phase = Phase(0, 100, 0, np.zeros(2), np.eye(2), 0.9, surrogate=learnt)
     z = np.random.default_rng(8).standard_normal((4, 100, 2))
-    assert extend(phase, summary, z, Limits()).learns
-    assert not extend(phase, summary | {"max_rhat": rules.LOST}, z, Limits()).learns
-    assert not extend(phase, summary | {"divergences": 1}, z, Limits()).learns
+    longer = extend(phase, summary, z, Limits())
+    assert longer.surrogate is learnt and (longer.first, longer.total, longer.segment) == (0, 240, 0)
+    for miss in ({"min_bulk_ess": 100.0}, {"max_rhat": rules.LOST}, {"divergences": 1}):
+        other = extend(phase, summary | miss, z, Limits())
+        assert other.surrogate is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
+        assert extend(other, summary, z, Limits()).extensions == 1
+    assert extend(longer, summary, z, Limits()).surrogate is None

@@ -83,9 +83,9 @@ def run_lmc(
     progressbar : a bar in a terminal, a line now and then in a log
     chains, cores : chains, and processes they may use; draws do not depend on `cores`
     seed : int or `numpy.random.SeedSequence`; derived from q when None
-    sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly), `surrogate` (the same with
-        forces learnt before, as long as they serve), `littlemcmc` (its NUTS; also where the metric is
-        adapted) or `nutpie`
+    sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly), `surrogate` (along forces
+        learnt before, and `split` where these turn out not to be enough), `littlemcmc` (its NUTS; also where
+        the metric is adapted) or `nutpie`
     target_accept : acceptance that the step size is tuned for; the sampler's own when None
     limits : what is accepted, and how often a patch may run on (never when None)
     checkpoint : stem of the files in which chains are kept every `checkpoint_seconds`; taken up when there
@@ -161,15 +161,17 @@ def run_lmc(
 
 def until_accepted(target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick, seed):
     """Run chains phase by phase; (chains, last phase, draws, statistics, summary, evaluations to learn)."""
-    names, taught = parameter_names(target.model), 0
-    learns = settings[0].sampler == "surrogate"
-    phase = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept, learns=learns)
-    state, ends = [None] * len(settings), [one.start for one in settings]
+    names, phase = (
+        parameter_names(target.model),
+        Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept),
+    )
+    state, taught = [None] * len(settings), 0
+    if settings[0].sampler == "surrogate":
+        rng = np.random.default_rng(several.spawned(seed, len(settings) + 2)[-1])
+        starts = [one.start for one in settings]
+        surrogate, taught = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, starts, rng)
+        phase = replace(phase, surrogate=surrogate)
     while True:
-        if phase.learns and not phase.grown:
-            rng = np.random.default_rng(several.spawned(seed, len(settings) + 2 + phase.segment)[-1])
-            surrogate, ncall = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, ends, rng)
-            phase, taught = replace(phase, surrogate=surrogate), taught + ncall
         state = several.run_chains(target, settings, phase, state, cores, tick)
         y, stats = several.gather(state, slice(phase.first, phase.total))
         z, grown = target.to_z(y)
@@ -177,7 +179,7 @@ def until_accepted(target, settings, start: Start, n_draws, limits, max_treedept
         summary = summarise(z, stats, names, start.spread, max_treedepth)
         if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
             return state, phase, z, stats, summary, taught
-        phase, ends = extend(phase, summary, y, limits), y[:, -1]
+        phase = extend(phase, summary, y, limits)
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
             *(summary[n] for n in ("max_rhat", "min_bulk_ess", "min_tail_ess", "divergences")),

@@ -9,6 +9,7 @@ from .surrogate import Surrogate
 
 LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
 WORTH = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
+CHEAP = 0.4  # the same along learnt forces
 HARD = 1.7  # ratio of the draws' sd to the Fisher matrix's
 CAREFUL = 0.95  # acceptance aimed at after divergences
 
@@ -34,8 +35,7 @@ class Phase:
     target_accept: float
     extensions: int = 0
     grown: bool = False  # these chains were told to go on before
-    learns: bool = False  # a surrogate of its reference Gaussian is learnt before its draws
-    surrogate: Surrogate | None = None
+    surrogate: Surrogate | None = None  # of the reference; None: true forces
 
 
 def accepted(summary: dict, limits: Limits) -> bool:
@@ -48,8 +48,9 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
     Chains that agree go on once, if that is likely to be enough. Others take all draws so far as their
-    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew, with true
-    forces where chains disagree or diverge.
+    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew, along true
+    forces: posteriors for which learnt ones were not enough are better off with these. That change is not
+    counted among the times that a patch may run on.
 
     z : draws (chain, draw, ndim) of the present phase
     """
@@ -57,7 +58,8 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
     short = min(summary["min_bulk_ess"], summary["min_tail_ess"]) / limits.min_ess
     more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
     agree = summary["divergences"] == 0 and summary["max_rhat"] < LOST
-    if agree and not phase.grown and (short > WORTH or phase.segment > 0):
+    worth = WORTH if phase.surrogate is None else CHEAP
+    if agree and not phase.grown and (short > worth or phase.segment > 0):
         return replace(phase, total=phase.first + int(more), grown=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,
@@ -65,9 +67,8 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
         segment=phase.segment + 1,
         mean=shrunk_mean(z, phase.mean),
         cov=shrunk_covariance(z, phase.cov),
-        target_accept=CAREFUL if summary["divergences"] else phase.target_accept,
-        extensions=phase.extensions + 1,
-        learns=phase.learns and agree,
+        target_accept=CAREFUL if summary["divergences"] and phase.surrogate is None else phase.target_accept,
+        extensions=phase.extensions + (phase.surrogate is None),
     )
 
 
