@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.polynomial.hermite_e import hermeval
 
-from fpho.sampling import learning, polynomial, rules, surrogate
+from fpho.sampling import learning, polynomial, rules, run_lmc, surrogate
 from fpho.sampling.rules import Limits, Phase, extend
 from fpho.sampling.whitened import Whitened
 
@@ -138,6 +138,15 @@ def test_points_where_ln_p_is_not_finite_are_left_out():
 
     found, _ = learnt_from(Edge(3), Edge(3).cov)
     assert all(np.isfinite(matrix).all() for matrix in found.matrices)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "learnt"), [("surrogate", True), ("split", False), ("littlemcmc", False)]
+)
+def test_result_tells_whether_forces_were_learnt(sampler, learnt):
+    model = Gaussian(3)
+    out, _, _ = run_lmc(model, model.mean, n_draws=20, seed=1, sampler=sampler)
+    assert out.settings["learnt_forces"] is learnt
 
 
 def test_posteriors_that_are_hard_go_on_along_true_forces():

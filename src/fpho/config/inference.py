@@ -65,10 +65,10 @@ class Sample(Section):
     sampler: Literal["surrogate", "split", "littlemcmc", "nutpie"] = option(
         "surrogate",
         "split: Hamiltonian steps that solve the Gaussian part exactly; surrogate: along forces learnt "
-        "before; the others: their NUTS",
+        "before, and split where these are not enough; the others: their NUTS",
     )
     chains: int = option(4, "chains per patch", ge=1)
-    warmup: int = option(64, "draws to tune the step size, per chain", ge=1)
+    warmup: int = option(64, "draws to forget the start and tune the step size, per chain", ge=1)
     sampling_draws: int = option(256, "draws kept per chain", ge=1)
     max_treedepth: int = option(9, "deepest NUTS tree", ge=1, le=15)
     full_cov: bool = option(True, "metric from the full Fisher matrix; false: its diagonal")

@@ -154,6 +154,7 @@ def run_lmc(
             "max_treedepth": max_treedepth,
             "target_accept": target_accept,
             "extensions": 0 if phase is None else phase.extensions,
+            "learnt_forces": phase is not None and phase.surrogate is not None,
         },
     )
     return record, step, stats

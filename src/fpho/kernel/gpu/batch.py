@@ -6,7 +6,6 @@ gathers the parameters of the next and unpacks the one before. One proposal of o
 
 import os
 import threading
-from collections import deque
 from itertools import islice
 
 import numpy as np
@@ -90,7 +89,8 @@ class Evaluator:
         while todo:
             part, rest = split(todo, room, self.shelf)
             n = sum([len(states) for _, states in part])
-            deque(islice(checks, n), 0)
+            for _ in islice(checks, n):
+                pass
             parameters = gathered(part)
             lane, others = lanes[0], lanes[1:]
             ended = lane.wait()
@@ -135,7 +135,8 @@ class Evaluator:
     def _set_up(self, patch, state, used, image: int) -> Layout:
         """Gaussians of one state and memory for an image, in the first lane; others make room if need be."""
         first, *others = self.lanes
-        deque(checking([(patch, [state])]), 0)
+        for _ in checking([(patch, [state])]):
+            pass
         try:
             return first.set_up(patch, state, used, image)
         except NoMemory:
