@@ -18,9 +18,10 @@ from astropy.table import Table
 
 from fpho.config import load_config
 from fpho.layout import Layout
+from fpho.passes import steps
 from fpho.products.comparison import matched
 from fpho.scene import read_scene
-from fpho.stages import background, detect, passes, postop, preprocess, psf, scene, sersic, simulate
+from fpho.stages import background, detect, postop, preprocess, psf, scene, sersic, simulate
 
 BINS = ((0.5, 1.5), (1.5, 3.0), (3.0, 6.0))
 MEDIAN = 1.2533  # error of a median in units of that of a mean, for a normal distribution
@@ -38,14 +39,14 @@ def measure(folder, seed: int, mixtures: Path | None, sample: bool):
         shutil.copyfile(mixtures, layout.psf_store)
     for stage in (sersic, preprocess, scene):
         stage.run(config, layout)
-    passes.run(config, layout, "optimize")
+    steps.run(config, layout, "optimize")
     for stage in (background, detect):
         stage.run(config, layout)
-    passes.run(config, layout, "reoptimize")
+    steps.run(config, layout, "reoptimize")
     last = "reoptimize"
     if sample:
         postop.run(config, layout)
-        passes.run(config, layout, "sample")
+        steps.run(config, layout, "sample")
         last = "sample"
     rows, bands, _ = read_scene(layout.scene(last))
     return Table.read(layout.simulation / "truth.fits", hdu=1), rows, bands, layout.psf_store

@@ -18,11 +18,11 @@ import numpy as np
 from fpho.config import load_config
 from fpho.layout import Layout
 from fpho.parameters import ellipticity
+from fpho.passes import batches
+from fpho.passes.planning import Plan, plan_patches
 from fpho.results import Samples
 from fpho.sampling.diagnostics import bulk_ess
-from fpho.scene import plan_patches, read_scene
-from fpho.scene.planning import Plan
-from fpho.stages import batches
+from fpho.scene import read_scene
 
 SHARED = ("stores", "psf", "sersic", "background", "catalogs")
 

@@ -29,6 +29,7 @@ FLOORS = [
     {"optimize"},
     {"linear"},
     {"sampling"},
+    {"passes"},
     {"detect"},
     {"products", "simulate"},
     {"calibrate"},

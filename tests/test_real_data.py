@@ -18,9 +18,10 @@ from fpho.geometry import CircularRegion
 from fpho.images import open_store
 from fpho.layout import Layout
 from fpho.parameters import axis_ratio, position_angle, scene_dtype
+from fpho.passes import steps
 from fpho.psf import PSFStore
 from fpho.scene import read_scene
-from fpho.stages import background, detect, passes, preprocess, psf, scene, sersic
+from fpho.stages import background, detect, preprocess, psf, scene, sersic
 
 from .conftest import TOP
 
@@ -41,10 +42,10 @@ def optimum(shared_data, tmp_path_factory):
             layout = Layout(folder)
             for stage in (psf, sersic, preprocess, scene):
                 stage.run(config, layout)
-            passes.run(config, layout, "optimize")
+            steps.run(config, layout, "optimize")
             for stage in (background, detect):
                 stage.run(config, layout)
-            passes.run(config, layout, "reoptimize")
+            steps.run(config, layout, "reoptimize")
         entries = json.loads(layout.scene("reoptimize").with_suffix(".log.json").read_text())
         return read_scene(layout.scene("reoptimize"))[0], entries, config, layout
 

@@ -187,7 +187,7 @@ def pass_params(stage, *more):
     return {
         "stage": stage,
         "options": options(*passes[stage]["options"], *more),
-        "code": code("passes", without=passes[stage]["without"]),
+        "code": code_hash("fpho.passes.steps", without=passes[stage]["without"]),
     }
 
 

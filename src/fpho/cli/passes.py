@@ -48,18 +48,18 @@ def _command(stage: str):
     ):
         which = _colour(colour)
         loaded, layout = prepare(config, overrides, cores, verbose)
-        from ..stages import passes
+        from ..passes import steps
 
         if step is Step.ALL:
-            passes.run(loaded, layout, stage, cores)
+            steps.run(loaded, layout, stage, cores)
         elif step is Step.PLAN:
-            passes.plan(loaded, layout, stage)
+            steps.plan(loaded, layout, stage)
         elif step is Step.BATCH:
-            passes.run_batch(loaded, layout, stage, which, batch, cores)
+            steps.run_batch(loaded, layout, stage, which, batch, cores)
         elif step is Step.GATHER:
-            passes.gather(loaded, layout, stage, which)
+            steps.gather(loaded, layout, stage, which)
         else:
-            passes.finish(loaded, layout, stage)
+            steps.finish(loaded, layout, stage)
 
     return command
 

@@ -1,6 +1,6 @@
 """`LinkedSuperScene` and `SuperScene`: the scene as an object that hands out patches and takes them back.
 
-Thin: the state is an array of scene rows; check-out, check-in and planning are functions of it.
+Thin: the state is an array of scene rows; check-out, check-in and circles are functions of it.
 """
 
 import json
@@ -14,8 +14,8 @@ from ..errors import InputError
 from ..files import write_text
 from ..geometry import separation
 from ..parameters import SHAPE_COLS, scene_dtype
+from .circles import fits, make_region, reach_of
 from .grouping import group
-from .planning import fits, make_region, reach_of
 from .rows import checkin, checkout, places
 from .state import write_scene
 

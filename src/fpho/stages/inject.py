@@ -83,8 +83,5 @@ def prepare(layout: Layout, inside: Layout, inner: Config, cores: int) -> None:
 
 def run_stage(name: str, config: Config, layout: Layout, cores: int) -> None:
     """One stage, by the function that the command of its name calls."""
-    if name in PASSES:
-        import_module("fpho.stages.passes").run(config, layout, name, cores)
-        return
     stage = import_module(f"fpho.stages.{name}").run
     stage(config, layout, **({"cores": cores} if "cores" in signature(stage).parameters else {}))

@@ -1,45 +1,10 @@
-"""The worker of the stages `optimize` and `reoptimize`: the maximum of the posterior of one patch."""
+"""Stage `optimize`: the maximum of the posterior of every patch."""
 
-import logging
-
-from ..optimize import run_opt
-from ..results import optimum_rows
-from .fitting import open_patch, patch_flags
-from .halo import alone, flux_precisions, own_optimum, with_halo
-from .tasks import PatchOutcome, PatchTask
-
-log = logging.getLogger("fpho")
+from ..config import Config
+from ..layout import Layout
+from ..passes import steps
 
 
-def fit_patch(task: PatchTask) -> PatchOutcome:
-    """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
-    options = task.config.optimize
-    n = len(task.active)
-    patcher, model, q = open_patch(with_halo(task), options)
-    optimum, info = run_opt(
-        model,
-        q,
-        gtol=options.gtol,
-        method=options.method,
-        max_iterations=options.max_iterations,
-        use_gradients=options.use_gradients,
-        linear_optimize=options.linear_optimize,
-        add_barriers=options.add_barriers,
-    )
-    precision = flux_precisions(model, optimum.q, n)
-    if len(task.halo):
-        optimum, fixed = own_optimum(optimum, model, n, task.fixed)
-        model = alone(patcher, model, n, fixed, task.config)
-    rows = optimum_rows(model, optimum, task.active)
-    rows["flags"] |= patch_flags(patcher, task)
-    chi2, n_pix = model.chi2(optimum.q), model.n_pix
-    entry = {
-        **info,
-        "lnp": optimum.lnp,
-        "exposures": model.exposures,
-        "chi2": [float(value) for value in chi2],
-        "n_pix": [int(n) for n in n_pix],
-        "flux_precision": precision.tolist(),
-    }
-    log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
-    return PatchOutcome(rows, entry, optimum.covariance)
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """The whole pass, colours in order; finished patches are taken from earlier runs."""
+    steps.run(config, layout, "optimize", cores)

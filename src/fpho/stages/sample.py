@@ -1,57 +1,10 @@
-"""The worker of the stage `sample`: draws from the posterior of one patch."""
+"""Stage `sample`: draws from the posterior of every patch."""
 
-import logging
-
-from ..results import write_residuals, write_samples
-from ..sampling import run_lmc
-from ..sampling.options import run_options
-from .fitting import open_patch, patch_flags
-from .halo import alone, own_draws, with_halo
-from .redraw import moved_draws
-from .tasks import PatchOutcome, PatchTask
-
-log = logging.getLogger("fpho")
+from ..config import Config
+from ..layout import Layout
+from ..passes import steps
 
 
-def sample_patch(task: PatchTask) -> PatchOutcome:
-    """Sample a patch; write its samples and residuals; rows at the medians, covariance in z, log."""
-    number, n, fixed = task.patch.index, len(task.active), task.fixed
-    goes_on = task.patch.previous >= 0 and task.layout.samples(task.patch.previous).is_file()
-    patcher, model, out = moved_draws(task) if goes_on else first_draws(with_halo(task))
-    out.flags |= patch_flags(patcher, task)
-    active = model.rows[:n]
-    if len(task.halo):
-        out, fixed = own_draws(out, model, n, fixed)
-        model = alone(patcher, model, n, fixed, task.config)
-    final, covs = out.fill(task.patch.region, active, fixed, model, patchID=number)
-    paths = [task.layout.samples(number), task.layout.residuals(number)]
-    write_samples(paths[0], out, model, task.config)
-    write_residuals(paths[1], out, model)
-    entry = {
-        "n_draws": out.n_draws,
-        "summary": out.summary,
-        "ncall": out.ncall,
-        "ncall_warmup": out.ncall_warmup,
-        "extensions": out.settings["extensions"],
-        "files": [str(path) for path in paths],
-        "message": describe(out),
-    }
-    return PatchOutcome(final, entry, covs)
-
-
-def first_draws(task: PatchTask):
-    """(patcher, model, result) of a patch."""
-    options = task.config.sample
-    patcher, model, q = open_patch(task, options)
-    out, _, _ = run_lmc(
-        model, q, seed=task.seed, cores=task.cores, checkpoint=task.checkpoint, **run_options(options)
-    )
-    return patcher, model, out
-
-
-def describe(out) -> str:
-    """One line about a patch's draws."""
-    values = out.summary
-    text = f"R-hat {values['max_rhat']:.3f}, ESS {min(values['min_bulk_ess'], values['min_tail_ess']):.0f}"
-    state = "accepted" if values["accepted"] else "flagged"
-    return f"{state}: {text}, {values['divergences']} divergences, {out.ncall} evaluations"
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """The whole pass, colours in order; finished patches are taken from earlier runs."""
+    steps.run(config, layout, "sample", cores)

@@ -14,10 +14,11 @@ from fpho.config import make_config
 from fpho.errors import InputError
 from fpho.flags import Flag
 from fpho.layout import Layout
-from fpho.scene import read_plan, read_scene, write_scene
-from fpho.stages import batches
+from fpho.passes import batches, identity, outcomes, workers
+from fpho.passes.planning import read_plan
+from fpho.scene import read_scene, write_scene
 from tests.conftest import TOP
-from tests.scene import toy
+from tests.passes import toy
 from tests.scene.making import BANDS, random_rows
 
 ROWS = random_rows(60, seed=3, side=25)
@@ -27,10 +28,10 @@ OPTIONS = {"patches": {"strict": False, "maxactive_per_patch": 4}}
 @pytest.fixture
 def use(monkeypatch):
     """Choose the stand-in for the fit."""
-    monkeypatch.setattr(batches, "code_hash", lambda *modules, **options: "code")
+    monkeypatch.setattr(identity, "code_hash", lambda *modules, **options: "code")
 
     def choose(function):
-        monkeypatch.setattr(batches, "worker", lambda stage: function)
+        monkeypatch.setattr(workers, "worker", lambda stage: function)
 
     choose(toy.fit)
     return choose
@@ -92,7 +93,7 @@ def test_finished_patches_are_never_done_again(use, tmp_path):
     write_scene(layout.scene("initial"), changed, BANDS)
     config = make_config({**OPTIONS, "outdir": str(tmp_path)})
     batches.run_batch(config, layout, "optimize", "all", 0, 1, layout.scene("initial"))
-    logs = [outcome.log for outcome in batches.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)]
+    logs = [outcome.log for outcome in outcomes.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)]
     redone = [entry for entry in logs if "done again" in entry.get("failure", "")]
     assert 0 < len(redone) < len(logs), "only the changed source's patch and its neighbours"
 
@@ -100,9 +101,9 @@ def test_finished_patches_are_never_done_again(use, tmp_path):
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.scene import test_batches as t, toy
-t.batches.code_hash = lambda *modules, **options: "code"
-t.batches.worker = lambda stage: toy.slow
+from tests.passes import test_batches as t, toy
+t.identity.code_hash = lambda *modules, **options: "code"
+t.workers.worker = lambda stage: toy.slow
 t.run_whole(Path(sys.argv[1]), cores=2)
 """
 
@@ -159,7 +160,7 @@ def test_an_empty_batch_is_whole(use, tmp_path):
     config, layout = prepare(tmp_path, batches=50, max_colours=20)
     start = layout.scene("initial")
     batches.run_batch(config, layout, "optimize", 19, 49, 1, start)
-    assert batches.read_outcomes(layout.batch("optimize", 19, 49), ROWS.dtype) == []
+    assert outcomes.read_outcomes(layout.batch("optimize", 19, 49), ROWS.dtype) == []
 
 
 def test_few_processes_share_a_gpu(use, tmp_path, monkeypatch):

@@ -10,11 +10,11 @@ from ..patch.neighbours import Neighbours
 from ..results import Samples
 from ..sampling import redraw
 from ..sampling.options import draws_per_chain, redraw_options
-from .fitting import open_patch
+from .opening import open_patch
 from .tasks import PatchTask
 
 
-def moved_draws(task: PatchTask):
+def gibbs_round(task: PatchTask):
     """(patcher, model with the neighbours at their medians, result) of a later round, halo included.
 
     The posterior is that of the first round, its bounds and starting rows included; only the neighbours'

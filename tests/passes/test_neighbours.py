@@ -5,10 +5,11 @@ import pytest
 
 from fpho.config import make_config
 from fpho.layout import Layout
+from fpho.passes import batches, opening
+from fpho.passes.planning import read_plan
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.results import Samples
-from fpho.scene import read_plan, read_scene, write_scene
-from fpho.stages import batches, fitting
+from fpho.scene import read_scene, write_scene
 from tests.patch.scenes import draw, make_rows, make_store
 
 BANDS = ("red",)
@@ -42,7 +43,7 @@ def row(tmp_path, monkeypatch):
     """A function: name, stages and options of the patches, to the layout of the run."""
     store, truth = make_store(tmp_path / "psfs.h5"), in_a_row()
     exposure = draw(truth, "red", "one", shape=(32, 56), sigma=0.12, seed=4)
-    monkeypatch.setattr(fitting, "make_patcher", lambda *stores: Patcher([exposure], store))
+    monkeypatch.setattr(opening, "make_patcher", lambda *stores: Patcher([exposure], store))
 
     def run(name, stages, **patches):
         config = make_config(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..linear import optimize_fluxes
 from ..results.rows import optimum_rows, sampled_rows
-from .fitting import prepare
+from .opening import prepare
 from .tasks import PatchTask
 
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from fpho.errors import InputError
-from fpho.stages.tasks import PatchOutcome
+from fpho.passes.tasks import PatchOutcome
 
 
 def fit(task) -> PatchOutcome:

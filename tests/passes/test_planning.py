@@ -7,8 +7,9 @@ from astropy.coordinates import SkyCoord
 
 from fpho.config import Bounds, Patches
 from fpho.parameters import error_col
-from fpho.scene import checkin, checkout, group, make_bounds, plan_patches, read_plan
-from fpho.scene.planning import colour_graph, reach_of
+from fpho.passes.planning import colour_graph, plan_patches, read_plan
+from fpho.scene import checkin, checkout, group, make_bounds
+from fpho.scene.circles import reach_of
 from tests.scene.making import BANDS, random_rows
 
 

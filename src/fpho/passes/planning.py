@@ -8,16 +8,15 @@ or cores.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ..config import Patches
 from ..files import write_text
-from ..geometry import CircularRegion, separation, unit_vectors
-from .grouping import group, near_pairs
-
-WINGS = 5.0  # half-light radii within which a fixed source counts beyond its roi
+from ..geometry import CircularRegion, unit_vectors
+from ..scene.circles import fits, make_region, reach_of, wide_region
+from ..scene.grouping import group, near_pairs
 
 
 @dataclass(frozen=True)
@@ -225,44 +224,6 @@ def _cut(rows, members, most, options) -> list[np.ndarray]:
     half = 1 + third + int(np.argmax(gaps)) if len(gaps) else len(members) // 2
     pieces = (members[order[:half]], members[order[half:]])
     return [part for piece in pieces for part in _cut(rows, np.sort(piece), most, options)]
-
-
-def make_region(rows, options) -> CircularRegion:
-    """Circle that holds the roi of sources and the buffer around them, within the limits of `options`."""
-    ra, dec, radius = _circle(rows, options)
-    return CircularRegion(ra, dec, float(np.clip(radius, options.patch_minradius, _widest(options))))
-
-
-def wide_region(rows, halo, options) -> CircularRegion:
-    """`make_region` of sources and their halo; where that is too wide, about the sources alone."""
-    both = np.concatenate([rows, halo])
-    if fits(both, options):
-        return make_region(both, options)
-    own = make_region(rows, options)
-    return replace(own, radius=_widest(options)) if len(halo) else own
-
-
-def fits(rows, options) -> bool:
-    """Whether the roi of sources and the buffer fit into one patch."""
-    return _circle(rows, options)[2] <= _widest(options)
-
-
-def _circle(rows, options) -> tuple[float, float, float]:
-    xyz = unit_vectors(rows["ra"], rows["dec"])
-    middle = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
-    ra = np.degrees(np.arctan2(middle[1], middle[0])) % 360
-    dec = np.degrees(np.arcsin(middle[2] / np.sqrt(np.sum(middle**2))))
-    reach = np.max(separation(ra, dec, rows["ra"], rows["dec"]) + rows["roi"])
-    return float(ra), float(dec), float(reach + options.buffer)
-
-
-def _widest(options) -> float:
-    return max(options.patch_minradius, options.patch_maxradius)
-
-
-def reach_of(rows) -> np.ndarray:
-    """Distance in arcsec to which a source's light counts."""
-    return np.maximum(rows["roi"], WINGS * rows["rhalf"])
 
 
 def _fixed(rows, valid, owner, regions) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..config import Config
 from ..layout import Layout
-from ..scene.planning import PatchPlan
+from .planning import PatchPlan
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""A share of a pass's patches: their tasks to the workers, their outcomes checked in and kept.
+
+Each finished patch is stored in the stage's work folder under a hash of all that it depends on (its rows and
+those of its neighbours, region, seed, options, stores, code). A killed job resumes at its next patch,
+and a finished patch is never done again.
+"""
+
+import json
+import logging
+from itertools import groupby
+from pathlib import Path
+
+from ..config import Config
+from ..files import write_text
+from ..layout import Layout
+from ..progress import progress
+from ..scene import checkin, checkout, read_scene, write_scene
+from .outcomes import joined, read_outcomes, write_outcomes
+from .planning import patch_seed, plan_patches, read_plan
+from .tasks import PatchOutcome, PatchTask
+from .workers import run_tasks
+
+log = logging.getLogger("fpho")
+
+
+def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
+    """Cut the scene into patches and write the plan of the pass."""
+    rows, _, _ = read_scene(scene_in)
+    jobs = config.workflow
+    sampling = stage == "sample"
+    rounds = config.sample.gibbs_rounds if sampling else config.optimize.rounds
+    made = plan_patches(
+        rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, redraw=sampling
+    )
+    made.write(layout.plan(stage))
+    largest = max((len(patch.active) for patch in made.patches), default=0)
+    log.info(
+        "%s: %d patches of at most %d sources, %d colours", stage, len(made.patches), largest, made.n_colours
+    )
+    if sampling:
+        _remove_beyond(layout, len(made.patches))
+
+
+def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int, scene_in) -> None:
+    """Fit the patches of one step (or `all`) and batch, colours in order, and write their results.
+
+    Patches of one colour do not touch: all of them read the state after the colours before.
+    """
+    rows, bands, _ = read_scene(scene_in)
+    made = read_plan(layout.plan(stage))
+    if config.kernel == "gpu":
+        cores = min(cores, config.workflow.gpu_processes)
+    chosen = made.chosen(colour, batch)
+    outcomes: list[PatchOutcome] = []
+    with progress(f"{stage}, patches", len(chosen)) as advance:
+        for _, some in groupby(chosen, key=lambda patch: patch.colour):
+            tasks = [make_task(config, layout, stage, patch, bands, rows, made.seed) for patch in some]
+            done = {}
+            for task, outcome in run_tasks(tasks, cores):
+                done[task.patch.index] = outcome
+                advance(_describe(task, outcome))
+            outcomes += [done[task.patch.index] for task in tasks]
+            rows = checkin(rows, *joined(outcomes[-len(tasks) :], bands))
+    failures = [outcome.log["failure"] for outcome in outcomes if "failure" in outcome.log]
+    if colour == "all" and failures and len(failures) == len(outcomes):
+        raise RuntimeError(f"{stage}: all {len(failures)} patches failed; the first: {failures[0]}")
+    write_outcomes(layout.batch(stage, colour, batch), outcomes, rows.dtype)
+
+
+def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
+    """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
+    rows, bands, _ = read_scene(scene_in)
+    n_batches = 1 if colour == "all" else config.workflow.batches
+    paths = [layout.batch(stage, colour, batch) for batch in range(n_batches)]
+    outcomes = [outcome for path in paths for outcome in read_outcomes(path, rows.dtype)]
+    if outcomes:
+        rows = checkin(rows, *joined(outcomes, bands))
+    logs = [outcome.log for outcome in outcomes]
+    failed = [entry for entry in logs if "failure" in entry]
+    for entry in failed:
+        log.warning("%s: patch %d failed: %s", stage, entry["patch"], entry["failure"])
+    if failed:
+        log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
+    write_scene(scene_out, rows, bands)
+    write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n")
+
+
+def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
+    """One patch with its rows of the present state."""
+    active, fixed = checkout(rows, patch.active, patch.fixed)
+    halo = rows[list(patch.halo)].copy()
+    seed = patch_seed(seed, patch.index)
+    return PatchTask(config, layout, stage, patch, tuple(bands), active, halo, fixed, seed)
+
+
+def _describe(task: PatchTask, outcome: PatchOutcome) -> str:
+    text = outcome.log.get("failure") or outcome.log.get("message", "done")
+    return f"patch {task.patch.index} ({len(task.active)} sources): {text}"
+
+
+def _remove_beyond(layout: Layout, n_patches: int) -> None:
+    """Results of an earlier plan with more patches would be taken for this one's."""
+    for path in layout.patches.glob("patch*_*.h5"):
+        number = path.name.removeprefix("patch").split("_")[0]
+        if number.isdigit() and int(number) >= n_patches:
+            path.unlink()

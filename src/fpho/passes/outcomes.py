@@ -1,0 +1,41 @@
+"""Outcomes of patches as files: of one finished patch, or of a batch."""
+
+import json
+
+import numpy as np
+
+from ..files import atomic
+from .tasks import PatchOutcome
+
+
+def joined(outcomes: list[PatchOutcome], bands):
+    """Rows of all outcomes in order of colour, bands, and the draws that each row got."""
+    final = np.concatenate([outcome.final for outcome in outcomes])
+    counts = [len(outcome.final) for outcome in outcomes]
+    return final, bands, np.repeat([outcome.log.get("n_draws", 0) for outcome in outcomes], counts)
+
+
+def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
+    """Outcomes in HDF5: rows as bytes (`dtype`, patch after patch), their numbers, logs, covariances."""
+    import h5py
+
+    rows = np.concatenate([np.zeros(0, dtype), *(outcome.final for outcome in outcomes)])
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file["rows"] = np.frombuffer(rows.tobytes(), "u1")
+        file["counts"] = np.array([len(outcome.final) for outcome in outcomes], "i8")
+        file["log"] = json.dumps([outcome.log for outcome in outcomes])
+        for i, outcome in enumerate(outcomes):
+            if outcome.covs is not None:
+                file[f"covs/{i}"] = np.asarray(outcome.covs)
+
+
+def read_outcomes(path, dtype) -> list[PatchOutcome]:
+    """What `write_outcomes` wrote."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        rows = np.frombuffer(file["rows"][:].tobytes(), dtype)
+        final = np.split(rows, np.cumsum(file["counts"][:])[:-1])
+        logs = json.loads(file["log"][()])
+        covs = [file[f"covs/{i}"][:] if f"covs/{i}" in file else None for i in range(len(logs))]
+    return [PatchOutcome(*parts) for parts in zip(final[: len(logs)], logs, covs, strict=True)]
