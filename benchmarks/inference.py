@@ -154,14 +154,14 @@ def efficiency(name, store, rng, rows, shape, snr, n_draws) -> None:
     ):
         spent, (out, _, _) = cpu(run_lmc, model, optimum.q, n_draws=n_draws, seed=1, **options)
         s, calls = out.summary, out.ncall - out.ncall_warmup
-        bulk, tail = s["min_bulk_ess"], s["min_tail_ess"]
-        mixing = f"bulk {1e3 * bulk / calls:.0f} ({s['min_bulk_ess_name']}), tail {1e3 * tail / calls:.0f}"
-        state = f"R-hat {s['max_rhat']:.3f}, {s['divergences']} divergences"
+        bulk, tail = s.min_bulk_ess, s.min_tail_ess
+        mixing = f"bulk {1e3 * bulk / calls:.0f} ({s.min_bulk_ess_name}), tail {1e3 * tail / calls:.0f}"
+        state = f"R-hat {s.max_rhat:.3f}, {s.divergences} divergences"
         print(f"  {label}: warm-up {out.ncall_warmup / 4:.0f} g per chain; per 1000 g {mixing}")
         print(
             f"    {spent:.2f} CPU s; {bulk / spent:.0f} bulk and {tail / spent:.0f} tail per CPU s; {state}"
         )
-        print(f"    draws' sd / Fisher sd: {s['max_sd_ratio']:.2f}")
+        print(f"    draws' sd / Fisher sd: {s.max_sd_ratio:.2f}")
 
 
 def classes(store, rng, rows, shape, snr, n, n_draws) -> None:
@@ -176,7 +176,7 @@ def classes(store, rng, rows, shape, snr, n, n_draws) -> None:
         optimum, _ = run_opt(model, model.transform.transform(0.5 * rng.standard_normal(model.ndim)))
         out, _, _ = run_lmc(model, optimum.q, n_draws=n_draws, seed=int(rng.integers(2**31)))
         s, calls = out.summary, (out.ncall - out.ncall_warmup) / 1e3
-        found.append((s["max_sd_ratio"], s["min_bulk_ess"] / calls, s["min_tail_ess"] / calls))
+        found.append((s.max_sd_ratio, s.min_bulk_ess / calls, s.min_tail_ess / calls))
     print(f"three overlapping, {n} draws of the noise: bulk / tail per 1000 g (sd ratio)")
     for name, low, high in (("near-Gaussian", 0, 1.2), ("moderate", 1.2, 1.7), ("hard", 1.7, np.inf)):
         some = sorted(one for one in found if low <= one[0] < high)

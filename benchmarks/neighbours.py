@@ -20,7 +20,7 @@ from fpho.layout import Layout
 from fpho.parameters import ellipticity
 from fpho.passes import batches
 from fpho.passes.planning import Plan, plan_patches
-from fpho.results import Samples
+from fpho.results import Samples, plain
 from fpho.sampling.diagnostics import bulk_ess
 from fpho.scene import read_scene
 
@@ -109,7 +109,7 @@ def main(arguments=None) -> None:
             results.append(collect(layout, plan, bands))
             for patch in plan.patches:
                 found = Samples(layout.samples(patch.index))
-                s = {key: value for key, value in found.summary.items() if not key.endswith("_name")}
+                s = {key: value for key, value in plain(found.summary).items() if not key.endswith("_name")}
                 text = ", ".join(f"{key} {float(value):.3f}" for key, value in s.items())
                 calls = found.attrs["ncall"]
                 print(f"{name} patch {patch.index}, {len(patch.active)} sources: ncall {calls}, {text}")

@@ -69,7 +69,7 @@ def test_samples_file(model, filled, written):
     assert samples.samples.shape == (2, 200) and samples.exposures == ["0", "1"]
     width = len(model.plan.columns)
     assert np.allclose(samples.samples["dec"][1], DEC + out.chain[:, width + 3])
-    assert samples.summary["min_bulk_ess"] == out.summary["min_bulk_ess"]
+    assert samples.summary.min_bulk_ess == out.summary.min_bulk_ess
     assert samples.chains["rhalf"].shape == (2, 100, 2) and samples.chains["background"].shape == (2, 100, 2)
     assert np.allclose(samples.chi2 / samples.n_pix, 1, atol=0.15)
     assert samples.reference == (RA, DEC) and samples.region == REGION
@@ -88,7 +88,7 @@ def test_residuals_file(model, filled, written):
     residuals = Residuals(written[1])
     one = residuals[1]
     assert len(residuals) == 2 and one["band"] == "r"
-    expected = model.residuals(filled[0].patch["final_q"])[1]
+    expected = model.residuals(filled[0].patch.final_q)[1]
     assert np.allclose(one["residual"], expected) and len(one["x"]) == 1600
     assert np.isclose(np.mean((one["residual"] * one["ierr"]) ** 2), 1, atol=0.2)
 
@@ -127,3 +127,21 @@ def test_flags_say_what_is_wrong():
     assert chi2[0] > 1.5 * n_pix[0]
     optimum, _ = run_opt(model, source_vector(single.rows, BANDS, (RA, DEC)))
     assert optimum_rows(model, optimum, single.rows)["flags"][0] & Flag.POOR_FIT
+
+
+def test_records_come_back_from_a_file_as_they_were(filled, written):
+    samples = Samples(written[0])
+    assert samples.summary == filled[0].summary and samples.settings == filled[0].settings
+    assert samples.halo is None
+    assert type(samples.summary.accepted) is bool and type(samples.settings.n_draws) is int
+
+
+def test_what_users_hold_shows_itself(filled, written):
+    """One line each, with the figures one asks for first; a table in a notebook."""
+    out, samples, residuals = filled[0], Samples(written[0]), Residuals(written[1])
+    assert "patch 7: 2 x 100 draws in" in repr(out)
+    assert "2 sources in g, r, 2 x 100 draws" in repr(samples) and "2 exposures" in repr(residuals)
+    for one in (out, samples, residuals):
+        assert len(repr(one)) < 120 and "\n" not in repr(one)
+    assert f"<th>max_rhat</th><td>{out.summary.max_rhat:.4g}</td>" in out._repr_html_()
+    assert "<th>max_rhat</th>" in samples._repr_html_() and "1600 pixels" in residuals._repr_html_()

@@ -64,8 +64,8 @@ def test_widths_become_those_of_the_joint_posterior():
     assert np.allclose(flat.std(axis=0), 1, atol=0.06)
     for k in range(3):
         assert np.corrcoef(flat[:, k], others[:, k])[0, 1] == pytest.approx(RHO, abs=0.05)
-    assert out.summary["round_widening"] == pytest.approx(1 / 0.6, abs=0.15)
-    assert out.summary["divergences"] == 0 and out.ncall_warmup < 0.2 * out.ncall
+    assert out.summary.round_widening == pytest.approx(1 / 0.6, abs=0.15)
+    assert out.summary.divergences == 0 and out.ncall_warmup < 0.2 * out.ncall
 
 
 def test_same_draws_from_several_processes_and_after_an_interruption(tmp_path):

@@ -49,10 +49,10 @@ def test_gaussian_is_recovered_cheaply(sampler):
     sd = np.sqrt(np.diag(model.cov))
     assert np.abs((flat.mean(0) - model.mean) / sd).max() < 0.1
     assert np.abs(flat.std(0) / sd - 1).max() < 0.08
-    assert out.summary["accepted"] and out.flags == 0
+    assert out.summary.accepted and out.flags == 0
     draws_g = out.ncall - out.ncall_warmup
-    assert 1000 * out.summary["min_bulk_ess"] / draws_g > 200
-    assert 1000 * out.summary["min_tail_ess"] / draws_g > 65
+    assert 1000 * out.summary.min_bulk_ess / draws_g > 200
+    assert 1000 * out.summary.min_tail_ess / draws_g > 65
     assert out.ncall_warmup / 4 < 800
     assert stats["energy"].shape == (4, 1000)
 
@@ -61,7 +61,7 @@ def test_starts_far_from_the_optimum():
     model = Gaussian()
     out, _, _ = run_lmc(model, model.mean + 50, n_draws=300, seed=3)
     assert np.allclose(out.optimum_z, model.mean, atol=1e-3)
-    assert out.summary["max_rhat"] < 1.02
+    assert out.summary.max_rhat < 1.02
 
 
 def test_seeds():
@@ -102,7 +102,7 @@ def test_interrupted_run_is_resumed_bit_for_bit(tmp_path, fail_after, sampler):
     assert all(np.array_equal(whole.stats[name], stats[name]) for name in stats)
     assert resumed.ncall == whole.ncall
     assert not begun or model.ncall < whole.ncall
-    assert whole.settings["extensions"] > 0
+    assert whole.settings.extensions > 0
 
 
 class Skewed(Gaussian):
@@ -116,7 +116,7 @@ def test_bad_metric_is_replaced_or_flagged():
     model = Skewed(6)
     limits = Limits(min_ess=300, max_extensions=3)
     out, _, _ = run_lmc(model, model.mean, n_draws=100, seed=1, max_treedepth=5, limits=limits)
-    assert out.settings["extensions"] > 0 and out.summary["accepted"]
+    assert out.settings.extensions > 0 and out.summary.accepted
     flat = out.z.reshape(-1, 6)
     assert np.abs(flat.std(0) / np.sqrt(np.diag(model.cov)) - 1).max() < 0.25
     short, _, _ = run_lmc(model, model.mean, n_draws=20, seed=1, max_treedepth=3)
@@ -142,7 +142,7 @@ def test_skewed_target_has_its_moments(sampler):
     limits = Limits(min_ess=1000, max_extensions=4)
     out, _, _ = run_lmc(Banana(), np.zeros(2), n_draws=800, seed=4, limits=limits, sampler=sampler)
     x, y = out.z.reshape(-1, 2).T
-    assert out.summary["accepted"]
+    assert out.summary.accepted
     assert abs(x.mean()) < 0.13 and abs(x.std() - 1) < 0.1
     assert abs(y.mean() - 0.5) < 0.11 and abs(y.std() - np.sqrt(0.75)) < 0.15
     assert abs(np.mean(x > 1.645) - 0.05) < 0.028

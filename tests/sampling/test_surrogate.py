@@ -1,11 +1,13 @@
 """Learnt forces: the polynomial against numpy's, the regression on known ones, and what keeps draws right."""
 
+from dataclasses import replace
 from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
 from numpy.polynomial.hermite_e import hermeval
 
+from fpho.results import Summary
 from fpho.sampling import learning, polynomial, rules, run_lmc, surrogate
 from fpho.sampling.rules import Limits, Phase, extend
 from fpho.sampling.whitened import Whitened
@@ -146,19 +148,19 @@ def test_points_where_ln_p_is_not_finite_are_left_out():
 def test_result_tells_whether_forces_were_learnt(sampler, learnt):
     model = Gaussian(3)
     out, _, _ = run_lmc(model, model.mean, n_draws=20, seed=1, sampler=sampler)
-    assert out.settings["learnt_forces"] is learnt
+    assert out.settings.learnt_forces is learnt
 
 
 def test_posteriors_that_are_hard_go_on_along_true_forces():
     """Cheap draws are continued if that may do; else the reference is renewed, and forces are true ones."""
     learnt, _ = learnt_from(Gaussian(2), Gaussian(2).cov)
-    summary = {"min_bulk_ess": 200.0, "min_tail_ess": 300.0, "max_rhat": 1.01, "divergences": 0}
+    summary = Summary(1.01, "x", 200.0, "x", 300.0, "x", 0, 0.0, 1.0)
     phase = Phase(0, 100, 0, np.zeros(2), np.eye(2), 0.9, surrogate=learnt)
     z = np.random.default_rng(8).standard_normal((4, 100, 2))
     longer = extend(phase, summary, z, Limits())
     assert longer.surrogate is learnt and (longer.first, longer.total, longer.segment) == (0, 240, 0)
     for miss in ({"min_bulk_ess": 100.0}, {"max_rhat": rules.LOST}, {"divergences": 1}):
-        other = extend(phase, summary | miss, z, Limits())
+        other = extend(phase, replace(summary, **miss), z, Limits())
         assert other.surrogate is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
         assert extend(other, summary, z, Limits()).extensions == 1
     assert extend(longer, summary, z, Limits()).surrogate is None

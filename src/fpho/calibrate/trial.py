@@ -18,7 +18,7 @@ from ..optimize import run_opt
 from ..parameters import ellipticity, error_col, q_names, scene_dtype
 from ..patch import CPUPatchMixin, DirectPatch
 from ..psf import PSFStore
-from ..results import optimum_rows
+from ..results import optimum_rows, plain
 from ..sampling import run_lmc
 from ..sampling.options import run_options
 from ..sersic import load_table
@@ -127,12 +127,12 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
         "optimum": values_of(rows, known, bands),
         "optimum_flux_err": np.stack([rows[error_col(band)] for band in bands], axis=-1),
         "meta": {
-            "summary": out.summary,
+            "summary": plain(out.summary),
             "flags": int(out.flags),
             "converged": bool(optimum.converged),
             "ncall": out.ncall + info["ncall"],
             "wall_time": out.wall_time + info["wall_time"],
-            "divergences": int(out.summary["divergences"]),
+            "divergences": int(out.summary.divergences),
         },
     }
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from ..results import write_residuals, write_samples
+from ..results import plain, write_residuals, write_samples
 from ..sampling import run_lmc
 from ..sampling.options import run_options
 from .gibbs import gibbs_round
@@ -29,10 +29,10 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     write_residuals(paths[1], out, model)
     entry = {
         "n_draws": out.n_draws,
-        "summary": out.summary,
+        "summary": plain(out.summary),
         "ncall": out.ncall,
         "ncall_warmup": out.ncall_warmup,
-        "extensions": out.settings["extensions"],
+        "extensions": out.settings.extensions,
         "files": [str(path) for path in paths],
         "message": describe(out),
     }
@@ -52,6 +52,6 @@ def first_draws(task: PatchTask):
 def describe(out) -> str:
     """One line about a patch's draws."""
     values = out.summary
-    text = f"R-hat {values['max_rhat']:.3f}, ESS {min(values['min_bulk_ess'], values['min_tail_ess']):.0f}"
-    state = "accepted" if values["accepted"] else "flagged"
-    return f"{state}: {text}, {values['divergences']} divergences, {out.ncall} evaluations"
+    state = "accepted" if values.accepted else "flagged"
+    text = f"R-hat {values.max_rhat:.3f}, ESS {values.min_ess:.0f}, {values.divergences} divergences"
+    return f"{state}: {text}, {out.ncall} evaluations"

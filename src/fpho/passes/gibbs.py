@@ -34,9 +34,9 @@ def gibbs_round(task: PatchTask):
         neighbours,
         thinned(starts, n_draws),
         metric,
-        int(before.settings.get("round", 0)) + 1,
+        before.settings.gibbs_round + 1,
         seed=task.seed,
-        hardness=float(before.summary["max_sd_ratio"]),
+        hardness=before.summary.max_sd_ratio,
         cores=task.cores,
         checkpoint=task.checkpoint,
         **redraw_options(options),
@@ -47,11 +47,11 @@ def gibbs_round(task: PatchTask):
 def first_posterior(before: Samples, dtype):
     """(rows, bounds, draws (C, N, ndim), metric) of own sources and halo of an earlier round."""
     rows = require_fields(before.active, dtype)
-    if not before.halo:
+    if before.halo is None:
         return rows, before.bounds, before.z, before.metric
     halo = before.halo
-    bounds = np.concatenate([before.bounds, halo["bounds"]])
-    return np.concatenate([rows, require_fields(halo["rows"], dtype)]), bounds, halo["z"], halo["metric"]
+    bounds = np.concatenate([before.bounds, halo.bounds])
+    return np.concatenate([rows, require_fields(halo.rows, dtype)]), bounds, halo.z, halo.metric
 
 
 def neighbours_draws(task: PatchTask, chains: int, n_draws: int):

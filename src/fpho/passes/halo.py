@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..linear import optimize_fluxes
+from ..results import HaloDraws
 from ..results.rows import optimum_rows, sampled_rows
 from .opening import prepare
 from .tasks import PatchTask
@@ -34,7 +35,7 @@ def own_draws(out, model, n: int, fixed):
         cov=out.cov[keep] if out.cov.ndim == 1 else out.cov[np.ix_(keep, keep)],
         optimum_z=out.optimum_z[keep],
         optimum_q=out.optimum_q[columns],
-        halo={"rows": model.rows[n:], "bounds": model.bounds[n:], "z": out.z, "metric": out.cov},
+        halo=HaloDraws(model.rows[n:], model.bounds[n:], out.z, out.cov),
     )
     return own, np.concatenate([fixed, rows[n:]])
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..layout import Layout
 from ..parameters import ellipticity, from_ellipticity, q_names, scene_dtype, wrap_degrees
-from ..results import Samples
+from ..results import Samples, plain
 from ..sampling.diagnostics import bulk_ess, rhat, tail_ess
 
 
@@ -109,7 +109,13 @@ def _patch(number, path, samples) -> PatchResult:
     constants = np.median(samples.chain[:, n_sources:], axis=0)  # there only with background: in_fit
     backgrounds = dict(zip(exposures, map(float, constants), strict=False))
     return PatchResult(
-        number, samples.region, active, {**samples.summary, **costs}, exposures, backgrounds, Path(path)
+        number,
+        samples.region,
+        active,
+        {**plain(samples.summary), **costs},
+        exposures,
+        backgrounds,
+        Path(path),
     )
 
 

@@ -7,17 +7,21 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import CircularRegion
+from .records import PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
+from .showing import html_table
 
 
 class Samples:
     """A samples file, read into memory.
 
     active, fixed, final : scene rows; bands, exposures, shape_cols : lists of names
-    chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N)
-    chains : dict of arrays (chain, draw, source) by parameter; stats : dict of arrays (chain, draw)
-    summary : dict; region : circle on the sky; reference : (ra, dec) in degrees
-    halo : dict of rows, bounds, z (C, N, ndim), metric: what later rounds go on from, or empty
-    bounds; cov (of z); chi2, n_pix (E,); source_chi2, source_n_pix (S,)
+    z : (C, N, n); chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N)
+    chains : dict of arrays (C, N, S) by parameter (backgrounds: (C, N, E)); stats : dict of arrays (C, N)
+    summary : `Summary`; settings : `SamplerSettings`; halo : `HaloDraws` or None
+    region : circle on the sky; reference : (ra, dec) in degrees; config : dict
+    bounds : structured (S,); cov : (n, n) of z; metric : (n, n) or (n,) of the sampler
+    optimum_z : (n,); optimum_q, final_q : (P,); chi2, n_pix : (E,); source_chi2, source_n_pix : (S,)
+    attrs : dict, all attributes of the file
     """
 
     def __init__(self, path):
@@ -37,22 +41,34 @@ class Samples:
                 setattr(self, name, file[name][:])
             self.chains = _group(file["posterior"])
             self.stats = _group(file["sample_stats"])
-            self.halo = {name: item[:] for name, item in file["halo"].items()} if "halo" in file else {}
-            if self.halo:
-                self.halo["rows"] = text_rows(self.halo["rows"])
+            self.halo = _halo(file["halo"]) if "halo" in file else None
             self.region = CircularRegion(**{name: float(v) for name, v in file["region"].attrs.items()})
         self.reference = tuple(attrs["reference"])
         self.config = json.loads(attrs["config"])
-        self.settings = json.loads(attrs["sampler_settings"])
+        self.settings = record_of(SamplerSettings, json.loads(attrs["sampler_settings"]))
         self.n_chains = int(attrs["n_chains"])
         self.n_draws = len(self.chain)
-        prefix = "summary_"
-        self.summary = {k.removeprefix(prefix): v for k, v in attrs.items() if k.startswith(prefix)}
+        values = {k.removeprefix(PREFIX): v for k, v in attrs.items() if k.startswith(PREFIX)}
+        self.summary = record_of(Summary, values)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Samples {self.path.name}: {len(self.final)} sources in {', '.join(self.bands)}, "
+            f"{self.n_chains} x {self.z.shape[1]} draws, R-hat {self.summary.max_rhat:.3f}, "
+            f"ESS {self.summary.min_ess:.0f}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), plain(self.summary))
 
 
 class Residuals:
-    """A residuals file: `exposures`; by index or name, dicts of
-    x, y, data, ierr, residual, position, scale."""
+    """A residuals file.
+
+    exposures : names; by index or name, dicts of x, y (pixel), data, residual (nJy/pixel), ierr (its inverse
+    error) at the M good pixels, each (M,); position (S, 2) pixel and scale (S, 2, 2) pixel per arcsec of the
+    sources; band
+    """
 
     def __init__(self, path):
         with open_patch(path, "exposures") as file:
@@ -68,6 +84,13 @@ class Residuals:
 
     def __len__(self) -> int:
         return len(self.exposures)
+
+    def __repr__(self) -> str:
+        return f"<Residuals {self.path.name}: {len(self)} exposures>"
+
+    def _repr_html_(self) -> str:
+        pixels = {name: f"{one['band']}, {len(one['x'])} pixels" for name, one in self._data.items()}
+        return html_table(repr(self), pixels)
 
 
 def open_patch(path, needed: str):
@@ -102,6 +125,11 @@ def text_rows(rows: np.ndarray) -> np.ndarray:
         values = rows[name]
         out[name] = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     return out
+
+
+def _halo(group) -> HaloDraws:
+    values = {name: group[name][:] for name in ("rows", "bounds", "z", "metric")}
+    return HaloDraws(**values | {"rows": text_rows(values["rows"])})
 
 
 def _group(group) -> dict:

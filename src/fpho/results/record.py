@@ -1,38 +1,51 @@
 """The record of one sampled patch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..parameters import q_names
 from .fit import source_chi2
+from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import sampled_rows
+from .showing import html_table
 
 
 @dataclass
 class Result:
     """Draws of a patch and all that is known about them; `fill` adds the patch itself.
 
-    C chains of N draws; z (C, N, ndim); chain (C N, P) in the order of the vector q, chain after chain.
+    C chains of N draws, n coordinates z, P numbers in the vector q.
     """
 
-    z: np.ndarray
-    chain: np.ndarray
-    stats: dict  # arrays (C, N)
-    summary: dict
-    flags: int
-    optimum_z: np.ndarray
-    optimum_q: np.ndarray
+    z: np.ndarray  # (C, N, n)
+    chain: np.ndarray  # (C N, P) in the order of q, chain after chain
+    stats: dict[str, np.ndarray]  # (C, N) of each draw: energy, model_logp, diverging, tree_size, ...
+    summary: Summary
+    flags: int  # of all sources of the patch
+    optimum_z: np.ndarray  # (n,) where sampling started
+    optimum_q: np.ndarray  # (P,)
     optimum_lnp: float
-    cov: np.ndarray  # metric (ndim, ndim) or its diagonal, in z
-    ncall: int
-    ncall_warmup: int
+    cov: np.ndarray  # metric (n, n) or its diagonal (n,), in z
+    ncall: int  # evaluations of ln p
+    ncall_warmup: int  # of these, before the draws that are kept
     wall_time: float  # seconds
     seed: str
     sampler: str
-    settings: dict
-    halo: dict = field(default_factory=dict)  # rows, bounds of sources fitted along; z, metric of all
-    patch: dict = field(default_factory=dict)  # set by `fill`
+    settings: SamplerSettings
+    halo: HaloDraws | None = None  # sources of other patches that were fitted along
+    patch: FittedPatch | None = None  # set by `fill`
+
+    def __repr__(self) -> str:
+        number = "" if self.patch is None else f" of patch {self.patch.number}"
+        state = "accepted" if self.summary.accepted else "not accepted"
+        return (
+            f"<Result{number}: {self.n_chains} x {self.z.shape[1]} draws in {self.z.shape[2]} coordinates, "
+            f"R-hat {self.summary.max_rhat:.3f}, ESS {self.summary.min_ess:.0f}, {state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), plain(self.summary) | {"evaluations": self.ncall})
 
     @property
     def n_chains(self) -> int:
@@ -60,21 +73,21 @@ class Result:
         flat = self.z.reshape(-1, self.z.shape[-1])
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         chi2, n_pix = source_chi2(model, q)
-        self.patch = {
-            "region": region,
-            "active": active,
-            "fixed": fixed,
-            "final": final,
-            "final_q": q,
-            "bounds": model.bounds if bounds is None else bounds,
-            "patchID": patchID,
-            "covs": np.atleast_2d(np.cov(flat.T)),
-            "chi2": model.chi2(q),
-            "n_pix": model.n_pix,
-            "source_chi2": chi2,
-            "source_n_pix": n_pix,
-        }
-        return final, self.patch["covs"]
+        self.patch = FittedPatch(
+            region=region,
+            active=active,
+            fixed=fixed,
+            final=final,
+            final_q=q,
+            bounds=model.bounds if bounds is None else bounds,
+            number=patchID,
+            cov=np.atleast_2d(np.cov(flat.T)),
+            chi2=model.chi2(q),
+            n_pix=model.n_pix,
+            source_chi2=chi2,
+            source_n_pix=n_pix,
+        )
+        return final, self.patch.cov
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""

@@ -10,14 +10,14 @@ from ..files import atomic
 from ..layout import Layout
 from ..parameters import SHAPE_COLS, q_names
 from .record import Result
+from .records import PREFIX, plain
 
 ID_BYTES = "S128"  # 32 characters of at most 4 bytes
 
 
 def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
     """Write the samples file and the residuals file of a filled result under a run's folder; their paths."""
-    layout, patch = Layout(Path(outroot)), result.patch["patchID"]
-    number = 0 if patch is None else patch
+    layout, number = Layout(Path(outroot)), result.patch.number or 0
     paths = [layout.samples(number), layout.residuals(number)]
     write_samples(paths[0], result, model, config)
     write_residuals(paths[1], result, model)
@@ -33,25 +33,25 @@ def write_samples(path, result: Result, model, config=None) -> None:
         file.attrs.update(_attributes(result, model, config))
         region = file.create_group("region")
         for name in ("ra", "dec", "radius"):
-            region.attrs[name] = float(getattr(patch["region"], name))
+            region.attrs[name] = float(getattr(patch.region, name))
         for name in ("active", "fixed", "final"):
-            file[name] = plain_rows(patch[name])
+            file[name] = plain_rows(getattr(patch, name))
         texts = {"bands": model.bands, "shape_cols": SHAPE_COLS, "exposures": model.exposures}
         for name, values in texts.items():
             file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
-        for name in ("bounds", "final_q", "covs", "chi2", "n_pix", "source_chi2", "source_n_pix"):
-            file["cov" if name == "covs" else name] = patch[name]
+        for name in ("bounds", "final_q", "cov", "chi2", "n_pix", "source_chi2", "source_n_pix"):
+            file[name] = getattr(patch, name)
         file.create_dataset("chain", data=result.chain, compression="lzf", shuffle=True)
         samples = result.structured(model)
         file.create_dataset("samples", data=samples, compression="lzf", shuffle=True)
         file.create_dataset("z", data=result.z, compression="lzf", shuffle=True)
         file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
-        if result.halo:
+        if result.halo is not None:
             halo = file.create_group("halo")
-            halo["rows"] = plain_rows(result.halo["rows"])
+            halo["rows"] = plain_rows(result.halo.rows)
             for name in ("bounds", "metric"):
-                halo[name] = result.halo[name]
-            halo.create_dataset("z", data=result.halo["z"], compression="lzf", shuffle=True)
+                halo[name] = getattr(result.halo, name)
+            halo.create_dataset("z", data=result.halo.z, compression="lzf", shuffle=True)
         _write_groups(file, result, samples, model)
 
 
@@ -65,19 +65,19 @@ def _attributes(result: Result, model, config) -> dict:
         "fpho_version": __version__,
         "config": text,
         "seed": result.seed,
-        "patch": -1 if result.patch["patchID"] is None else int(result.patch["patchID"]),
+        "patch": -1 if result.patch.number is None else int(result.patch.number),
         "ncall": result.ncall,
         "ncall_warmup": result.ncall_warmup,
         "wall_time": result.wall_time,
         "kernel": model.backend,
         "sampler": result.sampler,
-        "sampler_settings": json.dumps(result.settings),
+        "sampler_settings": json.dumps(plain(result.settings)),
         "reference": np.array(model.reference),
         "n_chains": result.n_chains,
         "optimum_lnp": result.optimum_lnp,
         "in_fit_background": model.in_fit_background,
     }
-    return out | {f"summary_{name}": value for name, value in result.summary.items()}
+    return out | {f"{PREFIX}{name}": value for name, value in plain(result.summary).items()}
 
 
 def _write_groups(file, result: Result, samples, model) -> None:
@@ -117,7 +117,7 @@ def write_residuals(path, result: Result, model) -> None:
     """
     import h5py
 
-    arrays, q = model.arrays, result.patch["final_q"]
+    arrays, q = model.arrays, result.patch.final_q
     place = np.arange(64)
     x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:

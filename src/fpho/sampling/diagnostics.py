@@ -3,9 +3,13 @@
 Arrays are (chain, draw, parameter); all parameters are done at once.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
+
+from ..results import Summary
 
 TAILS = (0.05, 0.95)
 
@@ -86,7 +90,7 @@ def bfmi(energy: np.ndarray) -> float:
     return float((np.diff(energy, axis=1) ** 2).mean(axis=1).min() / energy.var(axis=1).max())
 
 
-def summarise(z: np.ndarray, stats: dict, names, spread=None, max_treedepth: int = 10) -> dict:
+def summarise(z: np.ndarray, stats: dict, names, spread=None, max_treedepth: int = 10) -> Summary:
     """The summary of a patch.
 
     Parameters
@@ -97,21 +101,21 @@ def summarise(z: np.ndarray, stats: dict, names, spread=None, max_treedepth: int
     spread : (P,) standard deviations that the Fisher matrix predicts
     """
     bad, bulk, tail = (np.nan_to_num(f(z), nan=worst) for f, worst in _FIGURES)
-    out = {
-        "max_rhat": float(bad.max()),
-        "max_rhat_name": names[int(bad.argmax())],
-        "min_bulk_ess": float(bulk.min()),
-        "min_bulk_ess_name": names[int(bulk.argmin())],
-        "min_tail_ess": float(tail.min()),
-        "min_tail_ess_name": names[int(tail.argmin())],
-        "divergences": int(np.sum(stats["diverging"])),
-        "fraction_at_max_depth": float(np.mean(stats["depth"] >= max_treedepth)),
-        "bfmi": bfmi(stats["energy"]),
-    }
-    if spread is not None:
-        wider = z.reshape(-1, z.shape[-1]).std(axis=0) / spread
-        out |= {"max_sd_ratio": float(wider.max()), "max_sd_ratio_name": names[int(wider.argmax())]}
-    return out
+    out = Summary(
+        max_rhat=float(bad.max()),
+        max_rhat_name=names[int(bad.argmax())],
+        min_bulk_ess=float(bulk.min()),
+        min_bulk_ess_name=names[int(bulk.argmin())],
+        min_tail_ess=float(tail.min()),
+        min_tail_ess_name=names[int(tail.argmin())],
+        divergences=int(np.sum(stats["diverging"])),
+        fraction_at_max_depth=float(np.mean(stats["depth"] >= max_treedepth)),
+        bfmi=bfmi(stats["energy"]),
+    )
+    if spread is None:
+        return out
+    wider = z.reshape(-1, z.shape[-1]).std(axis=0) / spread
+    return replace(out, max_sd_ratio=float(wider.max()), max_sd_ratio_name=names[int(wider.argmax())])
 
 
 _FIGURES = ((rhat, np.inf), (bulk_ess, 0.0), (tail_ess, 0.0))

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..optimize.newton import Counter, decrement, error_matrix, maximise, solve
 from ..progress import progress
-from ..results import Result
+from ..results import Result, SamplerSettings
 from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
@@ -132,7 +132,7 @@ def run_lmc(
         step = several.last_step(target, settings[0], phase)
         several.forget(settings)
         counts = [taught + sum(getattr(one, name) for one in state) for name in ("ncall", "ncall_warmup")]
-    summary["accepted"] = accepted(summary, limits)
+    summary = replace(summary, accepted=accepted(summary, limits))
     record = Result(
         z=z,
         chain=_to_q(model, z),
@@ -148,14 +148,14 @@ def run_lmc(
         wall_time=time.perf_counter() - began,
         seed=f"{seed.entropy} {list(seed.spawn_key)}",
         sampler=sampler,
-        settings={
-            "n_draws": n_draws,
-            "warmup": warmup,
-            "max_treedepth": max_treedepth,
-            "target_accept": target_accept,
-            "extensions": 0 if phase is None else phase.extensions,
-            "learnt_forces": phase is not None and phase.surrogate is not None,
-        },
+        settings=SamplerSettings(
+            n_draws=n_draws,
+            warmup=warmup,
+            max_treedepth=max_treedepth,
+            target_accept=target_accept,
+            extensions=0 if phase is None else phase.extensions,
+            learnt_forces=phase is not None and phase.surrogate is not None,
+        ),
     )
     return record, step, stats
 
@@ -183,7 +183,10 @@ def until_accepted(target, settings, start: Start, n_draws, limits, max_treedept
         phase = extend(phase, summary, y, limits)
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
-            *(summary[n] for n in ("max_rhat", "min_bulk_ess", "min_tail_ess", "divergences")),
+            summary.max_rhat,
+            summary.min_bulk_ess,
+            summary.min_tail_ess,
+            summary.divergences,
             phase.extensions,
         )
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..flags import Flag
-from ..results import Result
+from ..results import Result, SamplerSettings
 from . import chains as several
 from .diagnostics import summarise
 from .lmc import parameter_names
@@ -76,10 +76,15 @@ def redraw(
     z, stats = several.gather(chains)
     limits = limits or Limits()
     summary = summarise(z, stats, parameter_names(model), None, max_treedepth)
-    summary["max_sd_ratio"] = hardness
-    summary |= changes(starts, z)
-    settled = summary["round_shift"] < UNSETTLED
-    summary["accepted"] = accepted(summary, limits) and settled
+    shift, widening = changes(starts, z)
+    settled = shift < UNSETTLED
+    summary = replace(
+        summary,
+        max_sd_ratio=hardness,
+        round_shift=shift,
+        round_widening=widening,
+        accepted=accepted(summary, limits) and settled,
+    )
     middle = np.median(z, axis=(0, 1))
     return Result(
         z=z,
@@ -96,14 +101,13 @@ def redraw(
         wall_time=time.perf_counter() - began,
         seed=f"{seed.entropy} {list(seed.spawn_key)}",
         sampler="split",
-        settings={
-            "n_draws": z.shape[1],
-            "warmup": warmup,
-            "max_treedepth": max_treedepth,
-            "target_accept": target_accept,
-            "extensions": 0,
-            "round": round_number,
-        },
+        settings=SamplerSettings(
+            n_draws=z.shape[1],
+            warmup=warmup,
+            max_treedepth=max_treedepth,
+            target_accept=target_accept,
+            gibbs_round=round_number,
+        ),
     )
 
 
@@ -149,11 +153,9 @@ def _move(step, chain, function, start, settings: Settings) -> None:
         chain.draws[before:] = chain.draws[-1:]
 
 
-def changes(before, after) -> dict:
+def changes(before, after) -> tuple[float, float]:
     """Largest change of a mean in units of its sd, and largest ratio of widths, of draws (C, N, P)."""
     old, new = (z.reshape(-1, z.shape[-1]) for z in (before, after))
     spread = np.maximum(old.std(axis=0), 1e-300)
-    return {
-        "round_shift": float(np.abs((new.mean(axis=0) - old.mean(axis=0)) / spread).max(initial=0.0)),
-        "round_widening": float((new.std(axis=0) / spread).max(initial=1.0)),
-    }
+    shift = np.abs((new.mean(axis=0) - old.mean(axis=0)) / spread).max(initial=0.0)
+    return float(shift), float((new.std(axis=0) / spread).max(initial=1.0))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..flags import Flag
+from ..results import Summary
 from .surrogate import Surrogate
 
 LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
@@ -38,13 +39,13 @@ class Phase:
     surrogate: Surrogate | None = None  # of the reference; None: true forces
 
 
-def accepted(summary: dict, limits: Limits) -> bool:
+def accepted(summary: Summary, limits: Limits) -> bool:
     """R-hat, bulk and tail effective sample size and divergences are all good."""
-    enough = min(summary["min_bulk_ess"], summary["min_tail_ess"]) >= limits.min_ess
-    return bool(enough and summary["max_rhat"] <= limits.max_rhat and summary["divergences"] == 0)
+    mixed = summary.min_ess >= limits.min_ess and summary.max_rhat <= limits.max_rhat
+    return bool(mixed and summary.divergences == 0)
 
 
-def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
+def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
     Chains that agree go on once, if that is likely to be enough. Others take all draws so far as their
@@ -55,9 +56,9 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
     z : draws (chain, draw, ndim) of the present phase
     """
     kept = phase.total - phase.first
-    short = min(summary["min_bulk_ess"], summary["min_tail_ess"]) / limits.min_ess
+    short = summary.min_ess / limits.min_ess
     more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
-    agree = summary["divergences"] == 0 and summary["max_rhat"] < LOST
+    agree = summary.divergences == 0 and summary.max_rhat < LOST
     worth = WORTH if phase.surrogate is None else CHEAP
     if agree and not phase.grown and (short > worth or phase.segment > 0):
         return replace(phase, total=phase.first + int(more), grown=True, extensions=phase.extensions + 1)
@@ -67,7 +68,7 @@ def extend(phase: Phase, summary: dict, z: np.ndarray, limits: Limits) -> Phase:
         segment=phase.segment + 1,
         mean=shrunk_mean(z, phase.mean),
         cov=shrunk_covariance(z, phase.cov),
-        target_accept=CAREFUL if summary["divergences"] and phase.surrogate is None else phase.target_accept,
+        target_accept=CAREFUL if summary.divergences and phase.surrogate is None else phase.target_accept,
         extensions=phase.extensions + (phase.surrogate is None),
     )
 
@@ -88,14 +89,13 @@ def shrunk_covariance(z: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return np.diag(mixed).copy() if prior.ndim == 1 else mixed
 
 
-def flags_of(summary: dict, limits: Limits) -> int:
+def flags_of(summary: Summary, limits: Limits) -> int:
     """Flags that hold for all sources of a patch."""
     flags = Flag(0)
-    short = min(summary["min_bulk_ess"], summary["min_tail_ess"]) < limits.min_ess
-    if short or summary["max_rhat"] > limits.max_rhat:
+    if summary.min_ess < limits.min_ess or summary.max_rhat > limits.max_rhat:
         flags |= Flag.NOT_CONVERGED
-    if summary["divergences"]:
+    if summary.divergences:
         flags |= Flag.DIVERGENCES
-    if summary.get("max_sd_ratio", 1.0) > HARD:
+    if summary.max_sd_ratio is not None and summary.max_sd_ratio > HARD:
         flags |= Flag.HARD_POSTERIOR
     return int(flags)
