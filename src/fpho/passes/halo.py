@@ -27,28 +27,20 @@ def alone(patcher, model, n: int, fixed, config):
 def own_draws(out, model, n: int, fixed):
     """(`Result` of the first n sources, fixed rows with the halo at its medians) of draws of both."""
     rows, _ = sampled_rows(model, out.chain, out.z.reshape(-1, out.z.shape[-1]), model.rows, out.flags)
-    keep, columns = coordinates(model.plan, n), columns_of(model.plan, n)
-    own = replace(
-        out,
-        z=np.ascontiguousarray(out.z[..., keep]),
-        chain=np.ascontiguousarray(out.chain[:, columns]),
-        cov=out.cov[keep] if out.cov.ndim == 1 else out.cov[np.ix_(keep, keep)],
-        optimum_z=out.optimum_z[keep],
-        optimum_q=out.optimum_q[columns],
-        halo=HaloDraws(model.rows[n:], model.bounds[n:], out.z, out.cov),
-    )
+    halo = HaloDraws(model.rows[n:], model.bounds[n:], out.z, out.cov)
+    own = replace(out.marginal(model.plan, n), halo=halo)
     return own, np.concatenate([fixed, rows[n:]])
 
 
 def own_optimum(optimum, model, n: int, fixed):
     """(`Optimum` of the first n sources with marginal matrix, fixed rows with the halo at its optimum)."""
     rows = optimum_rows(model, optimum, model.rows)
-    keep = coordinates(model.plan, n)
+    keep, columns = model.plan.of_sources(n)
     matrix = np.linalg.inv(optimum.covariance[np.ix_(keep, keep)])
     own = replace(
         optimum,
         z=optimum.z[keep],
-        q=optimum.q[columns_of(model.plan, n)],
+        q=optimum.q[columns],
         gradient=optimum.gradient[keep],
         matrix=0.5 * (matrix + matrix.T),
     )
@@ -61,16 +53,3 @@ def flux_precisions(model, q, n: int) -> np.ndarray:
     if whole.shape[-1] == n:
         return whole
     return np.array([np.linalg.pinv(np.linalg.pinv(band)[:n, :n]) for band in whole])
-
-
-def coordinates(plan, n: int) -> np.ndarray:
-    """Coordinates in z of the first n sources, and of the backgrounds."""
-    own = plan.index[:n]
-    return np.concatenate([np.sort(own[own >= 0]), np.arange(plan.sky_index, plan.ndim)])
-
-
-def columns_of(plan, n: int) -> np.ndarray:
-    """Columns of q of the first n sources, and of the backgrounds."""
-    n_sources, width = plan.index.shape
-    sky = n_sources * width + np.arange(len(plan.sky_unit))
-    return np.concatenate([np.arange(n * width), sky])

@@ -73,6 +73,13 @@ class Plan:
         extra[fluxes[beyond]] = (unit**2 * (1 / slope**2 - mean))[beyond]
         return extra
 
+    def of_sources(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """(coordinates in z, columns of q) of the first n sources and of the backgrounds, both ascending."""
+        own, (n_sources, width) = self.index[:n], self.index.shape
+        coordinates = np.concatenate([np.sort(own[own >= 0]), np.arange(self.sky_index, self.ndim)])
+        backgrounds = n_sources * width + np.arange(len(self.sky_unit))
+        return coordinates, np.concatenate([np.arange(n * width), backgrounds])
+
     def names(self) -> list[tuple[int, str]]:
         """(source, column) of each coordinate; backgrounds have source -1."""
         out = [(-1, "background")] * self.ndim

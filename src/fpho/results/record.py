@@ -1,6 +1,6 @@
 """The record of one sampled patch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,18 @@ class Result:
     def n_draws(self) -> int:
         """Draws kept, all chains."""
         return self.z.shape[0] * self.z.shape[1]
+
+    def marginal(self, plan, n: int) -> "Result":
+        """The draws of the first n of the sources of a posterior's `plan`, and of the backgrounds, alone."""
+        keep, columns = plan.of_sources(n)
+        return replace(
+            self,
+            z=np.ascontiguousarray(self.z[..., keep]),
+            chain=np.ascontiguousarray(self.chain[:, columns]),
+            cov=self.cov[keep] if self.cov.ndim == 1 else self.cov[np.ix_(keep, keep)],
+            optimum_z=self.optimum_z[keep],
+            optimum_q=self.optimum_q[columns],
+        )
 
     def fill(
         self, region, active, fixed, model, bounds=None, step=None, stats=None, patchID=None
