@@ -1,10 +1,14 @@
 """What the stages `optimize` and `sample` share: from a task to the posterior of its patch."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from ..background import read_tweakbg
 from ..flags import Flag
+from ..images import open_store
 from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
@@ -29,10 +33,7 @@ def open_patch(task: PatchTask, options, bounds=None):
     bounds : of the active sources; made from their rows when None
     """
     config = task.config
-    patcher = make_patcher(
-        task.layout, options.on, config.kernel, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on)
-    )
-    patcher.max_snr, patcher.interpolation = options.max_snr, config.psf.interpolation
+    patcher = make_patcher(task, options)
     patcher.build_patch(task.patch.region, None, allbands=task.bands)
     if bounds is None:
         bounds = patcher.make_bounds(task.active, config.bounds)
@@ -52,16 +53,41 @@ def prepare(patcher, active, fixed, bounds, config):
     )
 
 
+def make_patcher(task: PatchTask, options) -> StorePatch:
+    """A new patcher on the stores of a task, which patches in one process share."""
+    stores = open_stores(task.layout, options.on, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on))
+    patcher = GPUPatcher if task.config.kernel == "gpu" else CPUPatcher
+    return patcher.on(
+        stores.images,
+        stores.psfs,
+        stores.profiles,
+        max_snr=options.max_snr,
+        tweakbg=stores.tweakbg,
+        interpolation=task.config.psf.interpolation,
+    )
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What patches are made of; nothing of it is changed by a patch."""
+
+    images: tuple
+    psfs: PSFStore
+    profiles: object  # Sersic table
+    tweakbg: np.ndarray | None
+
+
 @lru_cache(maxsize=4)
-def make_patcher(layout: Layout, on: str, kernel: str, tweakbg: str, tweakwcs: str, stamps: tuple):
-    """A patcher on the stores of one kind of images, opened once per process (`stamps`: sizes and times)."""
+def open_stores(layout: Layout, on: str, tweakbg: str, tweakwcs: str, stamps: tuple) -> Stores:
+    """The stores of one kind of images, opened once per process (`stamps`: sizes and times of the files)."""
     kinds = [kind for kind in KINDS[on] if Path(layout.pixels(kind)).is_file()]
-    pixels, meta = [layout.pixels(kind) for kind in kinds], [layout.meta(kind) for kind in kinds]
-    table = read_tweakbg(tweakbg) if tweakbg else None
-    patcher = GPUPatcher if kernel == "gpu" else CPUPatcher
-    psfs, sersic = PSFStore(layout.psf_store), load_table(layout.sersic_table)
     shifts = read_shifts(tweakwcs) if tweakwcs else None
-    return patcher(pixels, meta, psfs, sersic, registration=shifts, tweakbg=table)
+    return Stores(
+        images=tuple(open_store(layout.pixels(kind), layout.meta(kind), shifts) for kind in kinds),
+        psfs=PSFStore(layout.psf_store),
+        profiles=load_table(layout.sersic_table),
+        tweakbg=read_tweakbg(tweakbg) if tweakbg else None,
+    )
 
 
 def _tweakbg(task: PatchTask) -> str:
@@ -80,7 +106,7 @@ def _tweakwcs(task: PatchTask) -> str:
 
 
 def _stamps(task: PatchTask, on: str) -> tuple:
-    """Sizes and times of the files, so that a cached patcher is not used for changed ones."""
+    """Sizes and times of the files, so that stores opened before are not used for changed ones."""
     layout = task.layout
     files = [layout.psf_store, layout.sersic_table, layout.background, layout.registration]
     files += [path(kind) for kind in KINDS[on] for path in (layout.pixels, layout.meta)]

@@ -142,6 +142,13 @@ class StorePatch(_Patch):
         pairs = zip(_several(pixelstore), _several(metastore), strict=True)
         self._stores = [open_store(pixels, meta, registration) for pixels, meta in pairs]
 
+    @classmethod
+    def on(cls, stores, psfstore, splinedata="default", **options):
+        """A patcher on stores that are open already (`fpho.images.open_store`), which it shares."""
+        patcher = cls([], [], psfstore, splinedata, **options)
+        patcher._stores = list(stores)
+        return patcher
+
     def _exposures(self, region, bands):
         for store in self._stores:
             for name in store.ids:
