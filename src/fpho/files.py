@@ -33,9 +33,9 @@ def atomic(path):
 
 
 def write_text(path, text: str) -> None:
-    """Write `text` atomically."""
+    """Write `text` atomically, as UTF-8 whatever the user's locale."""
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def checksum(path) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from regions import Regions
 
 from fpho.products import postsample_catalog, write_patchreg, write_sourcereg
 from fpho.products.choosing import chosen_sources, image_chi2
@@ -78,14 +79,15 @@ def test_outline_has_the_sources_size_and_angle():
 
 
 def test_regions(results, tmp_path):
-    write_sourcereg(results, tmp_path / "s.reg")
-    write_patchreg(results, tmp_path / "p.reg")
-    sources, patches = (tmp_path / "s.reg").read_text(), (tmp_path / "p.reg").read_text()
-    assert sources.count("ellipse(") == 2 and sources.count("point(") == 1
+    sources = Regions.read(write_sourcereg(results, tmp_path / "s.reg"))
+    patches = Regions.read(write_patchreg(results, tmp_path / "p.reg"))
+    assert [type(one).__name__ for one in sources] == ["EllipseSkyRegion"] * 2 + ["PointSkyRegion"]
     # the major axis points north: 90 degrees from the direction of west, which DS9 counts from
-    angle = float(sources.split("ellipse(")[1].split(")")[0].split(",")[-1])
+    angle = sources[0].angle.to_value("deg")
     assert min(abs(angle - 90), abs(angle - 270)) < 2
-    assert patches.count("circle(") == 2 and '3.000"' in patches
+    assert sources[0].width.to_value("arcsec") == pytest.approx(2 * CENTRE["rhalf"] / CENTRE["q"], rel=0.02)
+    assert sources[0].center.ra.deg == pytest.approx(CENTRE["ra"], abs=1e-6)
+    assert [one.radius.to_value("arcsec") for one in patches] == pytest.approx([3.0, 3.0])
 
 
 def test_flagged_and_bright_sources_get_plots(results):

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from ..bands import check_bands
 from ..errors import InputError
 
 UNC_KINDS = ("sigma", "variance", "ivar", "weight")
@@ -54,6 +55,7 @@ def read_table(path) -> list[ExposureSpec]:
     if not specs:
         raise InputError(path, "the table has no rows", "Add a line for each image")
     _check_unique(path, specs)
+    check_bands(list(dict.fromkeys(spec.band for spec in specs)), path)
     return specs
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from .. import __version__
 from ..config import load_config
 from ..files import atomic
+from ..fitstext import escaped_table, unescaped_table
 from ..flags import Flag
 from ..layout import Layout
 from .collecting import Results, collect
@@ -134,10 +135,18 @@ def _write(table, path: Path | None) -> None:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
 
 
+def read_fits_table(path):
+    """A table that `write_fits_table` wrote (astropy Table)."""
+    from astropy.table import Table
+
+    return unescaped_table(Table.read(path, hdu=1))
+
+
 def write_fits_table(table, path) -> None:
     """A table as FITS, written whole; descriptions as TCOMM cards and in the form that astropy reads back."""
     from astropy.io import fits
 
+    table = escaped_table(table)
     with atomic(path) as temporary:
         table.write(temporary, format="fits", overwrite=True)
         with fits.open(temporary, mode="update") as hdus:

@@ -9,6 +9,7 @@ from ..background import apply_background
 from ..config import load_config
 from ..errors import InputError
 from ..files import atomic
+from ..fitstext import escaped, unescaped
 from ..images import open_store
 from ..layout import Layout
 from ..patch import render
@@ -105,7 +106,9 @@ def write_picture(path, picture: Picture) -> Path:
     layers = {"DATA": picture.data, "MODEL": picture.model}
     layers |= {"RESIDUAL": np.where(good, picture.data - picture.model, 0.0), "ERR": sigma}
     primary = fits.PrimaryHDU()
-    primary.header.update({"FPHOVER": __version__, "FILTER": picture.band, "EXPOSURE": picture.id})
+    primary.header.update(
+        {"FPHOVER": __version__, "FILTER": escaped(picture.band), "EXPOSURE": escaped(picture.id)}
+    )
     hdus = [primary]
     for name, data in layers.items():
         header = wcs_cards(picture.header)
@@ -129,7 +132,8 @@ def read_picture(path) -> Picture:
         head = hdus[0].header
         header = hdus["DATA"].header
         data, model = hdus["DATA"].data.astype("f8"), hdus["MODEL"].data.astype("f8")
-        return Picture(head["EXPOSURE"], head["FILTER"], "", data, model, ierr, WCS(header), header)
+        names = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
+        return Picture(*names, "", data, model, ierr, WCS(header), header)
 
 
 def wcs_cards(header):

@@ -38,7 +38,7 @@ def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(
     """
     parts = [
         f"<h1>fpho: {len(results.sources)} sources, {len(results.patches)} patches</h1>",
-        f"<p>Bands {', '.join(results.bands)}. fpho {__version__}"
+        f"<p>Bands {html.escape(', '.join(results.bands))}. fpho {__version__}"
         + (f", seed {seed}" if seed is not None else "")
         + ".</p>",
         *(_image(plot) for plot in plots if Path(plot).is_file()),

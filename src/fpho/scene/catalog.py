@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config import Catalog
 from ..errors import InputError
+from ..fitstext import unescaped_table
 from ..parameters import BOOKKEEPING, error_col, pa_from_position_angle, scene_dtype
 
 MAGNITUDE = 0.4 * np.log(10)  # relative error of a flux per magnitude
@@ -80,6 +81,7 @@ def read_table(path):
         with fits.open(path) as hdus:
             table = Table.read(next(hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)))
             table.meta = {**dict(hdus[0].header), **table.meta}
+            table = unescaped_table(table)
     except (OSError, ValueError, StopIteration) as error:
         found = f"no table can be read ({error})"
         raise InputError(path, found, "Give a FITS binary table, ECSV or CSV") from None

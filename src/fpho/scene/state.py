@@ -7,6 +7,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..files import atomic
+from ..fitstext import escaped, escaped_table, unescaped, unescaped_cells
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog import CONVENTION
 
@@ -25,6 +26,7 @@ def write_scene(path, rows, bands, meta: dict | None = None) -> None:
         table[band].unit = table[error_col(band)].unit = FLUX_UNIT
         table[band].description = f"flux in {band}"
         table[error_col(band)].description = f"1-sigma uncertainty of the flux in {band}"
+    table = escaped_table(table)
     hdu = fits.table_to_hdu(table)
     for number, name in enumerate(table.colnames, 1):
         hdu.header[f"TCOMM{number}"] = table[name].description or ""
@@ -41,13 +43,13 @@ def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
         raise InputError(path, "no such scene state", "Run the stage before this one")
     with fits.open(path, memmap=False) as hdus:
         header, data = dict(hdus[1].header), hdus[1].data
-        bands = [name for name in str(header.get("FILTERS", "")).split(",") if name]
+        bands = [name for name in unescaped(header.get("FILTERS", "")).split(",") if name]
         dtype = scene_dtype(bands)
-        missing = [name for name in dtype.names if name not in data.names]
+        missing = [name for name in dtype.names if escaped(name) not in data.names]
         if not bands or missing:
             found = f"not a scene state: it lacks {', '.join(missing) or 'FILTERS'}"
             raise InputError(path, found, "Give a file that fpho wrote, or read it as a catalog")
         rows = np.zeros(len(data), dtype)
         for name in dtype.names:
-            rows[name] = data[name]
+            rows[name] = unescaped_cells(data[name]) if name == "id" else data[escaped(name)]
     return rows, bands, header

@@ -7,6 +7,7 @@ from ..background import read_tweakbg
 from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
+from ..products.catalogs import read_fits_table
 from ..products.comparison import compare, write_comparison
 from ..products.plots.pulls import plot_background, plot_pulls, plot_recovery
 
@@ -27,7 +28,7 @@ def run(config: Config, layout: Layout, truth=None) -> None:
     ):
         if not Path(needed).is_file():
             raise InputError(needed, "no such table", cure)
-    catalog = Table.read(layout.posterior)
+    catalog = read_fits_table(layout.posterior)
     bands = catalog.meta["FILTERS"].split(",")
     tweakbg = read_tweakbg(layout.background) if layout.background.is_file() else None
     result = compare(catalog, Table.read(path, hdu=1), bands, true_backgrounds(path), tweakbg)

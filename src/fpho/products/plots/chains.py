@@ -4,7 +4,7 @@ import numpy as np
 
 from ...parameters import POSITION_COLS
 from ..columns import continuous, quantities
-from .style import COLOURS, TRUTH, figure
+from .style import COLOURS, TRUTH, figure, short
 
 
 def shown_quantities(bands, is_point: bool) -> list:
@@ -20,10 +20,10 @@ def parameters_of(draws, bands, is_point: bool) -> dict[str, tuple[str, np.ndarr
     shown = {}
     for quantity in shown_quantities(bands, is_point):
         values = continuous(quantity, quantity.values(draws))
-        label, unit = quantity.name.replace("_", " "), quantity.unit
+        label, unit = short(quantity.name, 24), quantity.unit
         if quantity.name in POSITION_COLS:
             values, unit = (values - np.median(values)) * mas(quantity, draws), "mas"
-            label = f"$\\Delta$ {label}"
+            label = f"Δ {label}"
         shown[quantity.name] = f"{label} ({unit})" if unit else label, values
     return shown
 
@@ -118,7 +118,7 @@ def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> N
 def _result(label: str, values) -> str:
     low, middle, high = np.percentile(values, (16, 50, 84))
     digits = max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12) / 2))))
-    return f"{label} = ${middle:.{digits}f}^{{+{high - middle:.{digits}f}}}_{{-{middle - low:.{digits}f}}}$"
+    return f"{label} = {middle:.{digits}f}  +{high - middle:.{digits}f}  −{middle - low:.{digits}f}"
 
 
 def _span(values, true=None) -> tuple[float, float]:

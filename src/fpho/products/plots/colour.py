@@ -5,7 +5,7 @@ import numpy as np
 from ...geometry import pixel_scale
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
-from .style import figure, hide_axes
+from .style import figure, hide_axes, short
 
 SOFTENING = 3.0  # S/N per pixel where the stretch turns from linear to logarithmic
 WHITE = 60.0  # S/N per pixel that is shown at full intensity
@@ -31,7 +31,7 @@ def plot_colour(path, pictures: list[Picture], rows) -> None:
                 compass_and_scale(axis, grid.wcs, shape, colour="white")
             if name == "model":
                 mark_sources(axis, rows, grid.wcs, shape, labels=False, colour="0.85")
-        fig.suptitle("red, green, blue: " + ", ".join(p.band for p in chosen[::-1]), fontsize=9)
+        fig.suptitle("red, green, blue: " + ", ".join(short(p.band) for p in chosen[::-1]), fontsize=9)
 
 
 def colours(layers: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 from ...geometry import linearize
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
-from .style import DATA_MAP, RESIDUAL_MAP, RESIDUAL_RANGE, data_limits, figure, hide_axes, stretched
+from .style import DATA_MAP, RESIDUAL_MAP, RESIDUAL_RANGE, data_limits, figure, hide_axes, short, stretched
 
 
 def plot_exposure(path, picture: Picture, rows) -> None:
@@ -20,7 +20,7 @@ def plot_exposure(path, picture: Picture, rows) -> None:
         residual_histogram(axes[3], picture.pull)
         for axis, title in zip(axes, ("data", "model", "residual", "residuals"), strict=False):
             axis.set_title(title)
-        fig.suptitle(f"{picture.id}  ({picture.band}, {picture.kind})", fontsize=10)
+        fig.suptitle(f"{short(picture.id)}  ({short(picture.band)}, {picture.kind})", fontsize=10)
 
 
 def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> None:
@@ -39,7 +39,7 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> N
             image = _row(axes, picture, rows[mine], labels=True)
             for axis in axes[1:]:
                 mark_sources(axis, rows[~mine], picture.wcs, picture.data.shape, labels=False, colour="0.5")
-            axes[0].set_ylabel(picture.id)
+            axes[0].set_ylabel(short(picture.id, 24))
         for axis, name in zip(grid[0], ("data", "model", "residual"), strict=True):
             axis.set_title(name)
         compass_and_scale(grid[0, 0], pictures[0].wcs, pictures[0].data.shape)
@@ -81,7 +81,7 @@ def residual_histogram(axes, pull) -> None:
         bins, _gaussian(bins) * len(values) * (bins[1] - bins[0]), color="#0072B2", lw=1.2, label="N(0, 1)"
     )
     axes.set(yscale="log", ylim=(0.5, None), xlim=(-6, 6), xlabel="residual / sigma", ylabel="pixels")
-    text = f"$\\chi^2$/pixel = {np.mean(values**2):.3f}\nmean = {values.mean():+.3f}\n{len(values)} pixels"
+    text = f"chi²/pixel = {np.mean(values**2):.3f}\nmean = {values.mean():+.3f}\n{len(values)} pixels"
     axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=7)
     axes.legend(loc="upper right", handlelength=1.2)
 

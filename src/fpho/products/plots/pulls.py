@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import COLOURS, MUTED, band_colours, figure, log_axis
+from .style import COLOURS, MUTED, band_colours, figure, log_axis, short
 
 CLIP = 6.0  # pulls beyond are drawn at the edge
 SMALL = 1e-12
@@ -49,7 +49,7 @@ def _pull_panel(axis, side, table, names, colours) -> None:
         ):
             shown = np.clip(pull[chosen], -CLIP + 0.2, CLIP - 0.2)
             axis.plot(x[chosen], shown, ls="", ms=4, mec=colour, **style)
-        axis.plot([], [], marker="o", ls="", ms=4, color=colour, label=name)
+        axis.plot([], [], marker="o", ls="", ms=4, color=colour, label=short(name))
     if len(names) > 1:
         axis.legend(
             loc="upper left", ncols=len(names), handletextpad=0.1, columnspacing=0.8, borderaxespad=0.1
@@ -103,7 +103,7 @@ def _recovery(top, bottom, table, name, colour, ratio: bool) -> None:
     true, value = np.asarray(table[f"{name}_true"]), np.asarray(table[name])
     error = np.asarray(table[f"{name}_err"])
     style = {"fmt": "o", "ms": 3, "lw": 0.8, "color": colour}
-    top.errorbar(true, value, error, label=name, **style)
+    top.errorbar(true, value, error, label=short(name), **style)
     if ratio:
         bottom.errorbar(true, value / true, error / true, **style)
         bottom.set_ylim(0.7, 1.3)
@@ -137,6 +137,6 @@ def plot_background(path, background) -> None:
             np.asarray(background["true"]), place - 0.35, place + 0.35, color=COLOURS[5], label="truth"
         )
         axis.axhline(0, color=MUTED, lw=0.6)
-        axis.set_xticks(place, list(background["exposure"]), rotation=45, ha="right")
+        axis.set_xticks(place, [short(name, 30) for name in background["exposure"]], rotation=45, ha="right")
         axis.set(ylabel="background (nJy per pixel)")
         axis.legend()

@@ -33,7 +33,7 @@ SETTINGS = {
     "savefig.dpi": 130,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "mathtext.default": "regular",
+    "text.parse_math": False,  # names of sources and bands are text, whatever signs they hold
 }
 
 
@@ -73,6 +73,13 @@ def data_limits(image, noise: float) -> dict:
     values = np.asarray(image)[np.isfinite(image)]
     top = np.percentile(values, 99.9) if values.size else noise
     return {"vmin": np.arcsinh(-2 / STRETCH), "vmax": stretched(max(top, 10 * noise), noise)}
+
+
+def short(name, most: int = 40) -> str:
+    """A name as it is written in pictures: cut where it is long; legends leave out what begins with `_`."""
+    text = str(name)
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return f" {text}" if text.startswith("_") else text
 
 
 def hide_axes(axes) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import COLOURS, MUTED, band_colours, figure, log_axis
+from .style import COLOURS, MUTED, band_colours, figure, log_axis, short
 
 AB_ZEROPOINT = 31.4  # of nJy
 
@@ -37,14 +37,14 @@ def _sizes(fig, axis, table, band) -> None:
     )
     fig.colorbar(points, ax=axis, label="Sersic index", pad=0.01)
     log_axis(axis, "y")
-    axis.set(xlabel=f"{band} (AB mag)", ylabel="half-light radius, major axis (arcsec)")
+    axis.set(xlabel=f"{short(band)} (AB mag)", ylabel="half-light radius, major axis (arcsec)")
     axis.set_title("sizes and magnitudes")
 
 
 def _signal(axis, table, bands) -> None:
     for band, colour in band_colours(bands).items():
         snr = np.asarray(table[band]) / np.asarray(table[f"{band}_err"])
-        axis.plot(magnitudes(table[band]), snr, "o", ms=4, color=colour, label=band)
+        axis.plot(magnitudes(table[band]), snr, "o", ms=4, color=colour, label=short(band))
     log_axis(axis, "y")
     axis.set(xlabel="AB magnitude", ylabel="flux / uncertainty")
     axis.set_title("signal-to-noise of the fluxes")
@@ -76,8 +76,8 @@ def _images(axis, chi2) -> None:
     place = np.arange(len(chi2))
     axis.axvline(1, color=MUTED, lw=0.8)
     axis.plot(list(chi2.values()), place, "o", color=COLOURS[0], ms=5)
-    axis.set_yticks(place, list(chi2))
-    axis.set(xlabel="$\\chi^2$ per pixel", ylim=(len(chi2) - 0.5, -0.5))
+    axis.set_yticks(place, [short(name, 30) for name in chi2])
+    axis.set(xlabel="chi² per pixel", ylim=(len(chi2) - 0.5, -0.5))
     spread = max([abs(value - 1) for value in chi2.values()], default=0.0)
     axis.set_xlim(1 - 1.3 * max(spread, 0.05), 1 + 1.3 * max(spread, 0.05))
     axis.set_title("fit of each image")
