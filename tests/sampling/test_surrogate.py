@@ -127,7 +127,7 @@ def test_nothing_to_learn_of_a_gaussian():
 
 
 def test_useless_forces_are_not_used(monkeypatch):
-    monkeypatch.setattr(learning, "WORTH", 1.1)
+    monkeypatch.setattr(learning, "MIN_ACCEPTANCE", 1.1)
     found, _ = learnt_from(Banana(), np.diag([1.0, 0.25]))
     assert found is None
 
@@ -159,7 +159,7 @@ def test_posteriors_that_are_hard_go_on_along_true_forces():
     z = np.random.default_rng(8).standard_normal((4, 100, 2))
     longer = extend(phase, summary, z, Limits())
     assert longer.surrogate is learnt and (longer.first, longer.total, longer.segment) == (0, 240, 0)
-    for miss in ({"min_bulk_ess": 100.0}, {"max_rhat": rules.LOST}, {"divergences": 1}):
+    for miss in ({"min_bulk_ess": 100.0}, {"max_rhat": rules.RHAT_LOST}, {"divergences": 1}):
         other = extend(phase, replace(summary, **miss), z, Limits())
         assert other.surrogate is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
         assert extend(other, summary, z, Limits()).extensions == 1

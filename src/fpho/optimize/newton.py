@@ -25,13 +25,13 @@ ACCEPT = 1e-3
 
 
 @dataclass(frozen=True)
-class Point:
-    """A place with its value, gradient and (if it was asked for) matrix."""
+class Iterate:
+    """A place that the search visits, its value, gradient and (if it was asked for) matrix."""
 
-    z: np.ndarray
+    z: np.ndarray  # (ndim,)
     lnp: float
-    gradient: np.ndarray
-    matrix: np.ndarray | None = None
+    gradient: np.ndarray  # (ndim,)
+    matrix: np.ndarray | None = None  # (ndim, ndim) Fisher matrix, curvature of the prior and wall
 
 
 @dataclass
@@ -42,14 +42,14 @@ class Counter:
     evaluations: int
     matrices: int
 
-    def point(self, z) -> Point:
+    def point(self, z) -> Iterate:
         self.evaluations -= 1
-        return Point(z, *self.model.lnprob_and_grad(z))
+        return Iterate(z, *self.model.lnprob_and_grad(z))
 
-    def with_matrix(self, point: Point) -> Point:
+    def with_matrix(self, point: Iterate) -> Iterate:
         self.matrices -= 1
         matrix = self.model.fisher(point.z) + np.diag(wall(self.model, point.z))
-        return Point(point.z, point.lnp, point.gradient, matrix)
+        return Iterate(point.z, point.lnp, point.gradient, matrix)
 
     @property
     def spent(self) -> bool:
@@ -79,7 +79,7 @@ def wall(model, z) -> np.ndarray:
     return model.plan.wall(z) if hasattr(model.plan, "wall") else np.zeros(len(z))
 
 
-def error_matrix(model, point: Point) -> np.ndarray:
+def error_matrix(model, point: Iterate) -> np.ndarray:
     """The Fisher matrix with the prior's variances (ndim, ndim): for errors and metrics."""
     return point.matrix - np.diag(wall(model, point.z))
 
@@ -98,7 +98,7 @@ def rough_start(model, z) -> np.ndarray:
     return start
 
 
-def decrement(point: Point) -> float:
+def decrement(point: Iterate) -> float:
     """Predicted rise of ln p by an undamped step."""
     return 0.5 * float(point.gradient @ solve(point.matrix, point.gradient))
 
@@ -118,7 +118,7 @@ def solve(matrix, right) -> np.ndarray:
     raise LinAlgError("the Fisher matrix is not positive definite")
 
 
-def solve_linear(here: Point, budget: Counter, linear) -> Point:
+def solve_linear(here: Iterate, budget: Counter, linear) -> Iterate:
     """The best fluxes and backgrounds at the present shapes, exact by one solution."""
     if not linear.any() or budget.spent:
         return here
@@ -128,7 +128,7 @@ def solve_linear(here: Point, budget: Counter, linear) -> Point:
     return budget.with_matrix(there) if there.lnp > here.lnp else here
 
 
-def propose(here: Point, damping: float, linear) -> np.ndarray:
+def propose(here: Iterate, damping: float, linear) -> np.ndarray:
     """A damped step, shortened where a shape would move by more than LONGEST."""
     matrix = here.matrix + np.diag(np.where(linear, 0.0, damping))
     step = solve(matrix, here.gradient)
@@ -142,7 +142,7 @@ def propose(here: Point, damping: float, linear) -> np.ndarray:
     return step
 
 
-def advance(here: Point, damping: float, budget: Counter, linear) -> tuple[Point, float]:
+def advance(here: Iterate, damping: float, budget: Counter, linear) -> tuple[Iterate, float]:
     """One step: the new point (or the old one), and the next damping."""
     step = propose(here, damping, linear)
     predicted = float(step @ here.gradient - 0.5 * step @ here.matrix @ step)

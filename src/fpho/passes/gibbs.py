@@ -8,8 +8,8 @@ from numpy.lib.recfunctions import require_fields
 
 from ..patch.neighbours import Neighbours
 from ..results import Samples
-from ..sampling import redraw
-from ..sampling.options import draws_per_chain, redraw_options
+from ..sampling import gibbs_update
+from ..sampling.options import draws_per_chain, update_options
 from .opening import open_patch
 from .tasks import PatchTask
 
@@ -29,17 +29,17 @@ def gibbs_round(task: PatchTask):
     patcher, free, _ = open_patch(replace(task, active=both, fixed=others), options, bounds)
     neighbours = Neighbours(free, patcher.tiles, rows, draws, patcher.psfstore, patcher.interpolation)
     model = neighbours.given(rows)
-    out = redraw(
+    out = gibbs_update(
         model,
         neighbours,
         thinned(starts, n_draws),
         metric,
         before.settings.gibbs_round + 1,
         seed=task.seed,
-        hardness=before.summary.max_sd_ratio,
+        sd_ratio=before.summary.max_sd_ratio,
         cores=task.cores,
         checkpoint=task.checkpoint,
-        **redraw_options(options),
+        **update_options(options),
     )
     return patcher, model, out
 

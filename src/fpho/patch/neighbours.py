@@ -1,4 +1,4 @@
-"""Neighbours that are not fixed but redrawn: the posterior of a patch given a draw of the sources around."""
+"""Neighbours drawn anew in each Gibbs round: a patch's posterior given a draw of the sources around it."""
 
 import numpy as np
 

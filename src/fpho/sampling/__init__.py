@@ -1,6 +1,6 @@
 """Draws from the posterior of a patch; the only importer of the samplers."""
 
+from .gibbs import gibbs_update
 from .lmc import run_lmc
-from .redrawn import redraw
 
-__all__ = ["redraw", "run_lmc"]
+__all__ = ["gibbs_update", "run_lmc"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .nuts import STATS, Settings, make_step, run_chain
+from .nuts import STATS, ChainSettings, make_step, run_chain
 
 
-def run_chains(model, settings: list[Settings], phase, chains, cores: int = 1, tick=None):
+def run_chains(model, settings: list[ChainSettings], phase, chains, cores: int = 1, tick=None):
     """Bring all chains (list, entries None at first) to `phase.total` draws; the chains."""
     settings = [_in_phase(one, phase) for one in settings]
     arguments = [
@@ -33,7 +33,7 @@ def spawned(seed: np.random.SeedSequence, n: int) -> list[np.random.SeedSequence
     return np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(n)
 
 
-def _in_phase(settings: Settings, phase) -> Settings:
+def _in_phase(settings: ChainSettings, phase) -> ChainSettings:
     return replace(
         settings,
         mean=phase.mean,
@@ -47,7 +47,7 @@ def _run(model, *arguments, tick=None):
     return run_chain(model.lnprob_and_grad, *arguments, tick=tick)[0]
 
 
-def gather(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
+def collect_draws(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
     """Draws (chain, draw, ndim) and statistics (chain, draw) of a part of the draws."""
     z = np.array([chain.draws[part] for chain in chains])
     columns = {
@@ -57,12 +57,12 @@ def gather(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
     return z, columns
 
 
-def last_step(model, settings: Settings, phase):
+def last_step(model, settings: ChainSettings, phase):
     """The step method as the first chain ended with it, for callers who look at it."""
     return make_step(model.lnprob_and_grad, _in_phase(settings, phase))
 
 
-def forget(settings: list[Settings]) -> None:
+def remove_checkpoints(settings: list[ChainSettings]) -> None:
     """Remove check-points."""
     for one in settings:
         if one.checkpoint:

@@ -17,9 +17,9 @@ from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
 from .learning import learn_forces
-from .nuts import Settings
+from .nuts import ChainSettings
+from .ridge import coordinates
 from .rules import Limits, Phase, accepted, extend, flags_of
-from .straight import coordinates
 
 log = logging.getLogger("fpho")
 
@@ -126,12 +126,12 @@ def run_lmc(
             else nullcontext(None)
         )
         with bar as tick:
-            state, phase, z, stats, summary, taught = until_accepted(
+            state, phase, z, stats, summary, n_learning = until_accepted(
                 target, settings, start, n_draws, limits, max_treedepth, cores, tick, seed
             )
         step = several.last_step(target, settings[0], phase)
-        several.forget(settings)
-        counts = [taught + sum(getattr(one, name) for one in state) for name in ("ncall", "ncall_warmup")]
+        several.remove_checkpoints(settings)
+        counts = [n_learning + sum(getattr(one, name) for one in state) for name in ("ncall", "ncall_warmup")]
     summary = replace(summary, accepted=accepted(summary, limits))
     record = Result(
         z=z,
@@ -166,20 +166,20 @@ def until_accepted(target, settings, start: Start, n_draws, limits, max_treedept
         parameter_names(target.model),
         Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept),
     )
-    state, taught = [None] * len(settings), 0
+    state, n_learning = [None] * len(settings), 0
     if settings[0].sampler == "surrogate":
         rng = np.random.default_rng(several.spawned(seed, len(settings) + 2)[-1])
         starts = [one.start for one in settings]
-        surrogate, taught = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, starts, rng)
+        surrogate, n_learning = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, starts, rng)
         phase = replace(phase, surrogate=surrogate)
     while True:
         state = several.run_chains(target, settings, phase, state, cores, tick)
-        y, stats = several.gather(state, slice(phase.first, phase.total))
-        z, grown = target.to_z(y)
-        stats["model_logp"] -= grown
+        y, stats = several.collect_draws(state, slice(phase.first, phase.total))
+        z, log_det = target.to_z(y)
+        stats["model_logp"] -= log_det
         summary = summarise(z, stats, names, start.spread, max_treedepth)
         if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
-            return state, phase, z, stats, summary, taught
+            return state, phase, z, stats, summary, n_learning
         phase = extend(phase, summary, y, limits)
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
@@ -237,13 +237,13 @@ def _usable(z_cov, n: int):
     return z_cov
 
 
-def _settings(target, start: Start, seed, n_chains, checkpoint, **options) -> list[Settings]:
+def _settings(target, start: Start, seed, n_chains, checkpoint, **options) -> list[ChainSettings]:
     seeds = several.spawned(seed, n_chains + 1)
     rng = np.random.default_rng(seeds[-1])
     places = several.starts(target, start.z, start.cov, start.lnp, n_chains, rng)
     identity = repr(sorted(options.items()))
     return [
-        Settings(
+        ChainSettings(
             z,
             start.z,
             start.cov,

@@ -32,11 +32,11 @@ STEP_SCALE = 0.5  # littlemcmc starts at STEP_SCALE / ndim^(1/4): about a third 
 
 
 @dataclass(frozen=True)
-class Settings:
+class ChainSettings:
     """What a chain does; `cov` (ndim, ndim) or its diagonal (ndim,) is the metric, in z, about `mean`."""
 
-    start: np.ndarray
-    mean: np.ndarray
+    start: np.ndarray  # (ndim,)
+    mean: np.ndarray  # (ndim,)
     cov: np.ndarray
     seed: np.random.SeedSequence
     warmup: int = 64
@@ -44,9 +44,7 @@ class Settings:
     target_accept: float = 0.8
     sampler: str = "littlemcmc"
     surrogate: Surrogate | None = None  # of the reference (mean, cov)
-    adapt_weight: float | None = (
-        None  # draws that `cov` counts for, where the metric is adapted in the warm-up
-    )
+    adapt_weight: float | None = None  # draws that `cov` counts for, where the warm-up adapts the metric
     checkpoint: str = ""
     checkpoint_seconds: float = 60.0
     identity: str = ""  # options that a check-point must have been made with
@@ -56,17 +54,17 @@ class Settings:
 class Chain:
     """Where a chain is: enough to go on as if it had never stopped."""
 
-    z: np.ndarray
+    z: np.ndarray  # (ndim,)
     generator: tuple  # state of numpy's global generator
     known: tuple | None = None  # (ln p, gradient) at z
     adaptation: dict = field(default_factory=dict)  # of the step size
     potential: object = None  # the metric, where it is adapted
     iterations: int = 0  # of the present segment, tuning included
     segment: int = 0  # metrics used so far
-    draws: list = field(default_factory=list)
-    stats: list = field(default_factory=list)
-    ncall: int = 0
-    ncall_warmup: int = 0
+    draws: list = field(default_factory=list)  # z (ndim,) of each draw
+    stats: list = field(default_factory=list)  # tuples of STATS
+    ncall: int = 0  # evaluations
+    ncall_warmup: int = 0  # of these, in warm-ups
 
 
 class Remember:
@@ -96,7 +94,7 @@ class Nuts(littlemcmc.NUTS):
         return step
 
 
-def make_step(function, settings: Settings) -> littlemcmc.NUTS | Split:
+def make_step(function, settings: ChainSettings) -> littlemcmc.NUTS | Split:
     """The step method with its metric."""
     if settings.surrogate is not None:
         return Leap(Remember(function), settings.mean, settings.cov, settings.surrogate)
@@ -118,7 +116,7 @@ def make_step(function, settings: Settings) -> littlemcmc.NUTS | Split:
     )
 
 
-def make_potential(settings: Settings):
+def make_potential(settings: ChainSettings):
     """The metric: static, or adapted to the draws of the warm-up in one long window."""
     if settings.adapt_weight is not None:
         n = len(settings.start)
@@ -129,14 +127,14 @@ def make_potential(settings: Settings):
     return kind(settings.cov, "float64")
 
 
-def new_chain(settings: Settings) -> Chain:
+def new_chain(settings: ChainSettings) -> Chain:
     """A chain at its start."""
     with own_generator(np.random.RandomState(np.random.MT19937(settings.seed)).get_state()) as state:
         return Chain(z=np.array(settings.start), generator=state())
 
 
 def run_chain(
-    function, settings: Settings, n_draws: int, segment: int = 0, chain: Chain | None = None, tick=None
+    function, settings: ChainSettings, n_draws: int, segment: int = 0, chain: Chain | None = None, tick=None
 ):
     """A chain with at least `n_draws` draws.
 
@@ -214,13 +212,13 @@ def own_generator(state):
         np.random.set_state(outside)  # noqa: NPY002
 
 
-def save(chain: Chain, settings: Settings) -> None:
+def save(chain: Chain, settings: ChainSettings) -> None:
     """Write a check-point."""
     with atomic(settings.checkpoint) as temporary:
         temporary.write_bytes(pickle.dumps((_mark(settings), chain)))
 
 
-def load(settings: Settings) -> Chain | None:
+def load(settings: ChainSettings) -> Chain | None:
     """A check-point that belongs to these settings."""
     path = Path(settings.checkpoint)
     if not settings.checkpoint or not path.is_file():
@@ -229,7 +227,7 @@ def load(settings: Settings) -> Chain | None:
     return chain if mark == _mark(settings) else None
 
 
-def _mark(settings: Settings) -> tuple:
+def _mark(settings: ChainSettings) -> tuple:
     """What must be the same for a check-point to be taken up; metric and acceptance change with segments."""
     seed = settings.seed
     return settings.start.tobytes(), str(seed.entropy), seed.spawn_key, settings.warmup, settings.identity

@@ -1,4 +1,4 @@
-"""Options of the section `sample`, as keywords of `run_lmc` and `redraw`."""
+"""Options of the section `sample`, as keywords of `run_lmc` and `gibbs_update`."""
 
 from ..config import Sample
 from .rules import Limits
@@ -15,15 +15,15 @@ def draws_per_chain(options: Sample) -> int:
     return max(options.sampling_draws, -(-wanted // options.chains))
 
 
-def redraw_options(options: Sample) -> dict:
-    """Keywords of `redraw`."""
+def update_options(options: Sample) -> dict:
+    """Keywords of `gibbs_update`."""
     names = ("warmup", "max_treedepth", "checkpoint_seconds")
     return {name: getattr(options, name) for name in names} | {"limits": limits_of(options)}
 
 
 def run_options(options: Sample) -> dict:
     """Keywords of `run_lmc`."""
-    return redraw_options(options) | {
+    return update_options(options) | {
         "n_draws": draws_per_chain(options),
         "full": options.full_cov,
         "chains": options.chains,

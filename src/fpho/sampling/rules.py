@@ -8,11 +8,11 @@ from ..flags import Flag
 from ..results import Summary
 from .surrogate import Surrogate
 
-LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
-WORTH = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
-CHEAP = 0.4  # the same along learnt forces
-HARD = 1.7  # ratio of the draws' sd to the Fisher matrix's
-CAREFUL = 0.95  # acceptance aimed at after divergences
+RHAT_LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
+CONTINUE_FROM = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
+CONTINUE_FROM_LEARNT = 0.4  # the same along learnt forces
+HARD_SD_RATIO = 1.7  # ratio of the draws' sd to the Fisher matrix's
+AFTER_DIVERGENCES = 0.95  # acceptance aimed at after divergences
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Limits:
     """What is asked of a patch."""
 
     max_rhat: float = 1.02
-    min_ess: float = 400.0
-    max_extensions: int = 4
+    min_ess: float = 400.0  # draws, bulk and tail
+    max_extensions: int = 4  # times that a patch may run on
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Phase:
     first: int
     total: int
     segment: int
-    mean: np.ndarray
-    cov: np.ndarray
+    mean: np.ndarray  # (ndim,) of the reference
+    cov: np.ndarray  # (ndim, ndim) or (ndim,)
     target_accept: float
     extensions: int = 0
-    grown: bool = False  # these chains were told to go on before
+    continued: bool = False  # these chains were told to go on before
     surrogate: Surrogate | None = None  # of the reference; None: true forces
 
 
@@ -58,17 +58,18 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
     kept = phase.total - phase.first
     short = summary.min_ess / limits.min_ess
     more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
-    agree = summary.divergences == 0 and summary.max_rhat < LOST
-    worth = WORTH if phase.surrogate is None else CHEAP
-    if agree and not phase.grown and (short > worth or phase.segment > 0):
-        return replace(phase, total=phase.first + int(more), grown=True, extensions=phase.extensions + 1)
+    diverged = summary.divergences > 0
+    agree = not diverged and summary.max_rhat < RHAT_LOST
+    worth = CONTINUE_FROM if phase.surrogate is None else CONTINUE_FROM_LEARNT
+    if agree and not phase.continued and (short > worth or phase.segment > 0):
+        return replace(phase, total=phase.first + int(more), continued=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,
         total=phase.total + int(1.25 * kept),
         segment=phase.segment + 1,
         mean=shrunk_mean(z, phase.mean),
         cov=shrunk_covariance(z, phase.cov),
-        target_accept=CAREFUL if summary.divergences and phase.surrogate is None else phase.target_accept,
+        target_accept=AFTER_DIVERGENCES if diverged and phase.surrogate is None else phase.target_accept,
         extensions=phase.extensions + (phase.surrogate is None),
     )
 
@@ -96,6 +97,6 @@ def flags_of(summary: Summary, limits: Limits) -> int:
         flags |= Flag.NOT_CONVERGED
     if summary.divergences:
         flags |= Flag.DIVERGENCES
-    if summary.max_sd_ratio is not None and summary.max_sd_ratio > HARD:
+    if summary.max_sd_ratio is not None and summary.max_sd_ratio > HARD_SD_RATIO:
         flags |= Flag.HARD_POSTERIOR
     return int(flags)

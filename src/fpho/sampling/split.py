@@ -25,10 +25,10 @@ import numpy as np
 from littlemcmc.quadpotential import QuadPotentialDiag
 
 from .surrogate import Surrogate
-from .whitened import Point, Whitened
+from .whitened import Whitened, WhitenedPoint
 
 ANGLE = 2.1  # rad that a draw turns by
-QUARTER = 1.7  # rad, along the forces of a surrogate
+LEARNT_ANGLE = 1.7  # rad, along the forces of a surrogate
 JITTER = 0.2  # relative; the same angle again and again could meet a period of the target
 LONGEST = 1.3  # rad, of one step: at least two steps
 FIRST = 0.15  # rad, the first step of the tuning, which then tries ten times as much
@@ -78,7 +78,7 @@ class Split(littlemcmc.HamiltonianMC):
         }
         return here.z, [stats]
 
-    def _move(self, start: Point, p, turn: float) -> tuple[Point, np.ndarray, int]:
+    def _move(self, start: WhitenedPoint, p, turn: float) -> tuple[WhitenedPoint, np.ndarray, int]:
         """(end, momentum there, evaluations) of a trajectory over `turn` times the usual angle."""
         self.step_size = min(float(self.step_adapt.current(self.tune)), LONGEST)
         angle = turn * self.angle
@@ -98,7 +98,7 @@ class Leap(Split):
         self.surrogate = surrogate
 
     def _move(self, start, p, turn):
-        self.step_size = turn * QUARTER
+        self.step_size = turn * LEARNT_ANGLE
         return *self.space.leap(start, p, self.step_size, self.surrogate), 1
 
     def _adapt(self, chance):

@@ -10,7 +10,7 @@ TURN = 0.17  # rad, longest step along the forces of a surrogate
 KICK = 0.4  # of 0, 0.4 and 1 the best for galaxies alone and in groups of two to six
 
 
-class Point(NamedTuple):
+class WhitenedPoint(NamedTuple):
     """A place, and what was found there."""
 
     u: np.ndarray  # (ndim,)
@@ -34,19 +34,21 @@ class Whitened:
         self.inverse = np.linalg.inv(self.factor)
         self.factor_t = np.ascontiguousarray(self.factor.T)
 
-    def at(self, u) -> Point:
+    def at(self, u) -> WhitenedPoint:
         """One evaluation."""
         return self._point(u, self.mean + self.factor @ u)
 
-    def at_z(self, z) -> Point:
+    def at_z(self, z) -> WhitenedPoint:
         """One evaluation, or none where the function remembers this very array."""
         return self._point(self.inverse @ (z - self.mean), z)
 
-    def _point(self, u, z) -> Point:
+    def _point(self, u, z) -> WhitenedPoint:
         lnp, gradient = self.function(z)
-        return Point(u, z, lnp, gradient, self.factor_t @ gradient + u)
+        return WhitenedPoint(u, z, lnp, gradient, self.factor_t @ gradient + u)
 
-    def follow(self, start: Point, p, step: float, n_steps: int) -> tuple[list[Point], np.ndarray]:
+    def follow(
+        self, start: WhitenedPoint, p, step: float, n_steps: int
+    ) -> tuple[list[WhitenedPoint], np.ndarray]:
         """The points of a trajectory along true forces, and the momentum at the last.
 
         Half a kick before and after each of `n_steps` turns by `step` rad. It ends early where ln p is not
@@ -61,7 +63,9 @@ class Whitened:
             p = p + kick * here.force
         return points, p
 
-    def leap(self, start: Point, p, angle: float, surrogate: Surrogate | None) -> tuple[Point, np.ndarray]:
+    def leap(
+        self, start: WhitenedPoint, p, angle: float, surrogate: Surrogate | None
+    ) -> tuple[WhitenedPoint, np.ndarray]:
         """The same along the forces of a surrogate, one evaluation however far it goes.
 
         What these leave of the true forces, known at both ends, gives a kick there: as long as KICK of half
@@ -77,10 +81,10 @@ class Whitened:
             end = self.at(u)
         return end, p + kick * self._left(end, surrogate)
 
-    def _turned(self, start: Point, p, angle: float) -> tuple[Point, np.ndarray]:
+    def _turned(self, start: WhitenedPoint, p, angle: float) -> tuple[WhitenedPoint, np.ndarray]:
         cosine, sine = np.cos(angle), np.sin(angle)
         return self.at(cosine * start.u + sine * p), cosine * p - sine * start.u
 
     @staticmethod
-    def _left(point: Point, surrogate: Surrogate | None) -> np.ndarray:
+    def _left(point: WhitenedPoint, surrogate: Surrogate | None) -> np.ndarray:
         return point.force if surrogate is None else point.force - surrogate.slope(point.u)

@@ -1,4 +1,4 @@
-"""Coordinates y in which the bent posterior of a faint source is nearly straight; y = z to first order.
+"""Ridge coordinates y: in them the bent posterior of a faint source is nearly straight; y = z to first order.
 
 Where the wings of a galaxy are lost in the noise, total flux, half-light radius and Sersic index grow
 together along a bent, skewed ridge: flux as the exponential of log size, log size with the index itself
@@ -28,7 +28,7 @@ SLOWEST = 0.1  # k below which the index is near a bound, and c is left out
 
 
 @dataclass(frozen=True)
-class Bend:
+class RidgeCoefficients:
     """The numbers of each source."""
 
     origin: np.ndarray  # (S, 2): coordinates of sersic and rhalf at the optimum
@@ -40,7 +40,7 @@ class Bend:
     k: np.ndarray  # (S,)
 
 
-def make_bend(plan: Plan, z, cov) -> Bend:
+def ridge_coefficients(plan: Plan, z, cov) -> RidgeCoefficients:
     """The numbers at an optimum z (ndim,) with covariance (ndim, ndim)."""
     n, n_sources = plan.n_bands, len(plan.index)
     free = plan.index[:, :n] >= 0
@@ -68,7 +68,7 @@ def make_bend(plan: Plan, z, cov) -> Bend:
             )
             k[s] = slope / index0[s]
             c[s] = block[0, 1] / block[0, 0] if k[s] > SLOWEST else 0.0
-    return Bend(origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
+    return RidgeCoefficients(origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
 
 
 @nb.njit(cache=True)
@@ -79,7 +79,7 @@ def forward(y, n_bands, index, origin, unit, number, tables, start, index0, flux
         z[i] = y[i]
     for s in range(index.shape[0]):
         i, j = index[s, n_bands + 4], index[s, n_bands + 5]
-        d, r, bend = 0.0, 0.0, 0.0
+        d, r, size_by_index = 0.0, 0.0, 0.0
         if i >= 0:
             d = y[i] - start[s, 0]
         if j >= 0:
@@ -87,18 +87,18 @@ def forward(y, n_bands, index, origin, unit, number, tables, start, index0, flux
                 col = n_bands + 4
                 x, slope = value(y, i, origin[s, col], unit[s, col], tables, number[s, 4], True)
                 z[j] += c[s] * ((x / index0[s] - 1) / k[s] - d)
-                bend = c[s] * (slope / index0[s] / k[s] - 1)
+                size_by_index = c[s] * (slope / index0[s] / k[s] - 1)
             r = z[j] - start[s, 1]
         t = a[s] * d + b[s] * r
         slopes[s, 2] = 1.0 if abs(t) < LARGEST else 0.0
         t = min(max(t, -LARGEST), LARGEST)
-        grow = np.exp(t)
-        slopes[s, 0], slopes[s, 1] = grow, bend
+        factor = np.exp(t)
+        slopes[s, 0], slopes[s, 1] = factor, size_by_index
         for f in range(n_bands):
             m = index[s, f]
             if m >= 0:
                 inner = origin[s, f] + unit[s, f] * y[m] - flux[s, f] * t
-                z[m] = (inner * grow - origin[s, f]) / unit[s, f]
+                z[m] = (inner * factor - origin[s, f]) / unit[s, f]
                 total += t
     return total
 
@@ -108,13 +108,13 @@ def backward(z, n_bands, index, origin, unit, flux, a, b, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):
         i, j = index[s, n_bands + 4], index[s, n_bands + 5]
-        grow, by_t = slopes[s, 0], 0.0
+        factor, by_t = slopes[s, 0], 0.0
         for f in range(n_bands):
             m = index[s, f]
             if m >= 0:
                 level = origin[s, f] + unit[s, f] * z[m]
-                by_t += gradient[m] / unit[s, f] * (level - flux[s, f] * grow) + 1.0
-                gradient[m] *= grow
+                by_t += gradient[m] / unit[s, f] * (level - flux[s, f] * factor) + 1.0
+                gradient[m] *= factor
         by_t *= slopes[s, 2]
         if j >= 0:
             gradient[j] += b[s] * by_t
@@ -124,41 +124,42 @@ def backward(z, n_bands, index, origin, unit, flux, a, b, slopes, gradient):
                 gradient[i] += slopes[s, 1] * gradient[j]
 
 
-class Straight:
+class RidgeCoordinates:
     """The posterior of a model in the coordinates y; picklable."""
 
     def __init__(self, model, z, cov):
         """z (ndim,): optimum; cov (ndim, ndim) there."""
-        self.model, self.ndim, self.bend = model, model.ndim, make_bend(model.plan, z, cov)
+        self.model, self.ndim, self.coefficients = model, model.ndim, ridge_coefficients(model.plan, z, cov)
 
     def _forward(self, y, z, slopes) -> float:
-        plan, bend = self.model.plan, self.bend
+        plan, ridge = self.model.plan, self.coefficients
         return forward(
             y, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
-            bend.origin, bend.index0, bend.flux, bend.a, bend.b, bend.c, bend.k, z, slopes,
+            ridge.origin, ridge.index0, ridge.flux, ridge.a, ridge.b, ridge.c, ridge.k, z, slopes,
         )  # fmt: skip
 
     def lnprob_and_grad(self, y) -> tuple[float, np.ndarray]:
         """ln of the density of y, and its gradient (ndim,), a fresh array."""
-        plan, bend = self.model.plan, self.bend
+        plan, ridge = self.model.plan, self.coefficients
         z, slopes = np.empty(self.ndim), np.empty((len(plan.index), 3))
-        grown = self._forward(y, z, slopes)
+        log_det = self._forward(y, z, slopes)
         lnp, gradient = self.model.lnprob_and_grad(z)
         backward(
-            z, plan.n_bands, plan.index, plan.origin, plan.unit, bend.flux, bend.a, bend.b, slopes, gradient
-        )
-        return lnp + grown, gradient
+            z, plan.n_bands, plan.index, plan.origin, plan.unit,
+            ridge.flux, ridge.a, ridge.b, slopes, gradient,
+        )  # fmt: skip
+        return lnp + log_det, gradient
 
     def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
         """z (chain, draw, ndim) and ln |dz/dy| (chain, draw) of draws y."""
-        z, grown = np.empty_like(y), np.empty(y.shape[:-1])
+        z, log_det = np.empty_like(y), np.empty(y.shape[:-1])
         slopes = np.empty((len(self.model.plan.index), 3))
-        for at in np.ndindex(grown.shape):
-            grown[at] = self._forward(y[at], z[at], slopes)
-        return z, grown
+        for at in np.ndindex(log_det.shape):
+            log_det[at] = self._forward(y[at], z[at], slopes)
+        return z, log_det
 
 
-class Plain:
+class IdentityCoordinates:
     """The coordinates z themselves, for models without a plan."""
 
     def __init__(self, model):
@@ -170,5 +171,6 @@ class Plain:
 
 def coordinates(model, start):
     """The target for the chains of a model from a `Start`."""
-    straight = isinstance(getattr(model, "plan", None), Plan) and start.cov.ndim == 2 and not start.adapt
-    return Straight(model, start.z, start.cov) if straight else Plain(model)
+    if isinstance(getattr(model, "plan", None), Plan) and start.cov.ndim == 2 and not start.adapt:
+        return RidgeCoordinates(model, start.z, start.cov)
+    return IdentityCoordinates(model)

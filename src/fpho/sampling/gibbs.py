@@ -1,4 +1,4 @@
-"""Draws of a patch whose neighbours are redrawn: a Gibbs pass with as many chains as there are draws.
+"""A Gibbs round: draws of a patch given its neighbours' draws, with as many chains as there are draws.
 
 Draw i moves by Hamiltonian steps with the neighbours at their own draw i: p(a) = integral p(a | b) p(b) db
 for the patch's sources a, by draws of what the neighbours' posterior p(b) is so far. Done round after round,
@@ -15,15 +15,15 @@ from ..results import Result, SamplerSettings
 from . import chains as several
 from .diagnostics import summarise
 from .lmc import parameter_names
-from .nuts import Settings, load, make_step, new_chain, one_draw, own_generator, restore, save
+from .nuts import ChainSettings, load, make_step, new_chain, one_draw, own_generator, restore, save
 from .rules import Limits, accepted, flags_of
 
-QUARTER = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
+QUARTER_TURN = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
 UNSETTLED = 0.3  # sd that a mean moved in this round, from which another one is needed
 MOVES = 2  # transitions for a draw, which forget where it was
 
 
-def redraw(
+def gibbs_update(
     model,
     conditional,
     starts,
@@ -31,7 +31,7 @@ def redraw(
     round_number: int,
     *,
     seed,
-    hardness: float = 1.0,
+    sd_ratio: float = 1.0,
     warmup: int = 64,
     max_treedepth: int = 10,
     target_accept: float = 0.9,
@@ -40,7 +40,7 @@ def redraw(
     checkpoint: str = "",
     checkpoint_seconds: float = 60.0,
 ) -> Result:
-    """Move all draws of a patch once.
+    """One Gibbs round: all draws of a patch moved once, each given its own draw of the neighbours.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def redraw(
     cov : (ndim, ndim) or (ndim,) the static metric
     round_number : 1 for the first time that draws are moved
     seed : `numpy.random.SeedSequence`
-    hardness : ratio of the draws' sd to the Fisher matrix's, as the first round found it
+    sd_ratio : of the draws to what the Fisher matrix predicts, as the first round found it
     """
     began = time.perf_counter()
     warmup = -(-warmup // MOVES) * MOVES
     settings = [
-        Settings(
+        ChainSettings(
             starts[c, 0],
             mean=starts.mean(axis=(0, 1)),
             cov=cov,
@@ -66,21 +66,21 @@ def redraw(
             sampler="split",
             checkpoint=f"{checkpoint}.{c}" if checkpoint else "",
             checkpoint_seconds=checkpoint_seconds,
-            identity=f"redraw {round_number}",
+            identity=f"gibbs_update {round_number}",
         )
         for c, one in enumerate(several.spawned(seed, len(starts)))
     ]
     work = [(conditional, c, starts[c], one) for c, one in enumerate(settings)]
-    chains = several.mapped(move_chain, work, cores)
-    several.forget(settings)
-    z, stats = several.gather(chains)
+    chains = several.mapped(update_chain, work, cores)
+    several.remove_checkpoints(settings)
+    z, stats = several.collect_draws(chains)
     limits = limits or Limits()
     summary = summarise(z, stats, parameter_names(model), None, max_treedepth)
     shift, widening = changes(starts, z)
     settled = shift < UNSETTLED
     summary = replace(
         summary,
-        max_sd_ratio=hardness,
+        max_sd_ratio=sd_ratio,
         round_shift=shift,
         round_widening=widening,
         accepted=accepted(summary, limits) and settled,
@@ -111,21 +111,21 @@ def redraw(
     )
 
 
-def move_chain(conditional, number: int, starts, settings: Settings):
+def update_chain(conditional, chain_index: int, starts, settings: ChainSettings):
     """The chain with its draws, each moved from its own start (N, ndim) given its own draw of the neighbours.
 
     The warm-up tunes the step size on the first draws, which are then done again.
     """
     chain = load(settings) or new_chain(settings)
     step = make_step(None, settings)
-    step.angle = QUARTER
+    step.angle = QUARTER_TURN
     restore(step, replace(chain, known=None))
     saved = time.monotonic()
     with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
         while len(chain.draws) < len(starts):
             tuning = chain.iterations < settings.warmup
             i = (chain.iterations // MOVES) % len(starts) if tuning else len(chain.draws)
-            _move(step, chain, conditional(number, i).lnprob_and_grad, starts[i], settings)
+            _move(step, chain, conditional(chain_index, i).lnprob_and_grad, starts[i], settings)
             chain.generator = generator()
             if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
                 save(chain, settings)
@@ -133,7 +133,7 @@ def move_chain(conditional, number: int, starts, settings: Settings):
     return chain
 
 
-def _move(step, chain, function, start, settings: Settings) -> None:
+def _move(step, chain, function, start, settings: ChainSettings) -> None:
     """MOVES transitions; the last one's draw is kept, diverging if any of them was.
 
     The Gaussian that the steps solve exactly is centred where a Newton step from the middle of all starts

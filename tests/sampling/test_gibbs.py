@@ -1,9 +1,9 @@
-"""Draws that move on with their neighbours', on two correlated Gaussian blocks."""
+"""A Gibbs round: draws that move on with their neighbours', on two correlated Gaussian blocks."""
 
 import numpy as np
 import pytest
 
-from fpho.sampling import redraw
+from fpho.sampling import gibbs_update
 from tests.sampling.test_sampling import Gaussian
 
 RHO = 0.8
@@ -51,7 +51,7 @@ def moved(checkpoint="", cores=1, n=400):
     rng = np.random.default_rng(1)
     neighbours = rng.standard_normal((4, n, 3))
     starts = np.sqrt(1 - RHO**2) * rng.standard_normal((4, n, 3))  # with the neighbours fixed at 0
-    return redraw(
+    return gibbs_update(
         Block(np.zeros(3)), Given(neighbours), starts, np.eye(3) * (1 - RHO**2), 1,
         seed=np.random.SeedSequence(5), cores=cores, checkpoint=checkpoint, checkpoint_seconds=1e-9,
     ), neighbours  # fmt: skip

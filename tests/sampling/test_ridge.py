@@ -1,4 +1,4 @@
-"""The straightened coordinates: a change of variables with its exact Jacobian, and nothing else."""
+"""Ridge coordinates: a change of variables with its exact Jacobian, and nothing else."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from fpho.config import Priors
 from fpho.posterior.plan import make_plan
 from fpho.sampling import run_lmc
 from fpho.sampling.diagnostics import bulk_ess
-from fpho.sampling.straight import Straight
+from fpho.sampling.ridge import RidgeCoordinates
 
 from ..posterior.scenes import DEC, RA, make_rows, wide_bounds
 
@@ -44,31 +44,31 @@ class Model:
 def test_gradient_and_jacobian(limits):
     """Central differences of the density, and of y -> z for its determinant."""
     model = Model(**limits)
-    straight = Straight(model, model.mean, model.cov)
+    ridge = RidgeCoordinates(model, model.mean, model.cov)
     y = model.mean + 0.5 * np.random.default_rng(0).standard_normal(model.ndim)
     steps = 1e-5 * np.eye(model.ndim)
-    rise = [straight.lnprob_and_grad(y + h)[0] - straight.lnprob_and_grad(y - h)[0] for h in steps]
-    gradient = straight.lnprob_and_grad(y)[1]
+    rise = [ridge.lnprob_and_grad(y + h)[0] - ridge.lnprob_and_grad(y - h)[0] for h in steps]
+    gradient = ridge.lnprob_and_grad(y)[1]
     assert np.allclose(gradient, np.array(rise) / 2e-5, atol=1e-5 * np.abs(gradient).max())
-    z, grown = straight.to_z(y[None, None])
-    columns = [(straight.to_z((y + h)[None, None])[0] - straight.to_z((y - h)[None, None])[0]) for h in steps]
+    z, log_det = ridge.to_z(y[None, None])
+    columns = [(ridge.to_z((y + h)[None, None])[0] - ridge.to_z((y - h)[None, None])[0]) for h in steps]
     matrix = np.array(columns).reshape(model.ndim, -1) / 2e-5
-    assert np.isclose(np.linalg.slogdet(matrix)[1], grown[0, 0], atol=1e-6)
-    assert np.isclose(straight.lnprob_and_grad(y)[0], model.lnprob_and_grad(z[0, 0])[0] + grown[0, 0])
+    assert np.isclose(np.linalg.slogdet(matrix)[1], log_det[0, 0], atol=1e-6)
+    assert np.isclose(ridge.lnprob_and_grad(y)[0], model.lnprob_and_grad(z[0, 0])[0] + log_det[0, 0])
 
 
 def test_optimum_and_its_neighbourhood_stay():
     model = Model()
-    straight = Straight(model, model.mean, model.cov)
-    assert np.array_equal(straight.to_z(model.mean[None, None])[0][0, 0], model.mean)
+    ridge = RidgeCoordinates(model, model.mean, model.cov)
+    assert np.array_equal(ridge.to_z(model.mean[None, None])[0][0, 0], model.mean)
     for h in 1e-4 * np.eye(model.ndim):
-        moved = straight.to_z((model.mean + h)[None, None])[0][0, 0]
+        moved = ridge.to_z((model.mean + h)[None, None])[0][0, 0]
         assert np.allclose(moved, model.mean + h, atol=2e-6)
 
 
 @pytest.mark.parametrize("sampler", ["split", "littlemcmc"])
 def test_what_is_sampled_is_the_density_in_z(sampler):
-    """Means and widths of a density whose bent coordinates are anything but Gaussian."""
+    """Means and widths of a density whose ridge coordinates are anything but Gaussian."""
     model = Model(SOURCES[:1])
     out, _, stats = run_lmc(model, model.mean, n_draws=1000, seed=3, sampler=sampler)
     flat, sd = out.z.reshape(-1, model.ndim), np.sqrt(np.diag(model.cov))
