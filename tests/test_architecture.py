@@ -14,7 +14,18 @@ TOP = PACKAGE.parent.parent
 # Rooms from the bottom to the top; a room may import those on lines before its own, and neighbours on
 # its line only where ALLOWED says so.
 FLOORS = [
-    {"errors", "files", "flags", "layout", "parameters", "codehash", "progress", "fitstext", "bands"},
+    {
+        "errors",
+        "files",
+        "flags",
+        "layout",
+        "parameters",
+        "codehash",
+        "progress",
+        "showing",
+        "fitstext",
+        "bands",
+    },
     {"config"},
     {"geometry", "kernel"},
     {"bounds"},

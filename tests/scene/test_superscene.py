@@ -44,6 +44,14 @@ def test_the_loop_ends(cls, tmp_path):
     assert scene.undone
 
 
+def test_a_scene_shows_what_is_left(tmp_path):
+    scene = make(LinkedSuperScene, tmp_path)
+    text = f"<LinkedSuperScene: 60 sources in {', '.join(BANDS)}, 60 of them without their 20 draws>"
+    assert repr(scene) == text
+    scene.checkout_region()
+    assert f"<th>is_active</th><td>{scene.rows['is_active'].sum()}</td>" in scene._repr_html_()
+
+
 def test_a_group_is_checked_out_whole(tmp_path):
     scene = make(LinkedSuperScene, tmp_path, maxactive_per_patch=1, strict=True, patch_maxradius=100)
     labels = group(scene.rows["ra"], scene.rows["dec"], scene.rows["roi"])

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import CircularRegion
+from ..showing import html_table
 from .records import PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
-from .showing import html_table
 
 
 class Samples:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..parameters import q_names
+from ..showing import html_table
 from .fit import source_chi2
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import sampled_rows
-from .showing import html_table
 
 
 @dataclass

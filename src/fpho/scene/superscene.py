@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..geometry import separation
 from ..parameters import SHAPE_COLS, scene_dtype
+from ..showing import html_table
 from .circles import fits, make_region, reach_of
 from .grouping import group
 from .rows import checkin, checkout, places
@@ -61,6 +62,16 @@ class SuperScene:
         valid = self.rows["is_valid"]
         self._group = np.full(len(self.rows), -1)
         self._group[valid] = group(*(self.rows[name][valid] for name in ("ra", "dec", "roi")))
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__}: {len(self.rows)} sources in {', '.join(self.bands)}, "
+            f"{len(self.unfinished)} of them without their {self.target_niter} draws>"
+        )
+
+    def _repr_html_(self) -> str:
+        names = ("is_valid", "is_active", "is_point")
+        return html_table(repr(self), {name: int(self.rows[name].sum()) for name in names})
 
     @property
     def sourcecat(self) -> np.ndarray:
