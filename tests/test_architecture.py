@@ -19,6 +19,7 @@ FLOORS = [
         "files",
         "flags",
         "layout",
+        "models",
         "parameters",
         "codehash",
         "progress",

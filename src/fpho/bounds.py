@@ -3,23 +3,28 @@
 import numpy as np
 
 from .config import Bounds
-from .parameters import error_col, q_names
+from .models import MODELS, models_of, parameters_of
+from .parameters import POSITION_COLS, error_col
 
 FALLBACK_PIXEL = 0.1  # arcsec; only when neither the options nor the caller know the pixels
 
 
 def make_bounds(
-    rows, bands, options: Bounds | None = None, pixscale: float | None = None, flux_noise=None
+    rows, bands, options: Bounds | None = None, pixscale: float | None = None, flux_noise=None, models=None
 ) -> np.ndarray:
-    """Bounds of scene rows (S,): structured, a field (lower, upper) for each name of `q_names(bands)`.
+    """Bounds of scene rows (S,): structured, a field (lower, upper) for each parameter in the order of q.
 
     Fluxes (nJy) get wide ranges: `n_sig_flux` uncertainties, and at least `maxfluxfactor` times the flux
     (or the typical flux of the band) to either side. `pixscale` (arcsec) is the coarsest of the images;
-    `flux_noise` (S, B) what their pixels say of the uncertainties (nJy), where it is larger than the rows'.
-    Held parameters have lower = upper: shapes of point sources, and what `options.held` names.
+    `flux_noise` (S, B) what their pixels say of the uncertainties (nJy), where it is larger than the rows';
+    `models` (S,) the sources' models, those that the rows name when None.
+    Held parameters have lower = upper: those that a source's model does not have, such as the shapes of point
+    sources, and what `options.held` names.
     """
     options = options or Bounds()
-    bounds = np.zeros(len(rows), [(name, "f8", (2,)) for name in q_names(bands)])
+    models = models_of(rows) if models is None else models
+    parameters = parameters_of([*MODELS, *models])
+    bounds = np.zeros(len(rows), [(n, "f8", (2,)) for n in (*bands, *POSITION_COLS, *parameters)])
     for b, band in enumerate(bands):
         error = rows[error_col(band)]
         error = error if flux_noise is None else np.fmax(error, flux_noise[:, b])
@@ -28,14 +33,10 @@ def make_bounds(
     half_ra = half / 3600 / np.cos(np.radians(rows["dec"]))
     bounds["ra"] = np.stack([rows["ra"] - half_ra, rows["ra"] + half_ra], axis=-1)
     bounds["dec"] = np.stack([rows["dec"] - half / 3600, rows["dec"] + half / 3600], axis=-1)
-    ranges = {
-        "q": options.sqrtq_range,
-        "pa": options.pa_range,
-        "sersic": options.sersic_range,
-        "rhalf": options.rhalf_range,
-    }
-    for name, limits in ranges.items():
-        bounds[name] = np.where(rows["is_point"][:, None], _held(rows, name), limits)
+    for name, parameter in parameters.items():
+        limits = getattr(options, parameter.option) if parameter.option else parameter.range
+        has = np.array([name in model.names for model in models], bool)
+        bounds[name] = np.where(has[:, None], limits, _held(rows, name))
     for name in options.held:
         bounds[name] = _held(rows, name)
     return bounds

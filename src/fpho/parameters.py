@@ -1,4 +1,6 @@
-"""The only place that names source parameters: order, units, dtypes, catalog to vector and back.
+"""Scene rows and the vector q: order, units, dtypes, catalog to vector and back.
+
+What a source has beside fluxes and a position is named by its model, see `fpho.models`.
 
 Internal conventions (those of the older code): `q` = sqrt(b/a), `pa` = radians from
 east (+RA) towards north, `rhalf` = circularised half-light radius sqrt(a b) in arcsec,
@@ -7,8 +9,10 @@ east (+RA) towards north, `rhalf` = circularised half-light radius sqrt(a b) in 
 
 import numpy as np
 
+from .models import PARAMETERS
+
 POSITION_COLS = ("ra", "dec")
-SHAPE_COLS = ("q", "pa", "sersic", "rhalf")
+SHAPE_COLS = tuple(PARAMETERS)
 BOOKKEEPING = (
     ("source_index", "i8"),
     ("id", "U32"),
@@ -20,15 +24,12 @@ BOOKKEEPING = (
     ("flags", "i8"),
     ("roi", "f8"),
 )
-UNITS = {"ra": "deg", "dec": "deg", "q": "", "pa": "rad", "sersic": "", "rhalf": "arcsec", "roi": "arcsec"}
+UNITS = {"ra": "deg", "dec": "deg", "roi": "arcsec", **{name: p.unit for name, p in PARAMETERS.items()}}
 FLUX_UNIT = "nJy"
 DESCRIPTIONS = {
     "ra": "right ascension, ICRS",
     "dec": "declination, ICRS",
-    "q": "square root of the axis ratio, sqrt(b/a)",
-    "pa": "position angle of the major axis, from east (+RA) towards north",
-    "sersic": "Sersic index",
-    "rhalf": "circularised half-light radius, sqrt(a b)",
+    **{name: parameter.description for name, parameter in PARAMETERS.items()},
     "roi": "radius of influence, used for grouping",
     "source_index": "row of the source in the scene",
     "id": "identifier given in the input catalog",
@@ -58,7 +59,7 @@ def q_names(bands) -> tuple[str, ...]:
 
 
 def source_vector(rows: np.ndarray, bands, reference) -> np.ndarray:
-    """Scene rows (S,) to the source part of the vector q, (S * (B + 6),).
+    """Scene rows (S,) to the source part of the vector q, (S * len(q_names(bands)),).
 
     `ra` and `dec` become offsets in degrees from `reference` = (ra, dec) in degrees.
     """
@@ -69,7 +70,7 @@ def source_vector(rows: np.ndarray, bands, reference) -> np.ndarray:
 
 
 def fill_rows(rows: np.ndarray, q: np.ndarray, bands, reference) -> np.ndarray:
-    """A copy of scene rows (S,) with the parameters of the vector q (at least S * (B + 6))."""
+    """A copy of scene rows (S,) with the parameters of the vector q (at least S * len(q_names(bands)))."""
     out = rows.copy()
     names = q_names(bands)
     block = np.asarray(q)[: len(rows) * len(names)].reshape(len(rows), len(names))

@@ -8,7 +8,7 @@ from fpho.config import Prior, Priors
 from fpho.errors import InputError
 from fpho.parameters import q_names, source_vector
 from fpho.posterior import Posterior
-from fpho.posterior.plan import make_plan
+from fpho.posterior.parameter_map import make_parameter_map
 from fpho.posterior.transform import Transform
 
 from .. import reference
@@ -30,7 +30,7 @@ def posterior(rows=None, arrays=None, **options):
 
 def one_source(priors, **limits):
     rows = make_rows(BANDS, {"g": 10.0, "r": 20.0})
-    return Transform(make_plan(rows, BANDS, wide_bounds(rows, BANDS, **limits), priors, (RA, DEC)))
+    return Transform(make_parameter_map(rows, BANDS, wide_bounds(rows, BANDS, **limits), priors, (RA, DEC)))
 
 
 LAWS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpho.config import Priors
-from fpho.posterior.plan import make_plan
+from fpho.posterior.parameter_map import make_parameter_map
 from fpho.sampling import run_lmc
 from fpho.sampling.diagnostics import bulk_ess
 from fpho.sampling.ridge import RidgeCoordinates
@@ -25,7 +25,7 @@ class Model:
     def __init__(self, sources=SOURCES, **limits):
         rows = make_rows(BANDS, *sources)
         self.rows = rows
-        self.plan = make_plan(rows, BANDS, wide_bounds(rows, BANDS, **limits), Priors(), (RA, DEC))
+        self.plan = make_parameter_map(rows, BANDS, wide_bounds(rows, BANDS, **limits), Priors(), (RA, DEC))
         self.ndim = self.plan.ndim
         rng = np.random.default_rng(2)
         root = rng.normal(0, 0.25, (self.ndim, self.ndim)) + np.diag(rng.uniform(0.2, 0.8, self.ndim))

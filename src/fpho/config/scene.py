@@ -2,16 +2,17 @@
 
 from typing import Literal
 
+from ..models import SERSIC
 from .base import Range, Section, option
 
 Held = Literal["ra", "dec", "q", "pa", "sersic", "rhalf"]
 
 
 class Bounds(Section):
-    sqrtq_range: Range = option((0.4, 1.0), "q = sqrt(b/a)")
-    pa_range: Range = option((-2.0, 2.0), "pa, from east towards north", "rad")
-    rhalf_range: Range = option((0.01, 5.0), "half-light radius", "arcsec")
-    sersic_range: Range = option((0.5, 6.0), "Sersic index")
+    sqrtq_range: Range = option(SERSIC["q"].range, "q = sqrt(b/a)")
+    pa_range: Range = option(SERSIC["pa"].range, "pa, from east towards north", "rad")
+    rhalf_range: Range = option(SERSIC["rhalf"].range, "half-light radius", "arcsec")
+    sersic_range: Range = option(SERSIC["sersic"].range, "Sersic index")
     dpos: float | None = option(None, "half-width of the position box; else n_pix * pixscale", "arcsec", gt=0)
     n_pix: float = option(2.0, "half-width of the position box", "pixel", gt=0)
     pixscale: float | None = option(

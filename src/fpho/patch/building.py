@@ -7,8 +7,9 @@ import numpy as np
 from .. import kernel
 from ..errors import InputError
 from ..geometry import linearize
-from ..kernel.arrays import TILE, PatchArrays, SourceArrays
-from ..parameters import ellipticity, shape_matrix
+from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
+from ..models import Components, component_values, components_of, models_of
+from ..parameters import ellipticity, q_names, shape_matrix
 from .tiles import select_tiles
 
 
@@ -30,7 +31,7 @@ def build_arrays(
     exposures : iterable of `Exposure` or `ExposureTiles`
         Those without a good pixel in the region, or of another band, are dropped.
     region : circle on the sky (`ra`, `dec` in degrees, `radius` in arcsec), or None for all pixels
-    rows : scene rows (S,); the positions there become the reference positions of the sources
+    rows : scene rows (S,); the positions there become the reference positions of the sources' components
     psfstore : `PSFStore`
     bands : names of bands, in the order of the fluxes
     interpolation : PSF between the detector positions of the store, `nearest` or `linear`
@@ -62,7 +63,8 @@ def arrays_of_tiles(tiles, rows, psfstore, bands, interpolation: str = "nearest"
 
 
 def source_geometry(tiles, rows, psfstore, interpolation: str = "nearest") -> dict[str, np.ndarray]:
-    """The fields of `PatchArrays` that depend on the sources: where they are, and which PSF they have."""
+    """The fields of `PatchArrays` that depend on the sources: where their components are, with which PSF."""
+    rows = rows[components_of_rows(rows).source]
     shape = (len(tiles), len(rows))
     position, scale = np.zeros((*shape, 2)), np.zeros((*shape, 2, 2))
     psf_index = np.zeros(shape, "i4")
@@ -89,19 +91,21 @@ def source_geometry(tiles, rows, psfstore, interpolation: str = "nearest") -> di
     }
 
 
+def components_of_rows(rows, bands=()) -> Components:
+    """The components of scene rows (S,) by the models that they name."""
+    return components_of(models_of(rows), q_names(bands), len(bands))
+
+
 def source_state(rows, bands, table, n_exposures: int = 0) -> SourceArrays:
     """The kernel's view of scene rows (S,) at their reference positions, without background."""
-    n_bands = len(bands)
-    sources = np.zeros((len(rows), n_bands + 7))
-    for b, band in enumerate(bands):
-        sources[:, b] = rows[band]
-    point = rows["is_point"]
-    q, pa = np.where(point, 1.0, rows["q"]), np.where(point, 0.0, rows["pa"])
+    n_bands, parts = len(bands), components_of_rows(rows, bands)
+    x = np.stack([rows[name] for name in q_names(bands)], axis=-1)
+    fluxes, q, pa, index, radius = component_values(parts, x)
+    sources = np.zeros((len(fluxes), n_bands + N_SHAPE))
+    sources[:, :n_bands] = fluxes
     sources[:, n_bands + 2 : n_bands + 5] = shape_matrix(*ellipticity(q, pa))
-    sources[:, n_bands + 5], sources[:, n_bands + 6] = rows["sersic"], rows["rhalf"]
-    profile, count = table.evaluate(
-        np.ascontiguousarray(rows["sersic"]), np.ascontiguousarray(rows["rhalf"]), point
-    )
+    sources[:, n_bands + 5], sources[:, n_bands + 6] = index, radius
+    profile, count = table.evaluate(index, radius, parts.is_point)
     return SourceArrays(sources, profile, count, np.zeros(n_exposures))
 
 

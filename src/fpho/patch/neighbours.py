@@ -5,7 +5,7 @@ import numpy as np
 from .. import kernel
 from ..kernel.arrays import SourceArrays
 from ..parameters import q_names, wrap_degrees
-from .building import source_geometry, source_state
+from .building import components_of_rows, source_geometry, source_state
 
 
 class Neighbours:
@@ -40,8 +40,9 @@ class Neighbours:
         for name in q_names(bands):
             rows[name] = values[name]
         state = source_state(rows, bands, self.model.table, self.model.arrays.n_exposures)
-        n = len(bands)
+        n, source = len(bands), components_of_rows(rows).source
         cosine = np.cos(np.radians(self.rows["dec"]))
-        state.sources[:, n] = wrap_degrees(values["ra"] - self.rows["ra"]) * cosine * 3600
-        state.sources[:, n + 1] = (values["dec"] - self.rows["dec"]) * 3600
+        east = wrap_degrees(values["ra"] - self.rows["ra"]) * cosine * 3600
+        north = (values["dec"] - self.rows["dec"]) * 3600
+        state.sources[:, n], state.sources[:, n + 1] = east[source], north[source]
         return state

@@ -8,7 +8,7 @@ import numpy as np
 from .. import kernel
 from ..images.noise import BLOCK
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
-from .building import source_geometry, source_state
+from .building import components_of_rows, source_geometry, source_state
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
 AROUND = 8.0  # pixels around a source whose weights tell its noise
@@ -35,10 +35,10 @@ def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
 def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
     """Errors (S, B) in nJy that fluxes of scene rows (S,) would have with all else known; NaN off the images.
 
-    The weight of a pixel is the mean over the tiles around the source.
+    The weight of a pixel is the mean over the tiles around the source; the widest component counts.
     """
-    state = source_state(rows, bands, table)
-    information = np.zeros((len(rows), len(bands)))
+    state, source = source_state(rows, bands, table), components_of_rows(rows).source
+    information = np.zeros((len(state.sources), len(bands)))
     for e, start in enumerate(arrays.exposure_start[:-1]):
         tiles = slice(start, arrays.exposure_start[e + 1])
         middle = np.stack([arrays.tile_x[tiles], arrays.tile_y[tiles]], axis=1) + (TILE - 1) / 2
@@ -48,7 +48,8 @@ def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
             if near.any():
                 weight = arrays.weight[tiles][near].mean(dtype="f8")
                 information[s, arrays.band[e]] += weight * (arrays.gain[e, s] / side) ** 2
-    return np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
+    error = np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
+    return np.array([error[source == s].max(axis=0) for s in range(len(rows))]).reshape(-1, len(bands))
 
 
 def widen_by_misfit(
@@ -67,7 +68,7 @@ def widen_by_misfit(
     state = source_state(rows, bands, table, arrays.n_exposures)
     sides = np.array([footprint_sides(others, e, state) for e in range(arrays.n_exposures)])
     variance = np.zeros(arrays.weight.shape)
-    for s in range(len(rows)):
+    for s in range(len(sides[0])):
         one = slice(s, s + 1)
         names = ("position", "scale", "gain", "psf_index")
         fields = {name: np.ascontiguousarray(getattr(others, name)[:, one]) for name in names}

@@ -1,6 +1,8 @@
-"""Compiled transform and prior: one call from z to the kernel's sources, one from gradients back to z.
+"""Compiled transform and prior: one call from z to the kernel's components, one from gradients back to z.
 
-Columns of one source here: fluxes (B), east, north, two of shape, sersic, rhalf: B + 6.
+Columns of a source: fluxes (B), east, north, then the parameters of its model. What a column's table gives
+becomes the parameter by its kind; what a component takes of its source's columns is said by integers
+(`fpho.models.Components`), so that no model has compiled code of its own.
 """
 
 import math
@@ -8,11 +10,14 @@ import math
 import numba as nb
 import numpy as np
 
+from ..models.components import REST, SHARED, WHOLE
 from .priors import NODES, REACH
 
 STEP = 2 * REACH / (NODES - 1)
 RADIAL_STEP = REACH / (NODES - 1)
-DISC, POLAR = 0, 1
+# kinds of columns after the fluxes: the table's value; its exponential; the first of two that are an
+# ellipticity, in the disc or as q and pa; the second of those
+TABLE, LOG, DISC, POLAR, SECOND = range(5)
 
 
 @nb.njit(cache=True)
@@ -55,15 +60,15 @@ def disc(w1, w2, radial):
 
 
 @nb.njit(cache=True)
-def shape(z, s, c, index, origin, unit, number, mode, tables, out):
-    """Ellipticity e1, e2 of source s into out[0:2] and d(e1, e2)/d(two coordinates) into out[2:6]."""
+def shape(z, s, c, k, index, origin, unit, number, kind, tables, out):
+    """Ellipticity e1, e2 of columns c, c + 1 into out[0:2]; d(e1, e2)/d(two coordinates) into out[2:6]."""
     i, j = index[s, c], index[s, c + 1]
-    if mode[s] == DISC:
-        e1, e2, d11, d12, d22 = disc(z[i], z[j], tables[number[s, 2]])
+    if kind[s, k] == DISC:
+        e1, e2, d11, d12, d22 = disc(z[i], z[j], tables[number[s, k]])
         out[0], out[1], out[2], out[3], out[4], out[5] = e1, e2, d11, d12, d12, d22
         return
-    q, dq = value(z, i, origin[s, c], unit[s, c], tables, number[s, 2], False)
-    pa, dpa = value(z, j, origin[s, c + 1], unit[s, c + 1], tables, number[s, 3], False)
+    q, dq = value(z, i, origin[s, c], unit[s, c], tables, number[s, k], False)
+    pa, dpa = value(z, j, origin[s, c + 1], unit[s, c + 1], tables, number[s, k + 1], False)
     ratio = q * q
     e = (1 - ratio) / (1 + ratio)
     de = -4 * q / (1 + ratio) ** 2 * dq
@@ -74,45 +79,116 @@ def shape(z, s, c, index, origin, unit, number, mode, tables, out):
 
 
 @nb.njit(cache=True)
-def expand(z, n_bands, index, origin, unit, number, mode, tables, sources, slope, turn):
-    """The kernel's sources (S, B + 7), slopes (S, B + 6) dx/dz, and turn (S, 2, 3) dM/dz of the shape."""
+def parameters(z, n_bands, index, origin, unit, number, kind, tables, x, slope, matrix, turn):
+    """Columns x (S, C) and slopes dx/dz (S, C) of all sources.
+
+    At the places of an ellipse instead: its matrix M (S, C, 3) at the first column, and dM/dz of both in turn
+    (S, C, 3).
+    """
     out = np.empty(6)
     for s in range(index.shape[0]):
         for c in range(n_bands):
             i = index[s, c]
-            sources[s, c] = origin[s, c] + (unit[s, c] * z[i] if i >= 0 else 0.0)
+            x[s, c] = origin[s, c] + (unit[s, c] * z[i] if i >= 0 else 0.0)
             slope[s, c] = unit[s, c] if i >= 0 else 0.0
+        for c in range(n_bands, index.shape[1]):
+            k, i = c - n_bands, index[s, c]
+            kept = kind[s, k]
+            if kept == TABLE or kept == LOG:
+                log = kept == LOG and i >= 0
+                x[s, c], slope[s, c] = value(z, i, origin[s, c], unit[s, c], tables, number[s, k], log)
+            elif kept != SECOND:
+                shape(z, s, c, k, index, origin, unit, number, kind, tables, out)
+                ellipse(out, matrix[s, c], turn[s, c], turn[s, c + 1])
+
+
+@nb.njit(cache=True)
+def ellipse(given, matrix, first, second):
+    """The unit matrix (ee, nn, en) of an ellipticity and its derivatives by two coordinates; see `shape`."""
+    e1, e2 = given[0], given[1]
+    norm = 1 / (1 - e1 * e1 - e2 * e2)
+    ee, nn, en = (2 + 2 * e1) * norm - 1, (2 - 2 * e1) * norm - 1, 2 * e2 * norm
+    matrix[0], matrix[1], matrix[2] = ee, nn, en
+    for k in range(2):
+        turn = first if k == 0 else second
+        d1, d2 = given[2 + k], given[4 + k]  # d e1, d e2 by coordinate k
+        grow = 2 * (e1 * d1 + e2 * d2) * norm
+        turn[0] = 2 * d1 * norm + (ee + 1) * grow
+        turn[1] = -2 * d1 * norm + (nn + 1) * grow
+        turn[2] = 2 * d2 * norm + en * grow
+
+
+@nb.njit(cache=True)
+def share_of(kind, part):
+    """Share of a source's flux that a component has, and its derivative by the parameter `part`."""
+    if kind == WHOLE:
+        return 1.0, 0.0
+    if kind == SHARED:
+        return part, 1.0
+    if kind == REST:
+        return 1.0 - part, -1.0
+    return 0.0, 0.0
+
+
+@nb.njit(cache=True)
+def feed_components(n_bands, source, share, feed, held, x, matrix, components):
+    """The kernel's components (N, B + 7) from columns x (S, C) and matrices (S, C, 3) of their sources."""
+    for n in range(len(source)):
+        s = source[n]
+        for b in range(n_bands):
+            part = x[s, share[n, b, 1]] if share[n, b, 1] >= 0 else 0.0
+            components[n, b] = share_of(share[n, b, 0], part)[0] * x[s, b]
+        c = n_bands
+        components[n, c], components[n, c + 1] = x[s, c], x[s, c + 1]
+        e = feed[n, 0]
+        components[n, c + 2] = matrix[s, e, 0] if e >= 0 else 1.0
+        components[n, c + 3] = matrix[s, e, 1] if e >= 0 else 1.0
+        components[n, c + 4] = matrix[s, e, 2] if e >= 0 else 0.0
         for k in range(2):
-            c = n_bands + k
-            sources[s, c], slope[s, c] = value(
-                z, index[s, c], origin[s, c], unit[s, c], tables, number[s, k], False
-            )
-        for k in range(4, 6):
-            c = n_bands + k
-            i = index[s, c]
-            sources[s, c + 1], slope[s, c] = value(
-                z, i, origin[s, c], unit[s, c], tables, number[s, k], i >= 0
-            )
-        shape(z, s, n_bands + 2, index, origin, unit, number, mode, tables, out)
-        e1, e2 = out[0], out[1]
-        norm = 1 / (1 - e1 * e1 - e2 * e2)
-        ee, nn, en = (2 + 2 * e1) * norm - 1, (2 - 2 * e1) * norm - 1, 2 * e2 * norm
-        c = n_bands + 2
-        sources[s, c], sources[s, c + 1], sources[s, c + 2] = ee, nn, en
+            components[n, c + 5 + k] = x[s, feed[n, 1 + k]] if feed[n, 1 + k] >= 0 else held[n, k]
+
+
+@nb.njit(cache=True)
+def expand(
+    z, n_bands, index, origin, unit, number, kind, tables, source, share, feed, held,
+    components, x, slope, turn,
+):  # fmt: skip
+    """The kernel's components (N, B + 7) at z; see `parameters` for x, slope, turn."""
+    matrix = np.empty((*x.shape, 3))
+    parameters(z, n_bands, index, origin, unit, number, kind, tables, x, slope, matrix, turn)
+    feed_components(n_bands, source, share, feed, held, x, matrix, components)
+
+
+@nb.njit(cache=True)
+def by_columns(n_bands, source, share, feed, x, by_component, by, by_matrix):
+    """Adds derivatives by components (N, B + 7) up to those by columns (S, C), by matrices (S, C, 3)."""
+    for n in range(len(source)):
+        s = source[n]
+        for b in range(n_bands):
+            c = share[n, b, 1]
+            part, rise = share_of(share[n, b, 0], x[s, c] if c >= 0 else 0.0)
+            by[s, b] += by_component[n, b] * part
+            if c >= 0:
+                by[s, c] += by_component[n, b] * x[s, b] * rise
+        c = n_bands
+        by[s, c] += by_component[n, c]
+        by[s, c + 1] += by_component[n, c + 1]
+        if feed[n, 0] >= 0:
+            for m in range(3):
+                by_matrix[s, feed[n, 0], m] += by_component[n, c + 2 + m]
         for k in range(2):
-            d1, d2 = out[2 + k], out[4 + k]  # d e1, d e2 by coordinate k
-            grow = 2 * (e1 * d1 + e2 * d2) * norm
-            turn[s, k, 0] = 2 * d1 * norm + (ee + 1) * grow
-            turn[s, k, 1] = -2 * d1 * norm + (nn + 1) * grow
-            turn[s, k, 2] = 2 * d2 * norm + en * grow
-            slope[s, c + k] = 1.0 if index[s, c + k] >= 0 else 0.0
+            if feed[n, 1 + k] >= 0:
+                by[s, feed[n, 1 + k]] += by_component[n, c + 5 + k]
 
 
 @nb.njit(cache=True)
 def collect(
-    z, n_bands, index, slope, turn, flux_prior, sky_index, sky_unit, sky_curvature, by_source, by_sky, out
-):
+    z, n_bands, index, kind, source, share, feed, x, slope, turn, flux_prior,
+    sky_index, sky_unit, sky_curvature, by_component, by_sky, out,
+):  # fmt: skip
     """ln prior; adds to `out` (ndim,) the gradient of ln p = -chi2 / 2 + ln prior from that of chi2."""
+    by, by_matrix = np.zeros(x.shape), np.zeros((*x.shape, 3))
+    by_columns(n_bands, source, share, feed, x, by_component, by, by_matrix)
     lnp = 0.0
     for s in range(index.shape[0]):
         for c in range(n_bands):
@@ -120,18 +196,19 @@ def collect(
             if i >= 0:
                 part, push = log_flux_prior(flux_prior[s, c], slope[s, c], z[i])
                 lnp += part
-                out[i] = -0.5 * by_source[s, c] * slope[s, c] + push
-        for k in range(6):
-            c = n_bands + k
+                out[i] = -0.5 * by[s, c] * slope[s, c] + push
+        for c in range(n_bands, index.shape[1]):
             i = index[s, c]
             if i < 0:
                 continue
-            if k == 2 or k == 3:
+            kept = kind[s, c - n_bands]
+            if kept == TABLE or kept == LOG:
+                total = slope[s, c] * by[s, c]
+            else:
+                first = c - 1 if kept == SECOND else c
                 total = 0.0
                 for m in range(3):
-                    total += turn[s, k - 2, m] * by_source[s, n_bands + 2 + m]
-            else:
-                total = slope[s, c] * by_source[s, c + (1 if k > 3 else 0)]
+                    total += turn[s, c, m] * by_matrix[s, first, m]
             out[i] = -0.5 * total - z[i]
             lnp -= 0.5 * z[i] * z[i]
     for e in range(len(sky_unit)):
@@ -140,6 +217,36 @@ def collect(
         out[i] = -0.5 * by_sky[e] * sky_unit[e] - push
         lnp -= 0.5 * push * z[i]
     return lnp
+
+
+@nb.njit(cache=True)
+def jacobian(n_bands, index, source, share, feed, x, slope, turn, sky_index, sky_unit, out):
+    """d(kernel's parameters)/dz into out (N (B + 7) + E, ndim), zeros before."""
+    width = n_bands + 7
+    for n in range(len(source)):
+        s, row = source[n], n * width
+        for b in range(n_bands):
+            c = share[n, b, 1]
+            part, rise = share_of(share[n, b, 0], x[s, c] if c >= 0 else 0.0)
+            if index[s, b] >= 0:
+                out[row + b, index[s, b]] = part * slope[s, b]
+            if c >= 0 and index[s, c] >= 0:
+                out[row + b, index[s, c]] = rise * x[s, b] * slope[s, c]
+        for c in (n_bands, n_bands + 1):
+            if index[s, c] >= 0:
+                out[row + c, index[s, c]] = slope[s, c]
+        e = feed[n, 0]
+        if e >= 0:
+            for c in (e, e + 1):
+                if index[s, c] >= 0:
+                    for m in range(3):
+                        out[row + n_bands + 2 + m, index[s, c]] = turn[s, c, m]
+        for k in range(2):
+            c = feed[n, 1 + k]
+            if c >= 0 and index[s, c] >= 0:
+                out[row + n_bands + 5 + k, index[s, c]] = slope[s, c]
+    for e in range(len(sky_unit)):
+        out[len(source) * width + e, sky_index + e] = sky_unit[e]
 
 
 @nb.njit(cache=True)
@@ -162,9 +269,9 @@ def log_flux_prior(prior, unit, z):
 
 @nb.njit(cache=True)
 def to_q(
-    z, n_bands, index, origin, unit, number, mode, tables, middle, cosine, offset, sky_index, sky_unit, q
+    z, n_bands, index, origin, unit, number, kind, tables, middle, cosine, offset, sky_index, sky_unit, q
 ):
-    """Vectors q (N, P) from z (N, ndim): fluxes, offsets in degrees, q, pa, sersic, rhalf; then sky."""
+    """Vectors q (N, P) from z (N, ndim): fluxes, offsets in degrees, the models' parameters; then terms."""
     out = np.empty(6)
     n_sources, width = index.shape
     for row in range(len(z)):
@@ -174,29 +281,21 @@ def to_q(
             for c in range(n_bands):
                 i = index[s, c]
                 q[row, start + c] = origin[s, c] + (unit[s, c] * at[i] if i >= 0 else 0.0)
-            for k in range(2):
-                c = n_bands + k
-                x, _ = value(at, index[s, c], origin[s, c], unit[s, c], tables, number[s, k], False)
-                q[row, start + c] = offset[s, k] + x / 3600 / (cosine[s] if k == 0 else 1.0)
-            for k in range(4, 6):
-                c = n_bands + k
-                i = index[s, c]
-                x, _ = value(at, i, origin[s, c], unit[s, c], tables, number[s, k], i >= 0)
-                q[row, start + c] = x
-            c = n_bands + 2
-            if mode[s] == DISC:
-                shape(at, s, c, index, origin, unit, number, mode, tables, out)
-                e = math.hypot(out[0], out[1])
-                q[row, start + c] = math.sqrt((1 - e) / (1 + e))
-                pa = 0.5 * math.atan2(out[1], out[0])
-                turns = math.floor((pa - middle[s]) / math.pi + 0.5)
-                q[row, start + c + 1] = pa - math.pi * turns
-            else:
-                x, _ = value(at, index[s, c], origin[s, c], unit[s, c], tables, number[s, 2], False)
-                q[row, start + c] = x
-                x, _ = value(
-                    at, index[s, c + 1], origin[s, c + 1], unit[s, c + 1], tables, number[s, 3], False
-                )
-                q[row, start + c + 1] = x
+            for c in range(n_bands, width):
+                i, k = index[s, c], c - n_bands
+                kept = kind[s, k]
+                if kept == DISC:
+                    shape(at, s, c, k, index, origin, unit, number, kind, tables, out)
+                    e = math.hypot(out[0], out[1])
+                    q[row, start + c] = math.sqrt((1 - e) / (1 + e))
+                    pa = 0.5 * math.atan2(out[1], out[0])
+                    turns = math.floor((pa - middle[s, k + 1]) / math.pi + 0.5)
+                    q[row, start + c + 1] = pa - math.pi * turns
+                elif kept != SECOND or kind[s, k - 1] == POLAR:
+                    log = kept == LOG and i >= 0
+                    x, _ = value(at, i, origin[s, c], unit[s, c], tables, number[s, k], log)
+                    if k < 2:
+                        x = offset[s, k] + x / 3600 / (cosine[s] if k == 0 else 1.0)
+                    q[row, start + c] = x
         for e in range(len(sky_unit)):
             q[row, n_sources * width + e] = sky_unit[e] * at[sky_index + e]

@@ -9,9 +9,10 @@ import numpy as np
 from .. import kernel
 from ..bounds import make_bounds
 from ..config import Priors
-from ..kernel.arrays import TILE, PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
 from . import compiled
-from .plan import make_plan
+from .exposure_terms import background_terms
+from .parameter_map import make_parameter_map
 from .transform import Transform
 
 
@@ -38,6 +39,7 @@ class Posterior:
         in_fit_background: bool = False,
         exposures=None,
         background_sigma: float = 10.0,
+        models=None,
     ):
         """
         Parameters
@@ -53,16 +55,17 @@ class Posterior:
             normal about 0
         background_sigma : width of that prior, in units of the noise of an exposure's typical pixel
         exposures : names of the exposures, for results; their numbers when None
+        models : (S,) `SourceModel` of each source; those that the rows name when None
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
         self.reference, self.backend = tuple(map(float, reference)), backend
-        self.bounds = make_bounds(rows, self.bands) if bounds is None else bounds
+        self.bounds = make_bounds(rows, self.bands, models=models) if bounds is None else bounds
         self.priors = priors or Priors()
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
         self.in_fit_background, self.background_sigma = in_fit_background, background_sigma
-        sky = pixel_noise(arrays) if in_fit_background else None
-        self.plan = make_plan(
-            rows, self.bands, self.bounds, self.priors, self.reference, sky, background_sigma
+        terms = background_terms(arrays, background_sigma) if in_fit_background else None
+        self.plan = make_parameter_map(
+            rows, self.bands, self.bounds, self.priors, self.reference, terms, models
         )
         self.transform = Transform(self.plan)
         self.ndim = self.plan.ndim
@@ -70,35 +73,37 @@ class Posterior:
         self.nfisher = 0
         self._blank = np.zeros(arrays.n_exposures)
 
-    def state(self, z) -> tuple[SourceArrays, np.ndarray, np.ndarray]:
-        """The kernel's sources at z, and derivatives: slopes (S, B + 6), of the shape matrix (S, 2, 3)."""
+    def state(self, z) -> tuple[SourceArrays, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """The kernel's components at z; columns x (S, C) with their slopes, see `compiled.parameters`."""
         plan = self.plan
-        n_sources = len(plan.index)
-        sources = np.empty((n_sources, plan.n_bands + 7))
-        slope, turn = np.empty((n_sources, plan.n_bands + 6)), np.empty((n_sources, 2, 3))
+        n_bands, shape = plan.n_bands, plan.index.shape
+        parts = plan.components
+        components = np.empty((len(parts.source), n_bands + N_SHAPE))
+        x, slope, turn = np.empty(shape), np.empty(shape), np.empty((*shape, 3))
         compiled.expand(
-            z, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.mode, plan.tables,
-            sources, slope, turn,
+            z, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables,
+            parts.source, parts.share, parts.feed, parts.held, components, x, slope, turn,
         )  # fmt: skip
         profile, count = self.table.evaluate(
-            sources[:, plan.n_bands + 5], sources[:, plan.n_bands + 6], plan.is_point
+            components[:, n_bands + 5], components[:, n_bands + 6], parts.is_point
         )
         sky = z[plan.sky_index :] * plan.sky_unit if len(plan.sky_unit) else self._blank
-        return SourceArrays(sources, profile, count, sky), slope, turn
+        return SourceArrays(components, profile, count, sky), (x, slope, turn)
 
     def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
         """ln p at z, and its gradient (ndim,), a fresh array; -inf where z is not finite."""
-        plan = self.plan
+        plan, parts = self.plan, self.plan.components
         self.ncall += 1
         z = np.ascontiguousarray(z, "f8")
         gradient = np.zeros(self.ndim)
         if not np.isfinite(z).all():
             return -np.inf, gradient
-        state, slope, turn = self.state(z)
-        chi2, by_source, by_sky = self.kernel.evaluate(self.arrays, state)
+        state, columns = self.state(z)
+        chi2, by_component, by_sky = self.kernel.evaluate(self.arrays, state)
         lnprior = compiled.collect(
-            z, plan.n_bands, plan.index, slope, turn, plan.flux_prior, plan.sky_index, plan.sky_unit,
-            plan.sky_curvature, by_source, by_sky, gradient,
+            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, *columns,
+            plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
+            gradient,
         )  # fmt: skip
         return -0.5 * float(chi2.sum()) + lnprior, gradient
 
@@ -108,12 +113,16 @@ class Posterior:
 
     def fisher(self, z, prior: bool = True) -> np.ndarray:
         """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""
-        plan = self.plan
+        plan, parts = self.plan, self.plan.components
         self.nfisher += 1
         z = np.ascontiguousarray(z, "f8")
-        state, slope, turn = self.state(z)
+        state, columns = self.state(z)
         information = self.kernel.fisher(self.arrays, state)
-        jacobian = _jacobian(plan, slope, turn, self.arrays.n_exposures)
+        jacobian = np.zeros((len(information), plan.ndim))
+        compiled.jacobian(
+            plan.n_bands, plan.index, parts.source, parts.share, parts.feed, *columns,
+            plan.sky_index, plan.sky_unit, jacobian,
+        )  # fmt: skip
         matrix = jacobian.T @ information @ jacobian
         return matrix + np.diag(plan.curvature()) if prior else matrix
 
@@ -123,12 +132,12 @@ class Posterior:
 
     def chi2(self, q) -> np.ndarray:
         """chi-square of each exposure (E,) at a vector q."""
-        state, _, _ = self.state(self.transform.inverse_transform(q))
+        state, _ = self.state(self.transform.inverse_transform(q))
         return np.asarray(self.kernel.evaluate(self.arrays, state)[0])
 
     def residuals(self, q) -> list[np.ndarray]:
         """data - model (nJy/pixel) at the good pixels of each exposure, in the order of the tiles."""
-        state, _, _ = self.state(self.transform.inverse_transform(q))
+        state, _ = self.state(self.transform.inverse_transform(q))
         difference = self.arrays.data - self.kernel.model(self.arrays, state)
         good = self.arrays.weight > 0
         start = self.arrays.exposure_start
@@ -151,12 +160,13 @@ class Posterior:
     def near_pixels(self, reach: float = 3.0) -> np.ndarray:
         """(E, S) whether an exposure has a good pixel within `reach` pixels of a source."""
         arrays = self.arrays
-        near = np.zeros((arrays.n_exposures, arrays.n_sources), bool)
+        first = self.plan.components.first
+        near = np.zeros((arrays.n_exposures, len(first)), bool)
         place = np.arange(TILE * TILE)
         x, y = arrays.tile_x[:, None] + place % TILE, arrays.tile_y[:, None] + place // TILE
         for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
             good = arrays.weight[a:b] > 0
-            for s, (x0, y0) in enumerate(arrays.position[e]):
+            for s, (x0, y0) in enumerate(arrays.position[e, first]):
                 near[e, s] = np.any(good & (np.hypot(x[a:b] - x0, y[a:b] - y0) < reach))
         return near
 
@@ -167,29 +177,3 @@ class Posterior:
 
 
 _backend = cache(kernel.backend)  # asked for at every evaluation
-
-
-def pixel_noise(arrays: PatchArrays) -> np.ndarray:
-    """Median noise of a good pixel in each exposure (E,), nJy."""
-    start = arrays.exposure_start
-    weights = [arrays.weight[a:b] for a, b in pairwise(start)]
-    return np.array([1 / np.sqrt(np.median(w[w > 0])) if np.any(w > 0) else 1.0 for w in weights])
-
-
-def _jacobian(plan, slope, turn, n_exposures) -> np.ndarray:
-    """d(kernel's parameters) / dz, (S (B + 7) + E, ndim)."""
-    n_sources, n_bands = len(plan.index), plan.n_bands
-    matrix = np.zeros((n_sources * (n_bands + 7) + n_exposures, plan.ndim))
-    for s, index in enumerate(plan.index):
-        start = s * (n_bands + 7)
-        for c, i in enumerate(index):
-            k = c - n_bands
-            if i < 0:
-                continue
-            if k in (2, 3):
-                matrix[start + n_bands + 2 : start + n_bands + 5, i] = turn[s, k - 2]
-            else:
-                matrix[start + c + (k > 3), i] = slope[s, c]
-    for e, unit in enumerate(plan.sky_unit):
-        matrix[n_sources * (n_bands + 7) + e, plan.sky_index + e] = unit
-    return matrix

@@ -15,27 +15,17 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import InputError
+from ..models import PARAMETERS
 
 NODES = 513
 REACH = 8.5  # tables cover |z| <= REACH; a normal draw lies outside once in 1e17
 FLUX_FAMILIES = ("uniform", "normal", "student_t")
 
-# Defaults where the configuration gives no number. Sersic index: field samples have medians of 1-2 and a
-# scatter of 0.5-0.7 in ln n (van der Wel et al. 2012, ApJS 203, 24). Half-light radius: 0.1-0.7 arcsec at
-# 0.5 < z < 3 for 1e9-1e11 solar masses, scatter about 0.4 in ln at fixed mass (van der Wel et al. 2014,
-# ApJ 788, 28); taken much wider. Ellipticity components: 0.25-0.3 each (Leauthaud et al. 2007, ApJS 172,
-# 219; Miller et al. 2013, MNRAS 429, 2858).
+# (loc, scale) where the configuration gives no number: the models' own.
 DEFAULTS = {
-    ("sersic", "lognormal"): (np.log(1.5), 0.6),
-    ("sersic", "normal"): (1.5, 1.5),
-    ("sersic", "student_t"): (1.5, 1.0),
-    ("rhalf", "lognormal"): (np.log(0.3), 1.0),
-    ("rhalf", "normal"): (0.3, 0.3),
-    ("rhalf", "student_t"): (0.3, 0.3),
-    ("q", "normal"): (0.8, 0.2),
-    ("q", "lognormal"): (np.log(0.8), 0.25),
-    ("q", "student_t"): (0.8, 0.2),
-    ("q", "rayleigh"): (0.0, 0.3),
+    (parameter.like, family): numbers
+    for parameter in PARAMETERS.values()
+    for family, numbers in parameter.families.items()
 }
 BETA = (2.0, 2.0)
 STUDENT_DEGREES = 4.0

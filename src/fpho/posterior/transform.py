@@ -3,8 +3,8 @@
 import numpy as np
 
 from . import compiled
-from .compiled import DISC, RADIAL_STEP, STEP
-from .plan import ARCSEC, Plan
+from .compiled import DISC, LOG, RADIAL_STEP, SECOND, STEP
+from .parameter_map import ARCSEC, ParameterMap
 from .priors import NODES, REACH
 
 EDGE = 6.0  # coordinates given back stay within this: a value on a bound becomes one just inside
@@ -13,7 +13,7 @@ EDGE = 6.0  # coordinates given back stay within this: a value on a bound become
 class Transform:
     """`transform(z) -> q`, `inverse_transform(q) -> z`; one vector, or several in rows."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: ParameterMap):
         self.plan = plan
         n_sources, n_columns = plan.index.shape
         self.size = n_sources * n_columns + len(plan.sky_unit)
@@ -25,7 +25,7 @@ class Transform:
         rows = z.reshape(-1, plan.ndim) if z.ndim == 1 else z
         q = np.empty((len(rows), self.size))
         compiled.to_q(
-            rows, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.mode, plan.tables,
+            rows, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables,
             plan.middle, plan.cosine, plan.offset, plan.sky_index, plan.sky_unit, q,
         )  # fmt: skip
         return q[0] if z.ndim == 1 else q
@@ -54,23 +54,23 @@ class Transform:
             if index[b] >= 0:
                 z[index[b]] = (values[b] - plan.origin[s, b]) / plan.unit[s, b]
         scale = np.array([plan.cosine[s], 1.0]) * ARCSEC
-        targets = [*((values[n : n + 2] - plan.offset[s]) * scale), *values[n + 2 : n + 6]]
+        targets = [*((values[n : n + 2] - plan.offset[s]) * scale), *values[n + 2 :]]
         for k, target in enumerate(targets):
-            i, c = index[n + k], n + k
-            if i < 0 or (plan.mode[s] == DISC and k in (2, 3)):
+            i, c, kind = index[n + k], n + k, plan.kind[s, k]
+            if kind == DISC:
+                z[i], z[index[c + 1]] = self._disc(plan.tables[plan.number[s, k]], *targets[k : k + 2])
+            if i < 0 or kind == DISC or (kind == SECOND and plan.kind[s, k - 1] == DISC):
                 continue
-            y = np.log(max(target, 1e-30)) if k > 3 else target
-            if k == 3:  # the same angle within the range
+            y = np.log(max(target, 1e-30)) if kind == LOG else target
+            if kind == SECOND:  # the same angle within the range
                 y = plan.origin[s, c] + np.mod(y - plan.origin[s, c], np.pi)
             z[i] = _solve(plan.tables[plan.number[s, k]], (y - plan.origin[s, c]) / plan.unit[s, c])
-        if plan.mode[s] == DISC and not plan.is_point[s]:
-            self._disc(s, *values[n + 2 : n + 4], z)
 
-    def _disc(self, s, q, pa, z) -> None:
-        plan, n = self.plan, self.plan.n_bands
+    @staticmethod
+    def _disc(table, q, pa) -> tuple[float, float]:
         e = (1 - q**2) / (1 + q**2)
-        rho = _solve_radius(plan.tables[plan.number[s, 2]], e)
-        z[plan.index[s, n + 2]], z[plan.index[s, n + 3]] = rho * np.cos(2 * pa), rho * np.sin(2 * pa)
+        rho = _solve_radius(table, e)
+        return rho * np.cos(2 * pa), rho * np.sin(2 * pa)
 
 
 def _solve(table, y) -> float:

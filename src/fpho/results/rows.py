@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..flags import Flag
-from ..parameters import SHAPE_COLS, ellipticity, error_col, fill_rows, from_ellipticity, q_names
+from ..models import ANGLE, PARAMETERS, POSITIVE, RATIO
+from ..parameters import POSITION_COLS, ellipticity, error_col, fill_rows, from_ellipticity, q_names
 from .fit import source_chi2
 
 EDGE = 0.01  # of the range (sizes: of its log): nearer to a bound than this is at it
@@ -41,11 +42,11 @@ def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.nd
     names, n_sources = q_names(model.bands), len(active)
     block = q[: n_sources * len(names)].reshape(n_sources, len(names))
     draws = chain[:, : block.size].reshape(len(chain), n_sources, len(names))
-    k = names.index("q")
-    middle = np.median(np.stack(ellipticity(draws[..., k], draws[..., k + 1])), axis=1)
-    shape = np.stack(from_ellipticity(*middle), axis=-1)
-    free = model.plan.index[:, k] >= 0
-    block[free, k : k + 2] = shape[free]
+    for k in [k for k, name in enumerate(names) if name in PARAMETERS and PARAMETERS[name].kind == RATIO]:
+        middle = np.median(np.stack(ellipticity(draws[..., k], draws[..., k + 1])), axis=1)
+        shape = np.stack(from_ellipticity(*middle), axis=-1)
+        free = model.plan.index[:, k] >= 0
+        block[free, k : k + 2] = shape[free]
     rows = fill_rows(active, q, model.bands, model.reference)
     spread = z.std(axis=0)
     _set_errors(rows, model.plan, lambda i, unit: unit * spread[i])
@@ -75,18 +76,19 @@ def _flagged(rows, active, model, q, spread, own) -> np.ndarray:
 def _at_bound(rows, model) -> np.ndarray:
     """AT_BOUND where a free shape or position lies at the edge of its range; a round source does not."""
     flags = np.zeros(len(rows), int)
-    for k, name in enumerate(("ra", "dec", *SHAPE_COLS)):
-        if name == "pa":
+    for name in (*POSITION_COLS, *PARAMETERS):
+        kind = PARAMETERS[name].kind if name in PARAMETERS else None
+        if kind == ANGLE:
             continue
         low, high = model.bounds[name].T
         value = rows[name]
-        if name in ("rhalf", "sersic"):
+        if kind == POSITIVE:
             with np.errstate(divide="ignore"):
                 low, high, value = np.log(low), np.log(high), np.log(value)
         with np.errstate(divide="ignore", invalid="ignore"):
             place = (value - low) / (high - low)
-        at = (place < EDGE) | ((place > 1 - EDGE) & ((name != "q") | (high < 1)))
-        free = model.plan.index[:, model.plan.n_bands + k] >= 0
+        at = (place < EDGE) | ((place > 1 - EDGE) & ((kind != RATIO) | (high < 1)))
+        free = model.plan.index[:, model.plan.column(name)] >= 0
         flags[free & at] |= int(Flag.AT_BOUND)
     return flags
 
@@ -95,7 +97,7 @@ def _dominated(plan, spread, n_sources) -> np.ndarray:
     """PRIOR_DOMINATED where a coordinate of index or size is as wide as its prior, which has width 1."""
     flags = np.zeros(n_sources, int)
     for i, (s, name) in enumerate(plan.names()):
-        if name in ("sersic", "rhalf") and spread[i] > DOMINATED:
+        if name in PARAMETERS and PARAMETERS[name].kind == POSITIVE and spread[i] > DOMINATED:
             flags[s] |= int(Flag.PRIOR_DOMINATED)
     return flags
 

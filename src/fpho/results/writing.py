@@ -117,7 +117,7 @@ def write_residuals(path, result: Result, model) -> None:
     """
     import h5py
 
-    arrays, q = model.arrays, result.patch.final_q
+    arrays, q, first = model.arrays, result.patch.final_q, model.plan.components.first
     place = np.arange(64)
     x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
@@ -131,7 +131,7 @@ def write_residuals(path, result: Result, model) -> None:
             group["x"], group["y"] = x[part][good].astype("i4"), y[part][good].astype("i4")
             group["data"], group["residual"] = arrays.data[part][good], residual.astype("f4")
             group["ierr"] = np.sqrt(arrays.weight[part][good])
-            group["position"], group["scale"] = arrays.position[e], arrays.scale[e]
+            group["position"], group["scale"] = arrays.position[e, first], arrays.scale[e, first]
 
 
 def plain_rows(rows: np.ndarray) -> np.ndarray:

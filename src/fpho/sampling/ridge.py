@@ -20,7 +20,7 @@ import numba as nb
 import numpy as np
 
 from ..posterior.compiled import value
-from ..posterior.plan import Plan
+from ..posterior.parameter_map import ParameterMap
 
 LARGEST = 30.0  # of |t|: far beyond, where only rejected steps go
 SURE = 9.0  # (S/N)^2 of the fluxes at which half of a and b is believed
@@ -40,7 +40,7 @@ class RidgeCoefficients:
     k: np.ndarray  # (S,)
 
 
-def ridge_coefficients(plan: Plan, z, cov) -> RidgeCoefficients:
+def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
     """The numbers at an optimum z (ndim,) with covariance (ndim, ndim)."""
     n, n_sources = plan.n_bands, len(plan.index)
     free = plan.index[:, :n] >= 0
@@ -171,6 +171,7 @@ class IdentityCoordinates:
 
 def coordinates(model, start):
     """The target for the chains of a model from a `Start`."""
-    if isinstance(getattr(model, "plan", None), Plan) and start.cov.ndim == 2 and not start.adapt:
+    mapped = isinstance(getattr(model, "plan", None), ParameterMap)
+    if mapped and start.cov.ndim == 2 and not start.adapt:
         return RidgeCoordinates(model, start.z, start.cov)
     return IdentityCoordinates(model)
