@@ -3,7 +3,8 @@
 import numpy as np
 
 from fpho.config import Priors
-from fpho.posterior.plan import make_plan
+from fpho.posterior.exposure_terms import background_terms
+from fpho.posterior.parameter_map import make_parameter_map
 from fpho.posterior.transform import Transform
 from tests.posterior.scenes import DEC, RA, make_rows, wide_bounds
 
@@ -17,11 +18,11 @@ SOURCES = (
 
 def test_coordinates_and_columns_of_the_first_sources():
     """With backgrounds of three exposures, for one, two and all of the sources."""
-    rows, noise = make_rows(BANDS, *SOURCES), np.array([0.5, 1.0, 2.0])
+    rows, terms = make_rows(BANDS, *SOURCES), background_terms([0.5, 1.0, 2.0], 10.0)
     bounds = wide_bounds(rows, BANDS)
 
     def transform(n):
-        return Transform(make_plan(rows[:n], BANDS, bounds[:n], Priors(), (RA, DEC), sky_noise=noise))
+        return Transform(make_parameter_map(rows[:n], BANDS, bounds[:n], Priors(), (RA, DEC), terms))
 
     whole = transform(3)
     z = np.random.default_rng(1).standard_normal((20, whole.plan.ndim))

@@ -11,7 +11,7 @@ from ..bounds import make_bounds
 from ..config import Priors
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
 from . import compiled
-from .exposure_terms import background_terms
+from .exposure_terms import background_terms, pixel_noise
 from .parameter_map import make_parameter_map
 from .transform import Transform
 
@@ -63,7 +63,7 @@ class Posterior:
         self.priors = priors or Priors()
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
         self.in_fit_background, self.background_sigma = in_fit_background, background_sigma
-        terms = background_terms(arrays, background_sigma) if in_fit_background else None
+        terms = background_terms(pixel_noise(arrays), background_sigma) if in_fit_background else None
         self.plan = make_parameter_map(
             rows, self.bands, self.bounds, self.priors, self.reference, terms, models
         )

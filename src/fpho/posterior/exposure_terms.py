@@ -24,9 +24,9 @@ class ExposureTerms:
     curvature: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
-def background_terms(arrays, sigma: float) -> ExposureTerms:
-    """A constant for each exposure; its prior is normal about 0, `sigma` of the pixels' noise wide."""
-    noise = pixel_noise(arrays)
+def background_terms(noise, sigma: float) -> ExposureTerms:
+    """A constant for each exposure with `noise` (E,) nJy per pixel; prior normal about 0, `sigma` noises."""
+    noise = np.asarray(noise, "f8")
     return ExposureTerms(unit=STEP * noise, curvature=1 / (sigma * noise) ** 2)
 
 
