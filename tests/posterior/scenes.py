@@ -1,5 +1,7 @@
 """Small patches without files: a grid of exposures, a two-Gaussian PSF, data from the reference model."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fpho.bounds import make_bounds
@@ -8,7 +10,7 @@ from fpho.parameters import scene_dtype
 from fpho.patch import source_state
 from fpho.sersic import load_table
 
-from ..reference import model
+from ..reference import chi2, model
 
 TABLE = load_table()
 RA, DEC = 53.1, -27.8
@@ -70,3 +72,30 @@ def wide_bounds(rows, bands, **limits):
     for name, limit in limits.items():
         bounds[name] = limit
     return bounds
+
+
+def zero_weight(arrays):
+    """The same patch without any good pixel: its posterior is the prior."""
+    return replace(arrays, weight=np.zeros_like(arrays.weight))
+
+
+def reference_lnlike(model, z):
+    """-chi2 / 2 by the slow model, of the state that the posterior hands to the kernel."""
+    return -0.5 * chi2(model.arrays, model.state(z)[0]).sum()
+
+
+def central_differences(model, blank, z):
+    """Gradient (ndim,) of the float64 likelihood plus the prior; `blank`: the posterior without pixels."""
+    out = np.zeros(model.ndim)
+    for i, step in enumerate(np.eye(model.ndim) * 1e-4):
+        ends = [z + k * step for k in (1, -1, 2, -2)]
+        f = [reference_lnlike(model, end) + blank.lnprob(end) for end in ends]
+        out[i] = (8 * (f[0] - f[1]) - (f[2] - f[3])) / 12e-4
+    return out
+
+
+def curvature(model, z):
+    """-d gradient / dz (ndim, ndim) by differences of exact gradients."""
+    steps = 1e-3 * np.eye(model.ndim)
+    slopes = [(model.lnprob_and_grad(z - h)[1] - model.lnprob_and_grad(z + h)[1]) / 2e-3 for h in steps]
+    return np.array(slopes)

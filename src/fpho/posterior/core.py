@@ -10,6 +10,7 @@ from .. import kernel
 from ..bounds import make_bounds
 from ..config import Priors
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
+from ..models import models_of
 from . import compiled
 from .exposure_terms import background_terms, pixel_noise
 from .parameter_map import make_parameter_map
@@ -59,13 +60,14 @@ class Posterior:
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
         self.reference, self.backend = tuple(map(float, reference)), backend
-        self.bounds = make_bounds(rows, self.bands, models=models) if bounds is None else bounds
         self.priors = priors or Priors()
+        self.models = models_of(rows) if models is None else list(models)
+        self.bounds = make_bounds(rows, self.bands, models=self.models) if bounds is None else bounds
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
         self.in_fit_background, self.background_sigma = in_fit_background, background_sigma
         terms = background_terms(pixel_noise(arrays), background_sigma) if in_fit_background else None
         self.plan = make_parameter_map(
-            rows, self.bands, self.bounds, self.priors, self.reference, terms, models
+            rows, self.bands, self.bounds, self.priors, self.reference, terms, self.models
         )
         self.transform = Transform(self.plan)
         self.ndim = self.plan.ndim
