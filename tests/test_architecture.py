@@ -17,6 +17,7 @@ FLOORS = [
     {
         "errors",
         "files",
+        "hdf5",
         "flags",
         "layout",
         "models",

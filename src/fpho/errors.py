@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""What a user can mend, and trouble of the machine: messages, not tracebacks."""
 
 
 class InputError(Exception):
@@ -14,3 +14,16 @@ class InputError(Exception):
     def __reduce__(self):
         """Pickled with all its parts, so that it comes back from worker processes."""
         return type(self), (self.where, self.found, self.cure)
+
+
+class Damaged(InputError):
+    """A file of the run that is not what was written."""
+
+    def __init__(self, path, found="its content does not fit its checksum", cure=""):
+        again = "Delete it, and run the same command again: what is missing is made again"
+        text = str(found)
+        super().__init__(path, text if text.startswith("damaged") else f"damaged: {text}", cure or again)
+
+
+class MachineError(InputError):
+    """Trouble of the machine, not of the data: memory, a full disk, a process that was killed."""

@@ -1,24 +1,39 @@
-"""Outputs are whole or absent: written under a temporary name, synced, renamed. FITS inputs, opened."""
+"""Outputs are whole or absent: written under a temporary name, synced, renamed. FITS inputs, opened.
+
+A file that a later stage reads has a checksum, which `verify` holds against its content. HDF5 files carry it
+in themselves (`fpho.hdf5`): MARK and 32 digits, the SHA-256 of the file with these digits as zeros, cut.
+Others have it beside them, in `.NAME.seal`: a line for what is there, and one for what was there before, so
+that a kill between the two writes does no harm.
+"""
 
 import hashlib
 import os
+import re
+import socket
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import InputError
+from .errors import Damaged, InputError
+
+MARK = b"fpho-seal:"
+DIGITS = 32
+BLANK = b"0" * DIGITS
+PIECE = 1 << 20  # bytes that are read at a time
+_verified: dict[str, tuple] = {}  # path to the state of the file that was found whole, in this process
 
 
 @contextmanager
-def atomic(path):
+def atomic(path, seal: bool = False):
     """Yield a temporary path in the folder of `path`; on success it replaces `path`.
 
-    The temporary name keeps the suffix, so that writers which look at it work.
+    The temporary name keeps the suffix, so that writers which look at it work, and says which process it
+    belongs to (`remove_abandoned`). `seal`: keep a checksum of the content beside the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}.", suffix="".join(path.suffixes[-2:]), dir=path.parent
+        prefix=f".{path.stem}.{_process()}.", suffix="".join(path.suffixes[-2:]), dir=path.parent
     )
     os.close(handle)
     temporary = Path(name)
@@ -27,21 +42,115 @@ def atomic(path):
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
+        if seal:
+            _seal_beside(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text: str) -> None:
+def write_text(path, text: str, seal: bool = False) -> None:
     """Write `text` atomically, as UTF-8 whatever the user's locale."""
-    with atomic(path) as temporary:
+    with atomic(path, seal) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_abandoned(folder) -> None:
+    """Remove what writers on this host left under temporary names when they were killed."""
+    host = re.escape(_host())
+    for path in Path(folder).glob(".*"):
+        found = re.search(rf"\.{host}-(\d+)\.", path.name)
+        if found and not os.path.exists(f"/proc/{found[1]}") and os.path.exists("/proc"):
+            path.unlink(missing_ok=True)
 
 
 def checksum(path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def seal_inside(path) -> None:
+    """Put the checksum of a file into its place in it, behind MARK."""
+    at = _place(path)
+    digest = _digest(path, at)
+    with open(path, "r+b") as stream:
+        stream.seek(at)
+        stream.write(digest)
+
+
+def verify(path, ours: bool = False) -> None:
+    """Hold a file against its checksum, once in a process as long as it does not change.
+
+    A file without one is taken as it is, since it comes from elsewhere; not where it is known to be `ours`.
+
+    Raises
+    ------
+    Damaged
+        If the content is not what was written.
+    """
+    path = Path(path)
+    state = path.stat()
+    now = state.st_size, state.st_mtime_ns, state.st_ino
+    if _verified.get(str(path)) == now:
+        return
+    beside = _beside(path)
+    if beside.is_file():
+        whole = _digest(path) in beside.read_bytes().split()
+    else:
+        at = _place(path) if path.suffix == ".h5" else None
+        whole = not ours if at is None else _digest(path, at) == _digits(path, at)
+    if not whole:
+        raise Damaged(path)
+    _verified[str(path)] = now
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.seal")
+
+
+def _seal_beside(path: Path, temporary: Path) -> None:
+    known = [_digest(temporary), *([_digest(path)] if path.is_file() else [])]
+    with atomic(_beside(path)) as seal:
+        seal.write_bytes(b"\n".join(known) + b"\n")
+
+
+def _place(path) -> int | None:
+    """Where the digits of a checksum stand in a file."""
+    start, before = 0, b""
+    with open(path, "rb") as stream:
+        while piece := stream.read(PIECE):
+            found = (before + piece).find(MARK)
+            if found >= 0:
+                return start - len(before) + found + len(MARK)
+            start, before = start + len(piece), (before + piece)[-len(MARK) :]
+    return None
+
+
+def _digits(path, at: int) -> bytes:
+    with open(path, "rb") as stream:
+        stream.seek(at)
+        return stream.read(DIGITS)
+
+
+def _digest(path, at: int | None = None) -> bytes:
+    """Checksum of a file, with the digits at `at` as zeros."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        if at is not None:
+            digest.update(stream.read(at) + BLANK)
+            stream.seek(at + DIGITS)
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()[:DIGITS].encode()
+
+
+def _process() -> str:
+    return f"{_host()}-{os.getpid()}"
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40]
 
 
 def _umask() -> int:

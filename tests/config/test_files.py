@@ -1,12 +1,17 @@
 """Files are whole or absent; the registry of flags and the names of a run hang together."""
 
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fpho.errors import InputError
-from fpho.files import atomic, checksum, write_text
+from fpho import files, hdf5
+from fpho.errors import Damaged, InputError
+from fpho.files import atomic, checksum, verify, write_text
 from fpho.flags import DESCRIPTIONS, Flag, describe
 from fpho.layout import Layout
 
@@ -30,6 +35,99 @@ def test_a_temporary_name_has_the_suffix_and_the_folder(tmp_path):
 def test_checksum_is_sha256(tmp_path):
     write_text(tmp_path / "a", "abc")
     assert checksum(tmp_path / "a").startswith("ba7816bf8f01cfea")  # FIPS 180-2, example B.1
+
+
+def sealed_text(path):
+    write_text(path, "some text, " * 20, seal=True)
+
+
+def sealed_hdf5(path):
+    with hdf5.create(path) as file:
+        file["values"] = np.arange(300.0)
+        file.create_group("deeper").attrs["name"] = "x"
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.json", sealed_text), ("a.h5", sealed_hdf5)])
+def test_every_flipped_byte_is_found(tmp_path, name, write):
+    """And a file cut short, or one that is longer; not the same content written anew."""
+    path = tmp_path / name
+    write(path)
+    verify(path, ours=True)
+    good = path.read_bytes()
+    spoilt = [good[:-1], good + b"x", b""]
+    for at in np.linspace(0, len(good) - 1, 80).astype(int):
+        spoilt.append(good[:at] + bytes([good[at] ^ 64]) + good[at + 1 :])
+    for content in spoilt:
+        path.write_bytes(content)
+        with pytest.raises(Damaged, match=rf"{name}: damaged.*Delete it"):
+            verify(path, ours=True)
+    path.write_bytes(good)
+    verify(path, ours=True)
+    write(path)
+    verify(path, ours=True)
+
+
+def test_a_checksum_holds_for_what_was_there_before(tmp_path, monkeypatch):
+    """Killed between the two writes: the old content is whole, and so is the new one."""
+    path = tmp_path / "a.json"
+    write_text(path, "old", seal=True)
+    real = os.replace
+
+    def killed(source, target):
+        if Path(target) == path:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(files.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(path, "new", seal=True)
+    verify(path)
+    assert path.read_text() == "old"
+    path.write_text("new")
+    verify(path)
+
+
+def test_a_file_from_elsewhere_is_taken_as_it_is(tmp_path):
+    (tmp_path / "a.fits").write_text("anything")
+    verify(tmp_path / "a.fits")
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    abandoned = tmp_path / f".a.{files._host()}-{dead.pid}.xyz.h5"
+    abandoned.touch()
+    with atomic(tmp_path / "b.h5") as temporary:
+        files.remove_abandoned(tmp_path)
+        assert temporary.is_file() and not abandoned.exists()
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from fpho import hdf5
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    with hdf5.create(sys.argv[1]) as file:
+        for i in range(60):
+            values = np.random.default_rng(i).random((100, 64))
+            file.create_dataset(f"a{i}/b", data=values, chunks=(32, 64), compression="lzf", fletcher32=True)
+            file[f"a{i}"].attrs["text"] = "x" * 3000
+            assert np.array_equal(file[f"a{i//2}/b"][:], np.random.default_rng(i//2).random((100, 64)))
+except OSError as error:
+    sys.exit(f"caught: {error}")
+"""
+
+
+@pytest.mark.parametrize("room", [0, 100, 9000, 200_000, 1_500_000])
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, room):
+    """HDF5 itself would end the process when it closes such a file. Written before, a file stays."""
+    path = tmp_path / "a.h5"
+    sealed_hdf5(path)
+    good = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", FULL, path, str(room)], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("caught:"), done.stderr
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == good
 
 
 def test_an_error_survives_a_process_border():

@@ -8,6 +8,7 @@ footprint (ra, dec in degrees and radius in arcsec of a circle around the image)
 """
 
 import json
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 
@@ -15,30 +16,31 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..errors import InputError
-from ..files import atomic
+from ..errors import Damaged, InputError
+from ..files import verify
 from ..geometry import CircularRegion, footprint, linearize
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
 from .wcs import ShiftedWCS, restore_wcs
 
+STORED = {"compression": "lzf", "shuffle": True, "fletcher32": True}
 CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
 
 
 def write_store(pixel_path, meta_path, exposures, provenance: dict | None = None) -> list[str]:
     """Write exposures (an iterable: one at a time is held) to both stores; their ids."""
-    import h5py
+    from ..hdf5 import create
 
     ids = []
-    with atomic(pixel_path) as pixel_temporary, atomic(meta_path) as meta_temporary:
-        with h5py.File(pixel_temporary, "w") as pixels, h5py.File(meta_temporary, "w") as meta:
-            for file in (pixels, meta):
-                file.attrs["fpho_version"] = __version__
-                file.attrs["provenance"] = json.dumps(provenance or {})
-            for exposure in exposures:
-                _write_pixels(pixels.create_group(exposure.id), exposure)
-                _write_meta(meta.create_group(exposure.id), exposure)
-                ids.append(exposure.id)
-            meta.attrs["ids"] = json.dumps(ids)
+    with create(pixel_path) as pixels, create(meta_path) as meta:
+        for file in (pixels, meta):
+            file.attrs["fpho_version"] = __version__
+            file.attrs["provenance"] = json.dumps(provenance or {})
+        for exposure in exposures:
+            _write_pixels(pixels.create_group(exposure.id), exposure)
+            _write_meta(meta.create_group(exposure.id), exposure)
+            ids.append(exposure.id)
+            pixels.check()  # a full disk ends it now, not after the last image
+        meta.attrs["ids"] = json.dumps(ids)
     return ids
 
 
@@ -46,7 +48,7 @@ def _write_pixels(group, exposure: Exposure) -> None:
     for name in ("data", "ierr"):
         tiles = tile_image(getattr(exposure, name))
         chunks = (min(CHUNK, len(tiles)), 64)
-        group.create_dataset(name, data=tiles, chunks=chunks, compression="lzf", shuffle=True)
+        group.create_dataset(name, data=tiles, chunks=chunks, **STORED)
 
 
 def _write_meta(group, exposure: Exposure) -> None:
@@ -77,7 +79,7 @@ class Store:
         self.ids: list[str] = []
         self._meta: dict[str, dict] = {}
         self._wcs: dict[str, object] = {}
-        with _open(self.meta_path) as meta:
+        with _open(self.meta_path, whole=True) as meta:
             for name in json.loads(meta.attrs["ids"]):
                 self.ids.append(name)
                 self._meta[name] = _read_meta(meta[name])
@@ -163,13 +165,20 @@ def open_store(pixel_path, meta_path, shifts: dict | None = None) -> Store:
     return Store(pixel_path, meta_path, shifts)
 
 
-def _open(path):
+@contextmanager
+def _open(path, whole: bool = False):
+    """A store, held against its checksum if `whole`; chunks have their own, which HDF5 looks at."""
     import h5py
 
+    if not path.is_file():
+        raise InputError(path, "no such store", "Run `fpho preprocess` first")
+    if whole:
+        verify(path)
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(path, f"cannot be opened ({error})", "Run `fpho preprocess` first") from None
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise Damaged(path, error) from None
 
 
 def _read_meta(group) -> dict:

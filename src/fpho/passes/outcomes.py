@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ..files import atomic
+from ..hdf5 import create, reading
 from .tasks import PatchOutcome
 
 
@@ -17,10 +17,8 @@ def joined(outcomes: list[PatchOutcome], bands):
 
 def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
     """Outcomes in HDF5: rows as bytes (`dtype`, patch after patch), their numbers, logs, covariances."""
-    import h5py
-
     rows = np.concatenate([np.zeros(0, dtype), *(outcome.final for outcome in outcomes)])
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create(path) as file:
         file["rows"] = np.frombuffer(rows.tobytes(), "u1")
         file["counts"] = np.array([len(outcome.final) for outcome in outcomes], "i8")
         file["log"] = json.dumps([outcome.log for outcome in outcomes])
@@ -31,9 +29,7 @@ def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
 
 def read_outcomes(path, dtype) -> list[PatchOutcome]:
     """What `write_outcomes` wrote."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with reading(path, "Run the pass again", ours=True) as file:
         rows = np.frombuffer(file["rows"][:].tobytes(), dtype)
         final = np.split(rows, np.cumsum(file["counts"][:])[:-1])
         logs = json.loads(file["log"][()])

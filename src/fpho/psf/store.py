@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..files import atomic
+from ..files import verify
+from ..hdf5 import create
 from .interpolate import Locations
 from .mixture import FIELDS, PIXEL_VARIANCE
 
@@ -28,7 +29,7 @@ def write_store(path, groups: dict, **attributes) -> None:
     groups : key to (mixtures (L, J, 6), locations (L, 2) or None, quality: list of L dicts)
     attributes : of the file's root, beside the version
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create(path) as file:
         file.attrs.update({"fpho_version": __version__, **attributes})
         for key, (mixtures, locations, quality) in groups.items():
             group = file.create_group(key)
@@ -55,6 +56,7 @@ class PSFStore:
     def __init__(self, path):
         self.path = path
         try:
+            verify(path)
             with h5py.File(path, "r") as file:
                 self._groups = {key: _read_group(group, path) for key, group in _groups(file)}
         except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..files import verify
 from ..geometry import CircularRegion
 from ..showing import html_table
 from .records import PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
@@ -105,6 +106,7 @@ def open_patch(path, needed: str):
 
     if not Path(path).is_file():
         raise InputError(path, "no such file", "Run the sampling first")
+    verify(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..files import atomic
 from ..layout import Layout
 from ..parameters import SHAPE_COLS, q_names
 from .record import Result
@@ -28,8 +27,10 @@ def write_samples(path, result: Result, model, config=None) -> None:
     """Everything about the draws of a patch (HDF5); the README of the products lists the contents."""
     import h5py
 
+    from ..hdf5 import create
+
     patch = result.patch
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create(path) as file:
         file.attrs.update(_attributes(result, model, config))
         region = file.create_group("region")
         for name in ("ra", "dec", "radius"):
@@ -117,10 +118,12 @@ def write_residuals(path, result: Result, model) -> None:
     """
     import h5py
 
+    from ..hdf5 import create
+
     arrays, q, first = model.arrays, result.patch.final_q, model.plan.components.first
     place = np.arange(64)
     x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create(path) as file:
         file.attrs["fpho_version"] = __version__
         file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())
         for e, residual in enumerate(model.residuals(q)):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..files import atomic
+from ..files import atomic, verify
 from ..fitstext import escaped, escaped_table, unescaped, unescaped_cells
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog import CONVENTION
@@ -30,7 +30,7 @@ def write_scene(path, rows, bands, meta: dict | None = None) -> None:
     hdu = fits.table_to_hdu(table)
     for number, name in enumerate(table.colnames, 1):
         hdu.header[f"TCOMM{number}"] = table[name].description or ""
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary, overwrite=True)
 
 
@@ -41,6 +41,7 @@ def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such scene state", "Run the stage before this one")
+    verify(path)
     with fits.open(path, memmap=False) as hdus:
         header, data = dict(hdus[1].header), hdus[1].data
         bands = [name for name in unescaped(header.get("FILTERS", "")).split(",") if name]

@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 
 from ..errors import InputError
+from ..files import verify
 from .older import NAMES as OLDER_NAMES
 from .older import FixedWidthTable, read_older
 from .table import MixtureTable, read_table, write_table
@@ -27,6 +28,7 @@ def load_table(path="default"):
         raise InputError(path, "no such Sersic table", "Give `default`, or the path of a table (HDF5)")
     if not h5py.is_hdf5(path):
         raise InputError(path, "not an HDF5 file", "Give `default`, or the path of a Sersic table (HDF5)")
+    verify(path)
     with h5py.File(path, "r") as file:
         older = all(name in file for name in OLDER_NAMES)
         ours = file.attrs.get("layout") == "scale-free"

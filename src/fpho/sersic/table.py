@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
-from ..files import atomic
+from ..hdf5 import create
 from . import evaluation
 
 DEGREE = 3
@@ -94,7 +94,7 @@ def cubic_pieces(spline, starts):
 
 def write_table(path, table: MixtureTable, **attributes) -> None:
     """Write a scale-free table to HDF5, with `attributes` (version, figures of merit) at its root."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create(path) as file:
         file.attrs.update({"layout": "scale-free", "n_range": table.n_range, **attributes})
         file["weights"] = table.weights
         file["log_widths"] = table.log_widths
