@@ -18,6 +18,7 @@ class Flag(IntFlag):
     TRUNCATED_PATCH = 1 << 9
     MISSING_BAND = 1 << 10
     POOR_FIT = 1 << 11
+    NO_DRAWS = 1 << 12
 
 
 DESCRIPTIONS = {
@@ -33,6 +34,7 @@ DESCRIPTIONS = {
     Flag.TRUNCATED_PATCH: "the source's group was cut into several patches",
     Flag.MISSING_BAND: "no unmasked pixel near the source in at least one band; that flux is the prior's",
     Flag.POOR_FIT: "reduced chi-square near the source is far above 1: one Sersic profile does not fit",
+    Flag.NO_DRAWS: "no posterior draws, as its patch failed: values and flux errors are those of the optimum",
 }
 
 

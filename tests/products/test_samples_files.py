@@ -5,45 +5,10 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from fpho import CPUPatchMixin, StorePatch, run_lmc, write_to_disk
-from fpho.bounds import make_bounds
-from fpho.config import Bounds, load_config
-from fpho.geometry import CircularRegion
-from fpho.layout import Layout
-from fpho.optimize import run_opt
 from fpho.products import collect, postop_catalog, postsample_catalog, write_images
 from fpho.scene import read_scene
 from fpho.scene.catalog import read_catalog
-from fpho.simulate.scenes import REFERENCE
-from fpho.stages import compare, postprocess, preprocess, psf, scene, settings, simulate
-
-
-class Patcher(StorePatch, CPUPatchMixin):
-    """Pixels from the run's stores."""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of the tiny scene in one band, with one patch sampled; configuration and layout."""
-    layout = Layout(tmp_path_factory.mktemp("run"))
-    overrides = ["simulate.scene=tiny", "psf.n_components=4", "bands=[F125W]", "postprocess.max_plots=1"]
-    config = load_config(None, [f"outdir={layout.outdir}", *overrides])
-    simulate.run(config, layout)
-    table = layout.simulation / "psfs.tsv"  # the other band's PSFs would only take time
-    table.write_text("".join(line for line in table.read_text().splitlines(True) if line[:5] != "F814W"))
-    for stage in (settings, psf, preprocess, scene):
-        stage.run(config, layout)
-    rows, bands, _ = read_scene(layout.scene("initial"))
-    region = CircularRegion(*REFERENCE, 2.0)
-    patcher = Patcher(layout.pixels("exposure"), layout.meta("exposure"), layout.psf_store)
-    patcher.build_patch(region, None, allbands=bands)
-    bounds = make_bounds(rows, bands, Bounds(pixscale=0.05))
-    model, q = patcher.prepare_model(active=rows, fixed=rows[:0], bounds=bounds)
-    optimum, _ = run_opt(model, q)
-    out, _, _ = run_lmc(model, optimum.q, n_draws=60, warmup=40, chains=2, seed=5)
-    out.fill(region, rows, rows[:0], model, patchID=0)
-    write_to_disk(out, layout.outdir, model, config)
-    return config, layout
+from fpho.stages import compare, postprocess
 
 
 def test_forward_model_is_that_of_galsim(run, tmp_path):

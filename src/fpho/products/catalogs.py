@@ -1,4 +1,4 @@
-"""Catalogs of the posterior: percentiles, and draws; FITS and ECSV, units and descriptions on all columns."""
+"""Catalogs of the posterior: percentiles, and draws; units and descriptions on all columns."""
 
 from pathlib import Path
 
@@ -6,18 +6,20 @@ import numpy as np
 
 from .. import __version__
 from ..config import load_config
-from ..files import atomic
-from ..fitstext import escaped_table, unescaped_table
 from ..flags import Flag
 from ..layout import Layout
-from .collecting import Results, collect
-from .columns import quantities, summarise
+from .collecting import Results, SourceResult, collect
+from .columns import quantities, summarise, unsampled
+from .tables import read_fits_table, table_of, write_ecsv, write_fits_tables
 
 PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
+SHARD = 1000  # sources of one extension of the file of draws
 
 
 def postsample_catalog(root, catname=None, percentiles=None):
     """Catalog of percentiles of a sampled run, one row per source (astropy Table).
+
+    A source without draws (flag NO_DRAWS) has the values and flux errors of its optimum.
 
     Parameters
     ----------
@@ -29,9 +31,12 @@ def postsample_catalog(root, catname=None, percentiles=None):
     results = _results(root)
     if percentiles is None:
         percentiles = _configured(root)
-    rows = [_row(source, results.bands, percentiles) for source in results.sources]
-    table = _table(rows, _meta(results, "median, standard deviation and percentiles of the posterior draws"))
-    _write(table, _target(root, catname))
+    meta = _meta(results, "median, standard deviation and percentiles of the posterior draws")
+    table = table_of(results.sources, lambda source: _row(source, results.bands, percentiles), meta)
+    path = _target(root, catname)
+    if path is not None:
+        write_fits_tables([table], path, "POSTERIOR")
+        write_ecsv(table, path.with_suffix(".ecsv"))
     return table
 
 
@@ -39,15 +44,31 @@ def chain_catalog(root, catname=None, n_draws: int | None = None):
     """Catalog of draws, one row per source, each quantity a vector column (astropy Table).
 
     n_draws : draws kept, evenly spaced over the chains; all sources have the same number, at most that
-    of the shortest chain. Other arguments as in `postsample_catalog`.
+    of the shortest chain; NaN where a source has none. Other arguments as in `postsample_catalog`, but
+    there is no ECSV file.
     """
-    results = _results(root)
-    shortest = min((len(source.draws) for source in results.sources), default=0)
-    count = min(n_draws or shortest, shortest)
-    rows = [_draws_row(source, results.bands, count) for source in results.sources]
-    table = _table(rows, _meta(results, f"{count} posterior draws of each source, chain after chain"))
-    _write(table, _target(root, catname))
-    return table
+    results, path = _results(root), _target(root, catname)
+    if path is not None:
+        write_chains(path, results, n_draws)
+        return read_fits_table(path)
+    return _chains(results, results.sources, _kept(results, n_draws))
+
+
+def write_chains(path, results: Results, n_draws: int | None = None) -> None:
+    """The catalog of draws as FITS: an extension for each 1000 sources, which is all that memory holds."""
+    count = _kept(results, n_draws)
+    parts = [results.sources[i : i + SHARD] for i in range(0, len(results.sources), SHARD)]
+    write_fits_tables((_chains(results, part, count) for part in parts or [[]]), path, "CHAINS")
+
+
+def _kept(results: Results, n_draws: int | None) -> int:
+    shortest = min((source.n_draws for source in results.sources if source.n_draws), default=0)
+    return min(n_draws or shortest, shortest)
+
+
+def _chains(results: Results, sources: list[SourceResult], count: int):
+    meta = _meta(results, f"{count} posterior draws of each source, chain after chain")
+    return table_of(sources, lambda source: _draws_row(source, results.bands, count), meta)
 
 
 def _results(root) -> Results:
@@ -73,14 +94,19 @@ def _identity(source) -> dict:
 
 def _row(source, bands, percentiles) -> dict:
     """Columns of one source: name to (value, unit, description)."""
-    row = _identity(source)
+    row, draws = _identity(source), source.draws
     for quantity in quantities(bands):
-        columns = summarise(quantity, source.draws, percentiles)
+        sampled = source.n_draws > 0
+        columns = (
+            summarise(quantity, draws, percentiles)
+            if sampled
+            else unsampled(quantity, source.row, percentiles)
+        )
         if quantity.shape and source.row["is_point"]:
             columns = {name: (np.nan, unit, text) for name, (_, unit, text) in columns.items()}
         row.update(columns)
     meaning = ", ".join(f"{flag.value} {flag.name}" for flag in Flag)
-    row["n_draws"] = (len(source.draws), "", "posterior draws, all chains")
+    row["n_draws"] = (source.n_draws, "", "posterior draws, all chains")
     row["rhat"] = (source.rhat, "", "largest R-hat of the source's parameters (rank-normalised, split)")
     row["ess"] = (source.ess, "", "smallest bulk or tail effective sample size of its parameters")
     row["chi2"] = (source.chi2, "", "mean squared residual (sigma^2) within 2 rhalf, over all images")
@@ -90,26 +116,16 @@ def _row(source, bands, percentiles) -> dict:
 
 
 def _draws_row(source, bands, count: int) -> dict:
-    row = _identity(source)
-    keep = np.linspace(0, len(source.draws) - 1, count).round().astype(int)
+    row, draws = _identity(source), source.draws
+    keep = np.linspace(0, source.n_draws - 1, count).round().astype(int)
     for quantity in quantities(bands):
-        values = np.asarray(quantity.values(source.draws[keep]), "f8")
-        if quantity.shape and source.row["is_point"]:
+        if not source.n_draws or (quantity.shape and source.row["is_point"]):
             values = np.full(count, np.nan)
+        else:
+            values = np.asarray(quantity.values(draws[keep]), "f8")
         row[quantity.name] = (values, quantity.unit, f"{quantity.text}: draws")
     row["n_chains"] = (source.n_chains, "", "chains that the draws come from, one after the other")
     return row
-
-
-def _table(rows: list[dict], meta: dict):
-    from astropy.table import Table
-
-    table = Table(meta=meta)
-    for name, (_, unit, text) in (rows[0] if rows else {}).items():
-        table[name] = np.array([row[name][0] for row in rows])
-        table[name].unit = unit or None
-        table[name].description = text
-    return table
 
 
 def _meta(results: Results, content: str) -> dict:
@@ -124,31 +140,3 @@ def _target(root, catname) -> Path | None:
     if bare and not isinstance(root, Results | list | tuple):
         return Layout(Path(root)).catalogs / path
     return path
-
-
-def _write(table, path: Path | None) -> None:
-    """As FITS (descriptions become TCOMM cards) and as ECSV."""
-    if path is None:
-        return
-    write_fits_table(table, path)
-    with atomic(path.with_suffix(".ecsv")) as temporary:
-        table.write(temporary, format="ascii.ecsv", overwrite=True)
-
-
-def read_fits_table(path):
-    """A table that `write_fits_table` wrote (astropy Table)."""
-    from astropy.table import Table
-
-    return unescaped_table(Table.read(path, hdu=1))
-
-
-def write_fits_table(table, path) -> None:
-    """A table as FITS, written whole; descriptions as TCOMM cards and in the form that astropy reads back."""
-    from astropy.io import fits
-
-    table = escaped_table(table)
-    with atomic(path) as temporary:
-        table.write(temporary, format="fits", overwrite=True)
-        with fits.open(temporary, mode="update") as hdus:
-            for number, name in enumerate(table.colnames, 1):
-                hdus[1].header[f"TCOMM{number}"] = table[name].description or ""

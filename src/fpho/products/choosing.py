@@ -7,13 +7,14 @@ from .picture import Picture
 
 
 def chosen_sources(results: Results, most: int) -> list:
-    """At most `most` sources: flagged ones first, then by S/N of their best band; in order of index."""
+    """At most `most` sources with draws: flagged ones first, then by S/N of their best band; by index."""
 
     def rank(source):
-        snr = max(abs(np.mean(source.draws[b])) / max(np.std(source.draws[b]), 1e-30) for b in results.bands)
+        row = source.median
+        snr = max(abs(row[b]) / max(row[f"{b}_err"], 1e-30) for b in results.bands)
         return (not source.row["flags"], -snr)
 
-    chosen = sorted(results.sources, key=rank)[:most]
+    chosen = sorted((source for source in results.sources if source.n_draws), key=rank)[:most]
     return sorted(chosen, key=lambda source: source.row["source_index"])
 
 

@@ -1,30 +1,43 @@
-"""All results of a run in one place: sources with their draws, patches with their summaries."""
+"""All results of a run in one place: every source of the plan, with its draws where it has some."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..layout import Layout
-from ..parameters import ellipticity, from_ellipticity, q_names, scene_dtype, wrap_degrees
+from ..flags import Flag
+from ..parameters import q_names
 from ..results import Samples, plain
-from ..sampling.diagnostics import bulk_ess, rhat, tail_ess
+from ..results.reading import open_patch
+from .medians import convergence, median_row
+from .planned import Planned, PlannedPatch, planned
 
 
 @dataclass(frozen=True)
 class SourceResult:
-    """One source: its scene row, its draws (structured (N,), chain after chain) and how well they mixed."""
+    """One source: its final scene row, the row at the medians of its draws, and how well they mixed.
+
+    A source without draws (flag NO_DRAWS) has both rows at its optimum.
+    """
 
     row: np.void
-    draws: np.ndarray
+    median: np.void
+    load: Callable[[], np.ndarray]  # draws, structured (N,), chain after chain; read when asked for
+    n_draws: int
     n_chains: int
     patch: int
-    rhat: float
-    ess: float
+    rhat: float = np.nan
+    ess: float = np.nan
     chi2: float = np.nan  # mean squared residual (sigma^2) near the source, at the medians
     chi2_pixels: int = 0  # that it is the mean of
+
+    @property
+    def draws(self) -> np.ndarray:
+        """Structured (N,), in the order of `fpho.parameters.q_names`, chain after chain."""
+        return self.load()
 
     @property
     def name(self) -> str:
@@ -38,6 +51,7 @@ class PatchResult:
     """One patch: region on the sky, source indices that it fitted, sampler's summary, its file.
 
     `backgrounds`: constant of each exposure (nJy per pixel) where it was fitted with the sources.
+    `failure`: why it has no draws.
     """
 
     number: int
@@ -46,7 +60,8 @@ class PatchResult:
     summary: dict
     exposures: list
     backgrounds: dict
-    path: Path
+    path: Path | None
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,101 +75,118 @@ class Results:
     @property
     def rows(self) -> np.ndarray:
         """Scene rows (S,) with the medians of the draws."""
-        return median_rows(self)
+        return np.array([source.median for source in self.sources])
+
+
+@dataclass(frozen=True)
+class StoredDraws:
+    """Draws of the source at a place in a samples file, read when called."""
+
+    path: Path
+    place: int
+
+    def __call__(self) -> np.ndarray:
+        return _draws(self.path, self.path.stat().st_mtime_ns)[self.place]
 
 
 def collect(root) -> Results:
-    """Read the samples files of a run's folder (or of a list of files).
+    """Every source of a run's folder (or of a list of samples files), once.
 
-    A source that several patches fitted is taken from the last of them.
+    A source that several patches fitted is taken from the last that has draws; one without draws stands at
+    its optimum, flagged. Draws are read when they are asked for.
+
+    Raises
+    ------
+    InputError
+        If the files do not hold the sources that the plan says.
     """
-    files = samples_files(root)
-    sources, patches, bands = {}, [], []
-    for path in files:
-        samples = Samples(path)
-        number = patch_number(path)
+    plan = planned(root)
+    sources, patches, bands = {}, [], plan.bands or []
+    for patch in plan.patches:
+        if patch.path is None:
+            active = np.array(patch.active, int)
+            patches.append(PatchResult(patch.number, patch.region, active, {}, [], {}, None, patch.failure))
+            continue
+        samples = Samples(patch.path)
+        _check(patch, samples)
         bands = [str(band) for band in samples.bands]
-        patches.append(_patch(number, path, samples))
-        for result in _sources(number, samples, bands):
-            sources[int(result.row["source_index"])] = result
+        patches.append(_patch(patch, samples))
+        sources |= {int(result.row["source_index"]): result for result in _sources(patch, samples, bands)}
+    if plan.rows is not None:
+        sources = _every(plan, sources)
     return Results(bands, [sources[i] for i in sorted(sources)], patches)
 
 
-def samples_files(root) -> list[Path]:
-    """Samples files under a run's folder in the order of the patches, or the given files."""
-    if isinstance(root, list | tuple):
-        return sorted(map(Path, root), key=patch_number)
-    folder = Layout(Path(root)).patches
-    found = sorted(folder.glob("patch*_samples.h5"), key=patch_number)
-    if not found:
-        raise InputError(
-            folder, "no samples file patch*_samples.h5", "Run the sampling first, or give its folder"
+def _check(patch: PlannedPatch, samples: Samples) -> None:
+    found = tuple(int(i) for i in samples.active["source_index"])
+    if patch.active is not None and found != patch.active:
+        text = f"it holds sources {found}, and the plan says {patch.active}"
+        raise InputError(patch.path, text, "It is of another run: sample this one again")
+
+
+def _every(plan: Planned, sources: dict) -> dict:
+    """Sources of all rows of the scene: count in = count out."""
+    wanted = {int(row["source_index"]): row for row in plan.rows}
+    strangers = sorted(set(sources) - set(wanted))
+    if strangers:
+        text = f"sources {strangers} are not among the valid ones of the scene"
+        raise InputError("samples files", text, "They are of another run: sample this one again")
+    last = {index: patch.number for patch in plan.patches for index in patch.active}
+    out = {}
+    for index, row in wanted.items():
+        known = sources.get(index)
+        out[index] = (
+            _unsampled(row, plan.bands, last.get(index, -1)) if known is None else _flagged(known, row)
         )
-    return found
+    return out
 
 
-def patch_number(path) -> int:
-    """Number in the name of a patch's file."""
-    found = re.search(r"patch(\d+)", Path(path).name)
-    if found is None:
-        raise InputError(path, "no patch number in the name", "Samples files are named patch<i>_samples.h5")
-    return int(found.group(1))
+def _unsampled(row, bands, patch: int) -> SourceResult:
+    row = row.copy()
+    row["flags"] |= int(Flag.NO_DRAWS)
+    empty = np.zeros(0, [(name, "f8") for name in q_names(bands)])
+    return SourceResult(row, row, empty.copy, 0, 0, patch)
 
 
-def _patch(number, path, samples) -> PatchResult:
+def _flagged(source: SourceResult, state) -> SourceResult:
+    """With the flags of the scene's state, too, which knows of a later round that failed."""
+    row, median = source.row.copy(), source.median.copy()
+    row["flags"] |= state["flags"]
+    median["flags"] = row["flags"]
+    return replace(source, row=row, median=median)
+
+
+def _patch(patch: PlannedPatch, samples) -> PatchResult:
     active = np.asarray(samples.active["source_index"])
     exposures = [str(name) for name in samples.exposures]
     costs = {name: samples.attrs[name] for name in ("ncall", "wall_time") if name in samples.attrs}
     n_sources = len(active) * len(q_names(samples.bands))
     constants = np.median(samples.chain[:, n_sources:], axis=0)  # there only with background: in_fit
     backgrounds = dict(zip(exposures, map(float, constants), strict=False))
-    return PatchResult(
-        number,
-        samples.region,
-        active,
-        {**plain(samples.summary), **costs},
-        exposures,
-        backgrounds,
-        Path(path),
-    )
+    summary = {**plain(samples.summary), **costs}
+    return PatchResult(patch.number, samples.region, active, summary, exposures, backgrounds, patch.path)
 
 
-def _sources(number, samples, bands):
+def _sources(patch: PlannedPatch, samples, bands):
     n_pix = np.maximum(samples.source_n_pix, 1)
     chi2 = np.where(samples.source_n_pix > 0, samples.source_chi2 / n_pix, np.nan)
-    for row, draws, near, n in zip(samples.final, samples.samples, chi2, samples.source_n_pix, strict=True):
-        worst, ess = convergence(draws, bands, samples.n_chains)
-        yield SourceResult(row, draws, samples.n_chains, number, worst, ess, float(near), int(n))
+    parts = zip(samples.final, samples.samples, chi2, samples.source_n_pix, strict=True)
+    for place, (row, draws, near, n) in enumerate(parts):
+        yield SourceResult(
+            row,
+            median_row(row, draws, bands),
+            StoredDraws(patch.path, place),
+            len(draws),
+            samples.n_chains,
+            patch.number,
+            *convergence(draws, bands, samples.n_chains),
+            float(near),
+            int(n),
+        )
 
 
-def convergence(draws, bands, n_chains: int) -> tuple[float, float]:
-    """(largest R-hat, smallest bulk or tail effective sample size) of one source's parameters.
-
-    draws : structured (N,), chain after chain. Shapes count by the components of the ellipticity, which
-    do not wrap; parameters that are held fixed do not count.
-    """
-    e1, e2 = ellipticity(draws["q"], draws["pa"])
-    values = [e1, e2, *(draws[name] for name in q_names(bands) if name not in ("q", "pa"))]
-    free = [value.reshape(n_chains, -1) for value in values if np.ptp(value) > 0]
-    if not free or free[0].shape[1] < 4:
-        return np.nan, np.nan
-    chains = np.stack(free, axis=-1)
-    sizes = np.minimum(bulk_ess(chains), tail_ess(chains))
-    return float(np.max(rhat(chains))), float(np.min(sizes))
-
-
-def median_rows(results: Results) -> np.ndarray:
-    """Scene rows with each parameter at the median of its draws (shapes: of the ellipticity's components)."""
-    rows = np.zeros(len(results.sources), scene_dtype(results.bands))
-    for row, source in zip(rows, results.sources, strict=True):
-        for name in set(rows.dtype.names) & set(source.row.dtype.names):
-            row[name] = source.row[name]
-        for name in q_names(results.bands):
-            row[name] = np.median(source.draws[name])
-        first = source.draws["ra"][0]
-        row["ra"] = np.mod(first + np.median(wrap_degrees(source.draws["ra"] - first)), 360.0)
-        for band in results.bands:
-            row[f"{band}_err"] = np.std(source.draws[band])
-        e1, e2 = ellipticity(source.draws["q"], source.draws["pa"])
-        row["q"], row["pa"] = from_ellipticity(np.median(e1), np.median(e2))
-    return rows
+@lru_cache(maxsize=4)
+def _draws(path: Path, changed: int) -> np.ndarray:
+    """Draws of a patch, structured (S, N); a few are held, as their sources are asked for together."""
+    with open_patch(path, "samples") as file:
+        return file["samples"][:]

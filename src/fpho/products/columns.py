@@ -107,6 +107,20 @@ def summarise(quantity: Quantity, draws, percentiles) -> dict[str, tuple[float, 
     return columns
 
 
+def unsampled(quantity: Quantity, row, percentiles) -> dict[str, tuple[float, str, str]]:
+    """The columns of `summarise` for a source without draws: its scene row's value and flux error."""
+    at = np.zeros(1, [(name, "f8") for name in row.dtype.names if row.dtype[name].kind == "f"])
+    for name in at.dtype.names:
+        at[name] = row[name]
+    columns = summarise(quantity, at, percentiles)
+    value = columns.pop(quantity.name)
+    blank = {name: (np.nan, unit, text) for name, (_, unit, text) in columns.items()}
+    error = f"{quantity.name}_err"
+    if error in at.dtype.names:
+        blank[error] = (float(row[error]), *blank[error][1:])
+    return {quantity.name: value, **blank}
+
+
 def percentile_name(name: str, percent: float) -> str:
     """Column of a percentile, such as `rhalf_p16` or `rhalf_p2_5`."""
     return f"{name}_p{percent:g}".replace(".", "_")

@@ -80,16 +80,25 @@ def _source_table(table, bands):
     for row in table:
         values = [value_text(row[name], row[f"{name}_err"]) for name in names]
         place = [f"{row['ra']:.6f}", f"{row['dec']:.6f}"]
-        quality = [f"{row['rhat']:.3f}", f"{row['ess']:.0f}", f"{row['chi2']:.2f}"]
+        quality = [
+            number_text(row[n], form) for n, form in (("rhat", ".3f"), ("ess", ".0f"), ("chi2", ".2f"))
+        ]
         flags = " ".join(describe(int(row["flags"])))
         rows.append([f"{row['source_index']} {row['id']}", *place, *values, *quality, flags])
     return head, rows
 
 
+def number_text(value: float, form: str) -> str:
+    """A number in a format; a dash where there is none."""
+    return f"{value:{form}}" if np.isfinite(value) else "–"
+
+
 def value_text(value: float, error: float) -> str:
-    """A value with its uncertainty, to two digits of the latter; a dash where there is none."""
-    if not (np.isfinite(value) and np.isfinite(error)):
+    """A value with its uncertainty, to two digits of the latter; alone where that is unknown; or a dash."""
+    if not np.isfinite(value):
         return "–"
+    if not np.isfinite(error):
+        return f"{value:.4g}"
     digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 3
     return f"{value:.{min(digits, 6)}f} ± {error:.{min(digits, 6)}f}"
 
@@ -105,11 +114,12 @@ def _flag_list(table) -> str:
 def _patch_table(results: Results):
     known = {key for patch in results.patches for key in patch.summary}
     keys = [key for key in PATCH_COLUMNS if key in known]
+    failed = any(patch.failure for patch in results.patches)
     head = ["patch", "sources", "images", *(PATCH_COLUMNS[key] for key in keys)]
+    head += ["failed, its sources stand at their optimum"] if failed else []
     rows = []
     for patch in results.patches:
-        values = [patch.summary.get(key, np.nan) for key in keys]
-        rows.append(
-            [patch.number, len(patch.active), len(patch.exposures), *(f"{float(v):.4g}" for v in values)]
-        )
+        values = [number_text(float(patch.summary.get(key, np.nan)), ".4g") for key in keys]
+        failure = [patch.failure] if failed else []
+        rows.append([patch.number, len(patch.active), len(patch.exposures), *values, *failure])
     return head, rows

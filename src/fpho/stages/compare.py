@@ -7,9 +7,9 @@ from ..background import read_tweakbg
 from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
-from ..products.catalogs import read_fits_table
 from ..products.comparison import compare, write_comparison
 from ..products.plots.pulls import plot_background, plot_pulls, plot_recovery
+from ..products.tables import read_fits_table
 
 log = logging.getLogger("fpho")
 

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 from ..config import Config
 from ..layout import Layout
-from ..products.catalogs import chain_catalog, postsample_catalog
+from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
 from ..products.images import pictures, write_picture
@@ -37,7 +37,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
             plot_exposure(layout.plots / f"field_{picture.id}.png", picture, rows)
             gallery.add(picture)
     table = postsample_catalog(results, layout.posterior, options.percentiles)
-    chain_catalog(results, layout.chains, options.chain_draws)
+    write_chains(layout.chains, results, options.chain_draws)
     if options.regions:
         write_sourcereg(rows, layout.regions / "sources.reg")
         write_patchreg(results, layout.regions / "patches.reg")

@@ -1,0 +1,99 @@
+"""Which patches a run planned, and which results are theirs: products are made from nothing else."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..layout import Layout
+from ..passes.planning import read_plan
+from ..scene import read_scene
+
+STAGE = "sample"
+
+
+@dataclass(frozen=True)
+class PlannedPatch:
+    """A patch of the plan: `path` of its samples file, or None and why in `failure`.
+
+    `active`: source indices; None where no plan says them.
+    """
+
+    number: int
+    path: Path | None
+    active: tuple[int, ...] | None = None
+    region: object = None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Patches in order, and the scene rows (S,) of all sources that must come out, if known."""
+
+    patches: list[PlannedPatch]
+    rows: np.ndarray | None = None
+    bands: list[str] | None = None
+
+
+def planned(root) -> Planned:
+    """What a run's folder, or a list of samples files, is to give.
+
+    A folder that no pass planned (patches checked out by hand, see `fpho.SuperScene`) gives the files that
+    `write_to_disk` left there.
+
+    Raises
+    ------
+    InputError
+        Where the pass is not finished, or a file that its log names is gone.
+    """
+    if isinstance(root, list | tuple):
+        return _of_files(map(Path, root))
+    layout = Layout(Path(root))
+    if layout.plan(STAGE).is_file():
+        return _of_plan(layout)
+    found = _of_files(layout.patches.glob("patch*_samples.h5"))
+    if not found.patches:
+        raise InputError(layout.plan(STAGE), "no plan of the sampling", "Run the sampling first")
+    return found
+
+
+def _of_files(paths) -> Planned:
+    patches = [PlannedPatch(patch_number(path), path) for path in paths]
+    return Planned(sorted(patches, key=lambda patch: patch.number))
+
+
+def _of_plan(layout: Layout) -> Planned:
+    rows, bands, _ = read_scene(layout.scene(STAGE))
+    entries = _log(layout)
+    patches = []
+    for patch in read_plan(layout.plan(STAGE)).patches:
+        active = tuple(int(i) for i in rows["source_index"][list(patch.active)])
+        failure = _failure(entries.get(patch.index))
+        path = None if failure else layout.samples(patch.index)
+        if path is not None and not path.is_file():
+            raise InputError(path, "it is gone, though the sampling wrote it", "Run the sampling again")
+        patches.append(PlannedPatch(patch.index, path, active, patch.region, failure))
+    return Planned(patches, rows[rows["is_valid"]], bands)
+
+
+def _log(layout: Layout) -> dict[int, dict]:
+    """Entries of the log of the pass by patch."""
+    path = layout.scene(STAGE).with_suffix(".log.json")
+    if not path.is_file():
+        raise InputError(path, "no log of the sampling", "Run the sampling again; what is finished is kept")
+    return {entry["patch"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
+
+
+def _failure(entry: dict | None) -> str:
+    return "the log of the sampling does not name it" if entry is None else entry.get("failure", "")
+
+
+def patch_number(path) -> int:
+    """Number in the name of a patch's file."""
+    found = re.search(r"patch(\d+)", Path(path).name)
+    if found is None:
+        raise InputError(path, "no patch number in the name", "Samples files are named patch<i>_samples.h5")
+    return int(found.group(1))

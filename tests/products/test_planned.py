@@ -1,0 +1,106 @@
+"""Count in = count out: every source of the plan is in the products, whatever became of its patch."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fpho.errors import InputError
+from fpho.flags import Flag
+from fpho.geometry import CircularRegion
+from fpho.parameters import axis_ratio
+from fpho.passes.planning import PatchPlan, Plan
+from fpho.products import chain_catalog, collect, postsample_catalog, write_sourcereg
+from fpho.products.choosing import chosen_sources
+from fpho.products.report import write_summary
+from fpho.results import Samples
+from fpho.scene import read_scene, write_scene
+
+FAILURE = "MemoryError: <no more>"
+
+
+@pytest.fixture
+def planned(run, tmp_path):
+    """A run of two patches: three sources with draws; one source whose patch failed, and an invalid one."""
+    _, made = run
+    layout = type(made)(tmp_path)
+    shutil.copytree(made.patches, layout.patches)
+    final = Samples(made.samples(0)).final
+    rows = np.concatenate([final, final[:2]])
+    rows["source_index"] = np.arange(5)
+    rows["id"][3:], rows["is_valid"][4], rows["is_point"][3] = ["lost", "left out"], False, False
+    rows["flags"][3] |= int(Flag.NOT_CONVERGED)
+    write_scene(layout.scene("sample"), rows, ["F125W"])
+    region = CircularRegion(rows["ra"][0], rows["dec"][0], 2.0)
+    common = {"halo": (), "fixed": (), "step": 0, "batch": 0, "truncated": False}
+    patches = [PatchPlan(i, region, active, colour=i, **common) for i, active in enumerate([(0, 1, 2), (3,)])]
+    Plan(tuple(patches), 1, 1).write(layout.plan("sample"))
+    write_log(layout, [{"patch": 0}, {"patch": 1, "failure": FAILURE}])
+    return layout
+
+
+def write_log(layout, entries):
+    layout.scene("sample").with_suffix(".log.json").write_text(json.dumps(entries))
+
+
+def test_a_source_without_draws_stands_at_its_optimum(planned, tmp_path):
+    results = collect(planned.outdir)
+    assert [source.row["id"] for source in results.sources] == ["gal-1", "gal-2", "star-3", "lost"]
+    table, rows = postsample_catalog(results), read_scene(planned.scene("sample"))[0]
+    lost, optimum = table[3], rows[3]
+    assert lost["flags"] == int(Flag.NO_DRAWS | Flag.NOT_CONVERGED) | int(rows["flags"][3])
+    assert (lost["F125W"], lost["F125W_err"]) == (optimum["F125W"], optimum["F125W_err"])
+    assert lost["axis_ratio"] == axis_ratio(optimum["q"]) and lost["ra"] == optimum["ra"]
+    assert (lost["n_draws"], lost["patch"]) == (0, 1)
+    assert all(np.isnan(lost[name]) for name in ("F125W_p16", "rhalf_err", "ra_err", "rhat", "ess", "chi2"))
+    assert not np.any(table["flags"][:3] & int(Flag.NO_DRAWS)) and np.all(table["n_draws"][:3] == 120)
+    chains = chain_catalog(results)
+    assert chains["F125W"].shape == (4, 120) and np.isnan(chains["F125W"][3]).all()
+    assert np.isfinite(chains["F125W"][:3]).all()
+    assert np.array_equal(results.rows[3], results.sources[3].row)
+    assert len(chosen_sources(results, 9)) == 3
+    assert "NO_DRAWS" in write_sourcereg(results, tmp_path / "s.reg").read_text()
+    write_summary(tmp_path / "s.html", results, table, {})
+    page = (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "MemoryError: &lt;no more&gt;" in page and "NO_DRAWS" in page
+
+
+def test_a_failed_patch_does_not_show_an_older_runs_draws(planned):
+    write_log(planned, [{"patch": 0, "failure": FAILURE}, {"patch": 1, "failure": FAILURE}])
+    assert planned.samples(0).is_file()
+    assert all(source.n_draws == 0 for source in collect(planned.outdir).sources)
+
+
+def test_files_beside_the_plan_are_not_looked_at(planned):
+    shutil.copy(planned.samples(0), planned.samples(7))
+    assert [patch.number for patch in collect(planned.outdir).patches] == [0, 1]
+
+
+def test_a_patch_that_the_log_forgot_counts_as_failed(planned):
+    write_log(planned, [{"patch": 0}])
+    assert collect(planned.outdir).patches[1].failure and len(collect(planned.outdir).sources) == 4
+
+
+def test_a_later_round_that_failed_is_seen_in_the_flags(planned):
+    rows, bands, _ = read_scene(planned.scene("sample"))
+    rows["flags"][1] |= int(Flag.DIVERGENCES)
+    write_scene(planned.scene("sample"), rows, bands)
+    source = collect(planned.outdir).sources[1]
+    assert source.row["flags"] & Flag.DIVERGENCES and source.n_draws == 120
+
+
+def test_results_of_another_plan_are_refused(planned):
+    write_log(planned, [{"patch": 0}, {"patch": 1}])
+    shutil.copy(planned.samples(0), planned.samples(1))
+    with pytest.raises(InputError, match="the plan says"):
+        collect(planned.outdir)
+    planned.samples(1).unlink()
+    with pytest.raises(InputError, match="gone"):
+        collect(planned.outdir)
+
+
+def test_an_unfinished_pass_is_refused(planned):
+    planned.scene("sample").unlink()
+    with pytest.raises(InputError, match="no such scene state"):
+        collect(planned.outdir)
