@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .nuts import STATS, ChainSettings, make_step, run_chain
+from .chain import make_step, run_chain
+from .steps import STATS, ChainSettings
 
 
 def run_chains(model, settings: list[ChainSettings], phase, chains, cores: int = 1, tick=None):
@@ -44,7 +45,7 @@ def _in_phase(settings: ChainSettings, phase) -> ChainSettings:
 
 
 def _run(model, *arguments, tick=None):
-    return run_chain(model.lnprob_and_grad, *arguments, tick=tick)[0]
+    return run_chain(model.lnprob_and_grad, *arguments, tick=tick)
 
 
 def collect_draws(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:

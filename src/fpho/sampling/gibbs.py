@@ -13,10 +13,12 @@ import numpy as np
 from ..flags import Flag
 from ..results import Result, SamplerSettings
 from . import chains as several
+from .chain import load, new_chain, one_draw, save
 from .diagnostics import summarise
 from .lmc import parameter_names
-from .nuts import ChainSettings, load, make_step, new_chain, one_draw, own_generator, restore, save
 from .rules import Limits, accepted, flags_of
+from .split import Split
+from .steps import ChainSettings
 
 QUARTER_TURN = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was
 UNSETTLED = 0.3  # sd that a mean moved in this round, from which another one is needed
@@ -117,19 +119,18 @@ def update_chain(conditional, chain_index: int, starts, settings: ChainSettings)
     The warm-up tunes the step size on the first draws, which are then done again.
     """
     chain = load(settings) or new_chain(settings)
-    step = make_step(None, settings)
-    step.angle = QUARTER_TURN
-    restore(step, replace(chain, known=None))
+    rng, most = np.random.default_rng(settings.seed), 2**settings.max_treedepth - 1
+    step = Split(None, settings.mean, settings.cov, rng, settings.target_accept, most, angle=QUARTER_TURN)
+    step.restore(chain.step)
     saved = time.monotonic()
-    with own_generator(chain.generator) as generator, np.errstate(divide="ignore"):
-        while len(chain.draws) < len(starts):
-            tuning = chain.iterations < settings.warmup
-            i = (chain.iterations // MOVES) % len(starts) if tuning else len(chain.draws)
-            _move(step, chain, conditional(chain_index, i).lnprob_and_grad, starts[i], settings)
-            chain.generator = generator()
-            if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
-                save(chain, settings)
-                saved = time.monotonic()
+    while len(chain.draws) < len(starts):
+        tuning = chain.iterations < settings.warmup
+        i = (chain.iterations // MOVES) % len(starts) if tuning else len(chain.draws)
+        _move(step, chain, conditional(chain_index, i).lnprob_and_grad, starts[i], settings)
+        if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
+            chain.step = step.state()
+            save(chain, settings)
+            saved = time.monotonic()
     return chain
 
 
@@ -139,12 +140,13 @@ def _move(step, chain, function, start, settings: ChainSettings) -> None:
     The Gaussian that the steps solve exactly is centred where a Newton step from the middle of all starts
     leads.
     """
-    remembered, before = step._logp_dlogp_func, len(chain.draws)
-    remembered.function = function
-    remembered.keep(None, None)
-    gradient, cov = remembered(settings.mean)[1], settings.cov
+    before, cov = len(chain.draws), settings.cov
+    gradient = function(settings.mean)[1]
+    chain.ncall += 1
+    chain.ncall_warmup += chain.iterations < settings.warmup
+    step.space.function = function
     step.space.mean = settings.mean + (cov * gradient if cov.ndim == 1 else cov @ gradient)
-    chain.z = np.array(start)
+    chain.z, chain.known = np.array(start), None
     for _ in range(MOVES):
         one_draw(step, chain, settings.warmup)
     if len(chain.draws) > before:

@@ -17,9 +17,9 @@ from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
 from .learning import learn_forces
-from .nuts import ChainSettings
 from .ridge import coordinates
 from .rules import Limits, Phase, accepted, extend, flags_of
+from .steps import ChainSettings
 
 log = logging.getLogger("fpho")
 

@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo whose Gaussian part is solved exactly: one step in littlemcmc's form.
+"""Hamiltonian Monte Carlo whose Gaussian part is solved exactly: two step methods (see `steps`).
 
 With the reference Gaussian N(mean, L L^t), z = mean + L u and momentum p ~ N(0, 1),
 
@@ -20,10 +20,12 @@ With a `surrogate` for r a draw is one evaluation (`Leap`). A longer way costs n
 error: it is little more than the quarter turn.
 """
 
-import littlemcmc
-import numpy as np
-from littlemcmc.quadpotential import QuadPotentialDiag
+from contextlib import nullcontext
 
+import numpy as np
+from littlemcmc.step_sizes import DualAverageAdaptation
+
+from .steps import Draw
 from .surrogate import Surrogate
 from .whitened import Whitened, WhitenedPoint
 
@@ -32,74 +34,85 @@ LEARNT_ANGLE = 1.7  # rad, along the forces of a surrogate
 JITTER = 0.2  # relative; the same angle again and again could meet a period of the target
 LONGEST = 1.3  # rad, of one step: at least two steps
 FIRST = 0.15  # rad, the first step of the tuning, which then tries ten times as much
+DIVERGING = 1000.0  # change of the energy over a draw
+# of dual averaging (Hoffman, Gelman 2014, Journal of Machine Learning Research 15, 1593: their values)
+DUAL_AVERAGE = {"gamma": 0.05, "k": 0.75, "t0": 10}
 
 
-class Split(littlemcmc.HamiltonianMC):
-    """A step method; `function` remembers what it found where a draw ended (`nuts.Remember`)."""
+class Split:
+    """Along true forces, in steps whose size is tuned by dual averaging."""
 
-    def __init__(self, function, mean, cov, target_accept: float, max_steps: int):
-        """mean (ndim,) and cov (ndim, ndim), or its diagonal (ndim,): the reference Gaussian in z."""
-        n = len(mean)
-        super().__init__(
-            function,
-            n,
-            potential=QuadPotentialDiag(np.ones(n), "float64"),
-            target_accept=target_accept,
-            step_scale=FIRST * n**0.25,
-            max_steps=max_steps,
-        )
-        self.angle = ANGLE
-        self.space = Whitened(function, mean, cov)
+    def __init__(
+        self, function, mean, cov, rng: np.random.Generator, target_accept: float, max_steps: int, angle=ANGLE
+    ):
+        """function: z -> (ln p, gradient); mean (ndim,) and cov (ndim, ndim) or (ndim,): the reference."""
+        self.space, self.rng = Whitened(function, mean, cov), rng
+        self.angle, self.max_steps = angle, max_steps
+        self.adaptation = DualAverageAdaptation(FIRST, target_accept, **DUAL_AVERAGE)
 
-    def _astep(self, q0):
-        """One draw from q0 (ndim,): (its end, [statistics])."""
-        start = self.space.at_z(q0)
+    def draw(self, z, known, tune: bool) -> Draw:
+        """One draw from z (ndim,), where `known` is (ln p, gradient) or None."""
+        start = self.space.at_z(z, known)
         if not np.isfinite(start.lnp):
             raise ValueError(f"ln p is {start.lnp} at the start of a draw")
-        turn = 1 + JITTER * np.random.uniform(-1, 1)  # noqa: NPY002
-        p = np.random.standard_normal(self.model_ndim)  # noqa: NPY002
+        turn = 1 + JITTER * self.rng.uniform(-1, 1)
+        p = self.rng.standard_normal(len(z))
         before = start.energy(p)
-        end, p, ncall = self._move(start, p, turn)
+        end, p, n_steps, step_size = self._move(start, p, turn, tune)
         after = end.energy(p)
         change = after - before
         chance = float(np.exp(min(0.0, -change))) if change > -np.inf else 0.0
-        taken = np.random.uniform() < chance  # noqa: NPY002
-        self._adapt(chance)
-        here = end if taken else start
-        self._logp_dlogp_func.keep(here.z, (here.lnp, here.gradient))
-        self.iter_count += 1
+        accepted = self.rng.random() < chance
+        if tune:
+            self._adapt(chance)
+        here = end if accepted else start
         stats = {
-            "diverging": not abs(change) < self.Emax,
-            "tree_size": ncall,
-            "depth": ncall.bit_length(),
-            "energy": after if taken else before,
+            "diverging": not abs(change) < DIVERGING,
+            "tree_size": n_steps,
+            "depth": n_steps.bit_length(),
+            "energy": after if accepted else before,
             "model_logp": here.lnp,
             "mean_tree_accept": chance,
+            "step_size": step_size,
         }
-        return here.z, [stats]
+        return Draw(here.z, (here.lnp, here.gradient), stats, n_steps + (known is None))
 
-    def _move(self, start: WhitenedPoint, p, turn: float) -> tuple[WhitenedPoint, np.ndarray, int]:
-        """(end, momentum there, evaluations) of a trajectory over `turn` times the usual angle."""
-        self.step_size = min(float(self.step_adapt.current(self.tune)), LONGEST)
+    def _move(self, start: WhitenedPoint, p, turn: float, tune: bool):
+        """(end, momentum there, steps, size of a step) of a trajectory over `turn` times the usual angle."""
+        size = min(float(self.adaptation.current(tune)), LONGEST)
         angle = turn * self.angle
-        n_steps = min(int(np.ceil(angle / self.step_size)), self.max_steps)
+        n_steps = min(int(np.ceil(angle / size)), self.max_steps)
         points, p = self.space.follow(start, p, angle / n_steps, n_steps)
-        return points[-1], p, n_steps
+        return points[-1], p, n_steps, size
 
     def _adapt(self, chance: float) -> None:
-        self.step_adapt.update(chance, self.tune)
+        self.adaptation.update(chance, True)
+
+    def state(self) -> dict:
+        """Generator and step size."""
+        return {"generator": self.rng.bit_generator.state, "adaptation": dict(vars(self.adaptation))}
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state; without one from the start."""
+        if "generator" in state:
+            self.rng.bit_generator.state = state["generator"]
+        vars(self.adaptation).update(state.get("adaptation", {}))
+
+    def running(self):
+        """Nothing needs to be set up for its draws."""
+        return nullcontext()
 
 
 class Leap(Split):
-    """The same with a surrogate of the reference; there is nothing to tune."""
+    """Along forces learnt for the reference, one evaluation a draw; there is nothing to tune."""
 
-    def __init__(self, function, mean, cov, surrogate: Surrogate):
-        super().__init__(function, mean, cov, target_accept=0.9, max_steps=1)
+    def __init__(self, function, mean, cov, rng: np.random.Generator, surrogate: Surrogate):
+        super().__init__(function, mean, cov, rng, target_accept=0.9, max_steps=1)
         self.surrogate = surrogate
 
-    def _move(self, start, p, turn):
-        self.step_size = turn * LEARNT_ANGLE
-        return *self.space.leap(start, p, self.step_size, self.surrogate), 1
+    def _move(self, start, p, turn, tune):
+        angle = turn * LEARNT_ANGLE
+        return *self.space.leap(start, p, angle, self.surrogate), 1, angle
 
     def _adapt(self, chance):
         """A step is what it is."""

@@ -38,12 +38,12 @@ class Whitened:
         """One evaluation."""
         return self._point(u, self.mean + self.factor @ u)
 
-    def at_z(self, z) -> WhitenedPoint:
-        """One evaluation, or none where the function remembers this very array."""
-        return self._point(self.inverse @ (z - self.mean), z)
+    def at_z(self, z, known=None) -> WhitenedPoint:
+        """One evaluation, or none where (ln p, gradient) is known."""
+        return self._point(self.inverse @ (z - self.mean), z, known)
 
-    def _point(self, u, z) -> WhitenedPoint:
-        lnp, gradient = self.function(z)
+    def _point(self, u, z, known=None) -> WhitenedPoint:
+        lnp, gradient = self.function(z) if known is None else known
         return WhitenedPoint(u, z, lnp, gradient, self.factor_t @ gradient + u)
 
     def follow(

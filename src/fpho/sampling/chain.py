@@ -1,0 +1,117 @@
+"""One chain: its draws one by one, its state saved now and then and taken up again."""
+
+import pickle
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..files import atomic
+from .nuts import Nuts
+from .split import Leap, Split
+from .steps import STATS, ChainSettings
+
+
+@dataclass
+class Chain:
+    """Where a chain is: enough to go on as if it had never stopped."""
+
+    z: np.ndarray  # (ndim,)
+    known: tuple | None = None  # (ln p, gradient) at z
+    step: dict = field(default_factory=dict)  # state of the step method
+    iterations: int = 0  # of the present segment, tuning included
+    segment: int = 0  # metrics used so far
+    draws: list = field(default_factory=list)  # z (ndim,) of each draw
+    stats: list = field(default_factory=list)  # tuples of STATS
+    ncall: int = 0  # evaluations
+    ncall_warmup: int = 0  # of these, in warm-ups
+
+
+def new_chain(settings: ChainSettings) -> Chain:
+    """A chain at its start."""
+    return Chain(z=np.array(settings.start))
+
+
+def make_step(function, settings: ChainSettings):
+    """The step method of a chain: learnt forces where they are given, else the sampler's own."""
+    if settings.sampler not in ("split", "surrogate"):
+        return Nuts(function, settings)
+    rng = np.random.default_rng(settings.seed)
+    if settings.surrogate is not None:
+        return Leap(function, settings.mean, settings.cov, rng, settings.surrogate)
+    most = 2**settings.max_treedepth - 1
+    return Split(function, settings.mean, settings.cov, rng, settings.target_accept, most)
+
+
+def run_chain(
+    function, settings: ChainSettings, n_draws: int, segment: int = 0, chain: Chain | None = None, tick=None
+) -> Chain:
+    """A chain with at least `n_draws` draws.
+
+    Parameters
+    ----------
+    function : z (ndim,) -> (ln p, gradient (ndim,))
+    segment : number of the metric; a new one starts with a new warm-up, from where the chain is
+    chain : what was reached before; else what the check-point file holds; else a new chain
+    tick : called after each draw
+
+    Returns
+    -------
+    chain : its lists `draws` and `stats` may be longer than asked, when taken up from a file
+    """
+    chain = chain or load(settings) or new_chain(settings)
+    step = make_step(function, settings)
+    if chain.segment < segment:
+        chain.segment, chain.iterations = segment, 0
+        chain.step = {name: value for name, value in chain.step.items() if name == "generator"}
+    step.restore(chain.step)
+    saved = time.monotonic()
+    with step.running():
+        while len(chain.draws) < n_draws:
+            one_draw(step, chain, settings.warmup)
+            if tick is not None:
+                tick()
+            if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
+                chain.step = step.state()
+                save(chain, settings)
+                saved = time.monotonic()
+        chain.step = step.state()
+    if settings.checkpoint:
+        save(chain, settings)
+    return chain
+
+
+def one_draw(step, chain: Chain, warmup: int) -> None:
+    """One draw more; those of the warm-up are not kept."""
+    tune = chain.iterations < warmup
+    draw = step.draw(chain.z, chain.known, tune)
+    chain.z, chain.known = draw.z, draw.known
+    chain.iterations += 1
+    chain.ncall += draw.ncall
+    if tune:
+        chain.ncall_warmup += draw.ncall
+        return
+    chain.draws.append(draw.z)
+    chain.stats.append(tuple(kind(draw.stats[name]) for name, kind in STATS.items()))
+
+
+def save(chain: Chain, settings: ChainSettings) -> None:
+    """Write a check-point."""
+    with atomic(settings.checkpoint) as temporary:
+        temporary.write_bytes(pickle.dumps((_mark(settings), chain)))
+
+
+def load(settings: ChainSettings) -> Chain | None:
+    """A check-point that belongs to these settings."""
+    path = Path(settings.checkpoint)
+    if not settings.checkpoint or not path.is_file():
+        return None
+    mark, chain = pickle.loads(path.read_bytes())
+    return chain if mark == _mark(settings) else None
+
+
+def _mark(settings: ChainSettings) -> tuple:
+    """What must be the same for a check-point to be taken up; metric and acceptance change with segments."""
+    seed = settings.seed
+    return settings.start.tobytes(), str(seed.entropy), seed.spawn_key, settings.warmup, settings.identity

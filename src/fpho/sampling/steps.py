@@ -1,0 +1,56 @@
+"""What a step method is, what it is told and what it gives.
+
+A step method is an object with
+
+    draw(z, known, tune) -> Draw    one draw from z (ndim,), where `known` is (ln p, gradient) or None
+    state() -> dict                 all that changes from draw to draw; `generator`: its randomness
+    restore(state)
+    running()                       a context in which it draws
+
+so that a chain that was taken up goes on as if it had never stopped.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .surrogate import Surrogate
+
+STATS = {
+    "diverging": bool,
+    "tree_size": int,
+    "depth": int,
+    "energy": float,
+    "model_logp": float,
+    "mean_tree_accept": float,
+    "step_size": float,
+}
+
+
+class Draw(NamedTuple):
+    """What a step method gives."""
+
+    z: np.ndarray  # (ndim,), a fresh array or the one it started from
+    known: tuple[float, np.ndarray]  # (ln p, gradient (ndim,)) there
+    stats: dict  # names of STATS
+    ncall: int  # evaluations
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """What a chain does; `cov` (ndim, ndim) or its diagonal (ndim,) is the metric, in z, about `mean`."""
+
+    start: np.ndarray  # (ndim,)
+    mean: np.ndarray  # (ndim,)
+    cov: np.ndarray
+    seed: np.random.SeedSequence
+    warmup: int = 64
+    max_treedepth: int = 10
+    target_accept: float = 0.8
+    sampler: str = "littlemcmc"
+    surrogate: Surrogate | None = None  # of the reference (mean, cov)
+    adapt_weight: float | None = None  # draws that `cov` counts for, where the warm-up adapts the metric
+    checkpoint: str = ""
+    checkpoint_seconds: float = 60.0
+    identity: str = ""  # options that a check-point must have been made with
