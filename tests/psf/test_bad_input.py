@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpho.errors import InputError
-from fpho.psf import effective_image
+from fpho.psf import effective_image, fit_mixture
 from fpho.psf.image import centroid
 from fpho.psf.mixture import evaluate
 
@@ -71,3 +71,71 @@ def test_flat_stamp_is_no_psf():
 def test_native_samples_without_the_pixel_are_said_to_be_poor():
     with pytest.warns(UserWarning, match="give an oversampled image"):
         effective_image(stamp(), pixel_included=False)
+
+
+def test_cubes_say_what_they_are():
+    with pytest.raises(InputError, match=r"3 x 41 x 41.*gridded"):
+        effective_image(np.stack([stamp()] * 3))
+
+
+@pytest.mark.parametrize(("oversample", "size"), [(1, 40), (2, 82), (4, 160)])
+def test_even_stamps_centred_on_a_sample(oversample, size, recwarn):
+    """The convention of Fourier transforms, sample n / 2, is half a sample off the middle."""
+    y, x = (np.indices((size, size)) - size // 2) / oversample
+    data = evaluate(np.array([[1.0, 0, 0, 2.0, 2.5, 0.2]]), x, y) / oversample**2
+    image = effective_image(data, oversample)
+    assert image.center == pytest.approx((size / 2, size / 2), abs=1e-3)
+    assert len(recwarn.list) == 1
+    assert effective_image(data, oversample, center="stamp").center == ((size - 1) / 2, (size - 1) / 2)
+
+
+@pytest.mark.parametrize("oversample", [1, 4])
+def test_even_stamps_centred_between_samples(oversample, recwarn):
+    y, x = (np.indices((80, 80)) - 39.5) / oversample
+    image = effective_image(
+        evaluate(np.array([[1.0, 0, 0, 2.0, 2.5, 0.2]]), x, y) / oversample**2, oversample
+    )
+    assert image.center == (39.5, 39.5) and not recwarn.list
+
+
+def test_samples_coarser_than_the_pixels():
+    """Of a PSF that is wide enough to be sampled so; the same light as of native samples."""
+    wide = np.array([[1.0, 0.1, -0.2, 6.0, 6.5, 0.5]])
+    y, x = (np.indices((35, 35)) - 17) * 1.25
+    image = effective_image(evaluate(wide, x, y) * 1.25**2, oversample=0.8)
+    assert image.step == 1.25 and image.data.max() == pytest.approx(evaluate(wide, 0, 0), rel=0.01)
+    with pytest.raises(InputError, match=r"samples 2\.5 native pixels apart.*too coarse"):
+        effective_image(evaluate(wide / [1, 1, 1, 3, 3, 3], 2 * x, 2 * y), oversample=0.4)
+
+
+def test_negative_light_is_said_or_refused():
+    y, x = np.indices((41, 41)) - 20
+    wings = np.hypot(x, y) > 8
+    for level, word in ((0.05, "negative pixels hold"), (0.6, None)):
+        data = stamp() - level * wings / wings.sum()
+        if word:
+            with pytest.warns(UserWarning, match=word):
+                effective_image(data / data.sum())
+        else:
+            with pytest.raises(InputError, match="negative pixels hold"):
+                effective_image(data / data.sum())
+
+
+def test_wings_that_are_cut_off_are_said():
+    with pytest.warns(UserWarning, match="outermost pixels hold"):
+        effective_image(stamp(size=7) / stamp(size=7).sum())
+
+
+def test_the_fraction_of_the_light_in_a_stamp():
+    """A plain file whose sum is a little below 1 says so much; the mixture then has that sum."""
+    data = 0.98 * stamp()
+    with pytest.warns(UserWarning, match="fraction of the light"):
+        image = effective_image(data, keep_total="stated")
+    assert image.total == pytest.approx(0.98, abs=1e-4)
+    with pytest.warns(UserWarning, match="fraction of the light"):
+        fit = fit_mixture(data, n_components=1, keep_total="stated")
+    assert fit.mixture[:, 0].sum() == pytest.approx(0.98, abs=1e-4)
+    assert fit.quality["stamp_total"] == pytest.approx(0.98, abs=1e-4)
+    for odd in (0.3, 1.2):
+        with pytest.warns(UserWarning, match="normalised to 1"):
+            assert effective_image(odd * stamp(), keep_total="stated").total == 1

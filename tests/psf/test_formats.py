@@ -1,14 +1,14 @@
 """Every format of PSF files, from small files written here, to samples of the effective PSF."""
 
 import galsim
-import galsim.des
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from fpho.errors import InputError
-from fpho.psf.inputs import images_by_key, read_psf_table
-from fpho.psf.readers import READERS, Source, _powers, read_fits, read_gridded, read_psfex, read_stpsf
+from fpho.psf.inputs import check_pixel_scale, images_by_key, read_psf_table
+from fpho.psf.readers import READERS, read_fits, read_gridded, read_stpsf
+from fpho.psf.source import Source
 
 SIGMA = 0.9  # pixel
 PSF = galsim.Gaussian(sigma=SIGMA)
@@ -102,36 +102,6 @@ def test_gridded(tmp_path, style):
     is_effective(images[3], 2e-3)
 
 
-def psfex_file(path, step=0.5, degree=1):
-    """Width grows with x: three basis images for the terms 1, x, y."""
-    base, wide = drawn(45, 1 / step, pixel=True), drawn(45, 1 / step, True, galsim.Gaussian(sigma=1.1))
-    basis = np.stack([base, wide - base, np.zeros_like(base)]).astype("f4")
-    column = fits.Column("PSF_MASK", f"{basis.size}E", dim="(45,45,3)", array=basis[None])
-    table = fits.BinTableHDU.from_columns([column], name="PSF_DATA")
-    cards = {"POLNAXIS": 2, "POLGRP1": 1, "POLNAME1": "X_IMAGE", "POLZERO1": 500.0, "POLSCAL1": 1000.0}
-    cards |= {"POLGRP2": 1, "POLNAME2": "Y_IMAGE", "POLZERO2": 500.0, "POLSCAL2": 1000.0}
-    cards |= {"POLNGRP": 1, "POLDEG1": degree, "PSF_SAMP": step, "PSFNAXIS": 3, "PSF_FWHM": 2.3}
-    cards |= {"PSFAXIS1": 45, "PSFAXIS2": 45, "PSFAXIS3": 3}
-    table.header.update(cards)
-    return write(path, table)
-
-
-def test_psfex_is_what_galsim_reads(tmp_path):
-    path = psfex_file(tmp_path / "model.psf")
-    image = read_psfex(Source("a", path, location=(799.0, 99.0)))[0]
-    referee = galsim.des.DES_PSFEx(str(path)).getPSFArray(galsim.PositionD(800.0, 100.0))
-    assert np.abs(image.data * image.step**2 - referee / referee.sum()).max() < 1e-6 * image.data.max()
-    assert image.step == 0.5
-    over_the_chip = read_psfex(Source("a", path))
-    assert len(over_the_chip) == 9
-    assert over_the_chip[0].location == (-1.0, -1.0)
-    assert over_the_chip[-1].location == (999.0, 999.0)
-
-
-def test_order_of_psfex_terms():
-    assert _powers((2.0, 3.0), 2).tolist() == [1, 2, 4, 3, 6, 9]
-
-
 def test_table_of_psf_images(tmp_path, monkeypatch):
     monkeypatch.setenv("PSF_FOLDER", str(tmp_path))
     write(tmp_path / "psf.fits", fits.ImageHDU(drawn(21, pixel=True)))
@@ -151,6 +121,49 @@ def test_table_of_psf_images(tmp_path, monkeypatch):
         (tmp_path / "bad.tsv").write_text(bad)
         with pytest.raises(InputError, match=match):
             images_by_key(read_psf_table(tmp_path / "bad.tsv"))
+
+
+def test_a_plane_of_one_image_and_the_keyword_of_oversampling(tmp_path):
+    hdu = fits.PrimaryHDU(drawn(81, 4)[None])
+    hdu.header["OVERSAMP"], hdu.header["PIXELSCL"] = 4, 0.0125
+    hdu.writeto(tmp_path / "psf.fits")
+    image = read_fits(Source("a", tmp_path / "psf.fits", pixel_response="not_included"))[0]
+    assert image.step == 0.25 and image.pixel_scale == pytest.approx(0.05)
+    is_effective(image)
+    with pytest.raises(InputError, match="OVERSAMP = 4, but oversample = 2"):
+        read_fits(Source("a", tmp_path / "psf.fits", oversample=2, pixel_response="not_included"))
+
+
+@pytest.mark.parametrize(
+    ("hdu", "match"),
+    [
+        (fits.ImageHDU(np.ones((3, 21, 21))), "3 dimensions"),
+        (fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])], name="PSF"), "is a table"),
+        (fits.ImageHDU(drawn(21, pixel=True), fits.Header({"PIXELSCL": "small"})), "PIXELSCL = 'small'"),
+        (fits.ImageHDU(drawn(21, pixel=True), fits.Header({"PIXSCALE": -0.1})), "PIXSCALE = -0.1"),
+    ],
+)
+def test_files_that_hold_no_psf(tmp_path, hdu, match):
+    path = write(tmp_path / "psf.fits", hdu)
+    with pytest.raises(InputError, match=match):
+        read_fits(Source("a", path, ext="1", pixel_response="included"))
+
+
+def test_the_pixel_that_a_psf_is_for(tmp_path):
+    """What stpsf writes is the scale of the samples; the image's may differ over the field."""
+    path = stpsf_file(tmp_path / "psf.fits")
+    with fits.open(path, mode="update") as hdus:
+        hdus["OVERDIST"].header["PIXELSCL"] = 0.0077
+    stated = read_stpsf(Source("F200W", path))[0].pixel_scale
+    assert stated == pytest.approx(0.0308)
+    check_pixel_scale(path, stated, (0.0306, 0.0306), "im")
+    check_pixel_scale(path, stated, (0.0310, 0.0330), "im")
+    check_pixel_scale(path, None, (1.0, 1.0), "im")
+    with pytest.warns(UserWarning, match=r"0\.0308 arcsec, but image 'im' has pixels of 0\.0313"):
+        check_pixel_scale(path, stated, (0.0313, 0.0313), "im")
+    for scales in ((0.0320, 0.0320), (0.0077, 0.0077)):
+        with pytest.raises(InputError, match=r"0\.0308 arcsec, but image 'im' has pixels of"):
+            check_pixel_scale(path, stated, scales, "im")
 
 
 @pytest.mark.data

@@ -16,20 +16,21 @@ from fpho.psf.store import DTYPE
 from fpho.stages import psf as stage
 
 MIXTURE = np.array([[0.7, 0.1, 0.0, 1.0, 1.2, 0.1], [0.3, 0.0, 0.2, 5.0, 4.0, -0.5]])
+DIMMER = MIXTURE * [0.8, 1, 1, 1, 1, 1]
 
 
 def test_written_and_read(tmp_path):
     good = {"encircled_energy": 0.001, "poor": False}
     groups = {
         "F150W": (MIXTURE[None], None, [good]),
-        "exp1": (np.stack([MIXTURE, 2 * MIXTURE]), [(0, 0), (10, 0)], [good, {**good, "poor": True}]),
+        "exp1": (np.stack([MIXTURE, DIMMER]), [(0, 0), (10, 0)], [good, {**good, "poor": True}]),
     }
     write_store(tmp_path / "s.h5", groups)
     store = PSFStore(tmp_path / "s.h5")
     assert sorted(store.keys()) == ["F150W", "exp1"]
     assert np.array_equal(store.mixture("F150W"), MIXTURE)
-    assert store.mixture("exp1", 4.0, 3.0, "linear") == pytest.approx(1.4 * MIXTURE)
-    assert np.array_equal(store.mixture("exp1", 6.0, 3.0), 2 * MIXTURE)
+    assert store.mixture("exp1", 4.0, 3.0, "linear") == pytest.approx(0.6 * MIXTURE + 0.4 * DIMMER)
+    assert np.array_equal(store.mixture("exp1", 6.0, 3.0), DIMMER)
     assert store.quality("F150W")["poor"] is False
     assert store.quality("exp1")["poor"] is True and store.quality("exp1", 0, 0)["poor"] is False
     assert store.resolve("exp1", "F150W") == "exp1"

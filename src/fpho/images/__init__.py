@@ -5,7 +5,7 @@ from .noise import blank_pixels, measure_noise_scale
 from .reading import cap_snr, read_exposure, read_fits, scale_noise
 from .store import Store, open_store, write_store
 from .table import ExposureSpec, read_table
-from .validate import overlaps, validate
+from .validate import overlaps, pixel_scales, validate
 from .wcs import ShiftedWCS
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "measure_noise_scale",
     "open_store",
     "overlaps",
+    "pixel_scales",
     "read_exposure",
     "read_fits",
     "read_table",

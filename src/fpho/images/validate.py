@@ -6,7 +6,7 @@ import numpy as np
 
 from ..config import Preprocess
 from ..errors import InputError
-from ..geometry import inside_image
+from ..geometry import inside_image, linearize
 from .opening import image_hdu, open_fits, plane_hdu, with_defaults
 from .table import ExposureSpec, read_table
 from .units import flux_factor
@@ -55,6 +55,19 @@ def overlaps(spec: ExposureSpec, ra, dec, margin: float = 20.0) -> bool:
         science = image_hdu(hdus, with_defaults(spec, hdus).sci_ext, spec.path)
         wcs, shape = header_wcs(without_lookup(science.header), spec.path), science.shape
     return bool(np.any(inside_image(wcs, shape, ra, dec, margin)))
+
+
+def pixel_scales(spec: ExposureSpec) -> tuple[float, float]:
+    """Smallest and largest pixel (arcsec, root of its area) at the middle and corners of a row's image."""
+    with open_fits(spec.path) as hdus:
+        science = image_hdu(hdus, with_defaults(spec, hdus).sci_ext, spec.path)
+        wcs, (ny, nx) = header_wcs(without_lookup(science.header), spec.path), science.shape
+    places = np.array([[0.5, 0.5], [0, 0], [0, 1], [1, 0], [1, 1]]) * [nx - 1, ny - 1]
+    _, scale = linearize(wcs, *wcs.pixel_to_world_values(*places.T))
+    side = 1 / np.sqrt(np.abs(np.linalg.det(scale)))
+    if not np.isfinite(side).all():
+        raise InputError(spec.path, "its WCS has no pixel scale", "Mend the WCS")
+    return float(side.min()), float(side.max())
 
 
 def _check_filter(spec, bands, *headers) -> None:

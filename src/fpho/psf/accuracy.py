@@ -18,7 +18,8 @@ from .build import fit_mixture
 from .image import PSFImage
 from .mixture import evaluate, widen
 from .quality import LIMITS
-from .readers import READERS, Source
+from .readers import READERS
+from .source import Source
 
 COLUMNS = ("PSF", "FWHM", "J", "energy", "point", "galaxy n=1", "galaxy n=4", "pixel/peak")
 HEADING = f"{COLUMNS[0]:<20}" + "".join(f"{name:>12}" for name in COLUMNS[1:])

@@ -12,6 +12,10 @@ LOG = logging.getLogger("fpho")
 SMALLEST = 7  # native pixels on a side; below, the wings are lost and no aperture is left to check
 FLAT = 0.5  # FWHM over the stamp's width
 FAR_OFF_CENTRE = 0.5  # native pixel
+ALIASED = 0.08  # see `aliased`; a Gaussian of 1.65 samples per FWHM
+NEGATIVE = (0.02, 0.25)  # light of negative pixels over the stamp's sum: said, refused
+EDGE = 0.02  # mean of the outermost pixels over the peak, beyond which the stamp is cut off
+KEPT = {True: 0.5, "stated": 0.8}  # smallest sums that are taken for the fraction of the light in the stamp
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class PSFImage:
     total: float
     where: str = "PSF image"
     location: tuple[float, float] | None = None  # detector (x, y), pixels
+    pixel_scale: float | None = (
+        None  # arcsec per native pixel by the file's own header; None: it says nothing
+    )
 
     def coordinates(self):
         """x, y (ny, nx) of the samples about the centre, native pixels."""
@@ -51,32 +58,30 @@ def effective_image(
     Parameters
     ----------
     data : (ny, nx) stamp; any scale
-    oversample : samples per native pixel and axis
+    oversample : samples per native pixel and axis; below 1 where samples are coarser than the image's pixels
     pixel_included : whether the detector pixel is already in it; if not, it is convolved in here
-    keep_total : the stamp's sum is the fraction of the light that it holds (stpsf) and is kept;
-        otherwise the stamp is normalised to 1, with a warning when its sum was not
+    keep_total : True: a sum of 0.5 to 1 is the fraction of the light that the stamp holds (stpsf) and is
+        kept; `stated`: one of 0.8 to 1, with a warning. Other stamps are normalised to 1, with a warning
+        when their sum was not 1
     center : `stamp` (the middle of the array is the source's position), `centroid`, or `auto`:
         the stamp's middle unless the centroid is more than half a native pixel off
 
     Raises
     ------
     InputError
-        For a stamp that is no PSF: not two-dimensional, too small, mostly NaN, no positive sum.
+        For a stamp that is no PSF: not two-dimensional, too small, too coarse, mostly NaN, deeply negative,
+        no positive sum.
     """
     data = _finite(np.array(data, "f8"), where)
     oversample = float(oversample)
-    if not oversample >= 1:
-        raise InputError(
-            where, f"oversample {oversample:g} is below 1", "Give samples per native pixel, 1 or more"
-        )
+    if not 0 < oversample < np.inf:
+        raise InputError(where, f"oversample is {oversample:g}", "Give samples per native pixel, above 0")
     if min(data.shape) / oversample < SMALLEST:
         found = f"the stamp is {data.shape[1] / oversample:g} x {data.shape[0] / oversample:g} native pixels"
         raise InputError(where, found, f"Give a stamp of at least {SMALLEST} pixels that holds the wings")
     data, total = _normalise(data, keep_total, where)
     image = PSFImage(data * oversample**2, 1 / oversample, _middle(data), total, str(where), location)
-    if fwhm(image) > FLAT * min(data.shape) / oversample:
-        found = f"half of the peak is reached over {fwhm(image):.1f} native pixels: the stamp is flat"
-        raise InputError(where, found, "Give a stamp with one star, several times wider than its FWHM")
+    _check_light(image)
     if not pixel_included:
         image = replace(image, data=convolve_pixel(image.data, oversample))
         if oversample < 2:
@@ -88,13 +93,37 @@ def effective_image(
     return replace(image, center=_choose_center(image, center))
 
 
+def _check_light(image: PSFImage) -> None:
+    """Stop for a flat, coarse or deeply negative stamp; warn where the wings are cut or below the sky."""
+    data, width = image.data, fwhm(image)
+    if width > FLAT * min(data.shape) * image.step:
+        found = f"half of the peak is reached over {width:.1f} native pixels: the stamp is flat"
+        raise InputError(image.where, found, "Give a stamp with one star, several times wider than its FWHM")
+    if image.step > 1 and aliased(image) > ALIASED:
+        found = f"samples {image.step:g} native pixels apart are too coarse to interpolate between them"
+        raise InputError(image.where, found, "Give a PSF image with 2 samples per FWHM or more")
+    negative = -data[data < 0].sum() / data.sum()
+    if negative > NEGATIVE[1]:
+        found = f"negative pixels hold {100 * negative:.0f}% of the stamp's sum"
+        raise InputError(image.where, found, "Give a PSF image whose background is subtracted, no more")
+    if negative > NEGATIVE[0]:
+        text = f"{image.where}: negative pixels hold {100 * negative:.1f}% of the stamp's sum"
+        warnings.warn(f"{text}: is too much background subtracted?", stacklevel=3)
+    edge = np.concatenate([data[[0, -1]].ravel(), data[:, [0, -1]].ravel()]).mean() / data.max()
+    if edge > EDGE:
+        text = f"{image.where}: the outermost pixels hold {100 * edge:.1f}% of the peak"
+        warnings.warn(f"{text}: the wings are cut off, or a background is left in it", stacklevel=3)
+
+
 def _middle(data):
     return (data.shape[1] - 1) / 2, (data.shape[0] - 1) / 2
 
 
 def _finite(data, where):
     if data.ndim != 2:
-        raise InputError(where, f"an array of {data.ndim} dimensions", "Give a two-dimensional PSF image")
+        found = f"an array of {data.ndim} dimensions, {' x '.join(map(str, data.shape))}"
+        cure = "Give a two-dimensional PSF image; a cube of PSFs with their positions is `format: gridded`"
+        raise InputError(where, found, cure)
     bad = ~np.isfinite(data)
     if bad.mean() > 0.01 or bad[_core(data.shape)].any():
         cure = "Give a PSF image that is finite, at least in its core"
@@ -116,7 +145,13 @@ def _normalise(data, keep_total, where):
         raise InputError(
             where, f"its sum is {total:g}", "Give a PSF image with a positive sum (background removed?)"
         )
-    if keep_total and 0.5 < total <= 1.005:
+    if keep_total is True and KEPT[True] < total <= 1.005:
+        return data, float(total)
+    if keep_total == "stated" and KEPT["stated"] <= total < 0.995:
+        warnings.warn(
+            f"{where}: the stamp's sum is {total:.6g}; taken for the fraction of the light in the stamp",
+            stacklevel=3,
+        )
         return data, float(total)
     if abs(total - 1) > 0.005:
         warnings.warn(f"{where}: the stamp's sum is {total:.6g}; it is normalised to 1", stacklevel=3)
@@ -158,6 +193,17 @@ def fwhm(image: PSFImage) -> float:
     return 2 * np.sqrt(above / np.pi) * image.step
 
 
+def aliased(image: PSFImage) -> float:
+    """Transform of the samples near their highest frequency over that at zero: what they leave unknown.
+
+    0.03 for a Gaussian of 2 samples per FWHM, which can be interpolated; above 0.1 it cannot.
+    """
+    fy, fx = np.fft.fftfreq(image.data.shape[0])[:, None], np.fft.fftfreq(image.data.shape[1])[None]
+    size = np.abs(np.fft.fft2(image.data)) / abs(image.data.sum())
+    strips = [(abs(a) > 0.45) & (abs(b) < 0.1) for a, b in ((fx, fy), (fy, fx))]
+    return float(max(size[strip].mean() if strip.any() else 0.0 for strip in strips))
+
+
 def _choose_center(image: PSFImage, center: str):
     if center not in ("auto", "stamp", "centroid"):
         raise ValueError(f"center {center!r} is not known; use auto, stamp or centroid")
@@ -176,4 +222,17 @@ def _choose_center(image: PSFImage, center: str):
             stacklevel=3,
         )
         return found
+    corner = tuple(size // 2 for size in (nx, ny))
+    if center == "auto" and corner != image.center and _is_at(found, corner):
+        warnings.warn(
+            f"{image.where}: {nx} x {ny} samples, the PSF is centred on sample {corner}, not between; "
+            "that is taken as the source's position (psf.center: stamp keeps the middle)",
+            stacklevel=3,
+        )
+        return tuple(map(float, corner))
     return image.center
+
+
+def _is_at(found, place) -> bool:
+    """Whether a centroid is at a sample, to a tenth of it."""
+    return max(abs(f - p) for f, p in zip(found, place, strict=True)) < 0.1

@@ -1,14 +1,17 @@
 """The table of PSF images (TSV), and the images that it names, key by key."""
 
 import os
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import InputError
 from .image import PSFImage
-from .readers import READERS, Source
+from .readers import READERS
+from .source import Source
 
+SCALE_ERROR = (0.01, 0.03)  # said, refused
 COLUMNS = ("key", "path", "ext", "format", "oversample", "pixel_response", "x", "y", "filter")
 
 
@@ -51,6 +54,38 @@ def _row(cells, path, center):
 
 def _text(value):
     return value.strip() or None if isinstance(value, str) else None
+
+
+def check_pixel_scale(where, stated, scales, image) -> None:
+    """Stop where the pixel that a PSF is for is not that of an image: by 3%; a warning says so beyond 1%.
+
+    Detectors are distorted, and the PSF of a whole one serves all its places: 1.3% off at a NIRCam corner.
+
+    Parameters
+    ----------
+    where : file of the PSF
+    stated : arcsec per native pixel by the PSF's header and its oversampling; None: not stated
+    scales : (smallest, largest) pixel of the image, arcsec
+    image : its name
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    low, high = scales
+    error = 0.0 if stated is None else max(low / stated, stated / high) - 1
+    if error <= SCALE_ERROR[0]:
+        return
+    mean = (low * high) ** 0.5
+    found = (
+        f"by its pixel scale (PIXELSCL, PIXSCALE) and oversampling it is for pixels of {stated:.5g} arcsec"
+    )
+    cure = f"Mend `oversample` (times {mean / stated:.4g}), the keyword, or the exposure's PSF"
+    found += f", but image {image!r} has pixels of {mean:.5g} arcsec"
+    if error > SCALE_ERROR[1]:
+        raise InputError(where, found, cure)
+    warnings.warn(f"{where}: {found}", stacklevel=2)
 
 
 def images_by_key(rows) -> dict[str, list[PSFImage]]:

@@ -17,6 +17,7 @@ from ..files import verify
 from ..hdf5 import create
 from .interpolate import Locations
 from .mixture import FIELDS, PIXEL_VARIANCE
+from .validity import check_mixtures
 
 DTYPE = np.dtype([*((name, "f8") for name in FIELDS), ("sersic_bin", "i4")])
 
@@ -26,14 +27,16 @@ def write_store(path, groups: dict, **attributes) -> None:
 
     Parameters
     ----------
-    groups : key to (mixtures (L, J, 6), locations (L, 2) or None, quality: list of L dicts)
+    groups : key to (mixtures (L, J, 6), locations (L, 2) or None, quality: list of L dicts, and where known
+        a dict of the group's attributes: `pixel_scale` in arcsec, `half_width` of the stamps in pixels)
     attributes : of the file's root, beside the version
     """
     with create(path) as file:
         file.attrs.update({"fpho_version": __version__, **attributes})
-        for key, (mixtures, locations, quality) in groups.items():
+        for key, (mixtures, locations, quality, *more) in groups.items():
             group = file.create_group(key)
             group.attrs.update({"n_psf_per_source": mixtures.shape[1], "includes_pixel": True})
+            group.attrs.update(more[0] if more else {})
             rows = np.zeros(mixtures.shape[:2], DTYPE)
             for i, name in enumerate(FIELDS):
                 rows[name] = mixtures[..., i]
@@ -59,7 +62,7 @@ class PSFStore:
             verify(path)
             with h5py.File(path, "r") as file:
                 self._groups = {key: _read_group(group, path) for key, group in _groups(file)}
-        except OSError as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             cure = "Give the path of a PSF store (HDF5), or of a table of PSF images (TSV)"
             raise InputError(path, f"cannot be read as a PSF store ({error})", cure) from None
         if not self._groups:
@@ -96,7 +99,7 @@ class PSFStore:
         x, y : detector position, pixels; needed only where the PSF has several locations
         interpolation : `nearest` or `linear`
         """
-        mixtures, locations, _ = self._groups[key]
+        mixtures, locations, *_ = self._groups[key]
         if len(mixtures) == 1:
             return mixtures[0].copy()
         if x is None or y is None:
@@ -108,7 +111,7 @@ class PSFStore:
 
         `poor` says if a limit is missed. A store without figures gives {'poor': False, 'known': False}.
         """
-        _, locations, quality = self._groups[key]
+        _, locations, quality, _ = self._groups[key]
         if quality is None:
             return {"poor": False, "known": False}
         if x is not None and locations is not None:
@@ -119,6 +122,10 @@ class PSFStore:
                 name: quality[name][np.argmax(np.abs(quality[name]))].item() for name in quality.dtype.names
             }
         return worst | {"known": True}
+
+    def pixel_scale(self, key) -> float | None:
+        """Arcsec per pixel that the PSF is for by its own file; None where that says nothing."""
+        return self._groups[key][3]
 
 
 def _groups(file):
@@ -133,26 +140,39 @@ def _names(item):
 
 
 def _read_group(group, path):
-    """(mixtures (L, J, 6) with the pixel in them, Locations or None, quality (L,) or None)."""
-    rows = np.atleast_2d(group["parameters"][...])
+    """(mixtures (L, J, 6) with the pixel in them, Locations or None, quality (L,) or None, pixel scale)."""
+    rows = np.atleast_2d(group["parameters"][...] if isinstance(group["parameters"], h5py.Dataset) else [])
     missing = set(FIELDS) - set(rows.dtype.names or ())
     if missing:
         raise InputError(path, f"{group.name}/parameters lacks {sorted(missing)}", "Give a PSF store")
+    if rows.ndim != 2 or not rows.size:
+        found = f"{group.name}/parameters has the shape {rows.shape}"
+        raise InputError(path, found, "Give (locations, components)")
     mixtures = np.stack([rows[name].astype("f8") for name in FIELDS], axis=-1)
     mixtures = _drop_repeats(mixtures, rows, f"{path}:{group.name}")
-    if not np.all(np.isfinite(mixtures)) or np.any(mixtures[..., 3:5] < 0):
-        raise InputError(
-            path, f"{group.name}: a component is NaN or has a negative variance", "Make it again"
-        )
+    check_mixtures(mixtures, path, group.name, group.attrs.get("half_width"))
     if not group.attrs.get("includes_pixel", False):
         mixtures[..., 3:5] += PIXEL_VARIANCE
-    locations = group["detector_locations"][...].T.astype("f8") if "detector_locations" in group else None
-    if len(mixtures) > 1 and (locations is None or len(locations) != len(mixtures)):
-        n_found = 0 if locations is None else len(locations)
-        found = f"{group.name}: {len(mixtures)} mixtures, {n_found} detector_locations"
+    locations = _read_locations(group, len(mixtures), path)
+    quality = group["quality"][...] if "quality" in group else None
+    if quality is not None and len(quality) != len(mixtures):
+        found = f"{group.name}: {len(mixtures)} mixtures, {len(quality)} rows of quality"
+        raise InputError(path, found, "Make the store again")
+    scale = group.attrs.get("pixel_scale")
+    return mixtures, locations, quality, None if scale is None else float(scale)
+
+
+def _read_locations(group, n_mixtures, path):
+    """`Locations` of a group; None without them."""
+    places = group["detector_locations"][...].T.astype("f8") if "detector_locations" in group else None
+    if n_mixtures > 1 and (places is None or places.shape != (n_mixtures, 2)):
+        n_found = 0 if places is None else len(places)
+        found = f"{group.name}: {n_mixtures} mixtures, {n_found} detector_locations"
         raise InputError(path, found, "Give detector_locations (2, locations)")
-    places = None if locations is None else Locations(locations)
-    return mixtures, places, group["quality"][...] if "quality" in group else None
+    if places is not None and not np.isfinite(places).all():
+        found = f"{group.name}: detector_locations are not finite"
+        raise InputError(path, found, "Give pixels (2, locations)")
+    return None if places is None else Locations(places)
 
 
 def _drop_repeats(mixtures, rows, where):

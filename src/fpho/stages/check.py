@@ -12,10 +12,10 @@ from ..background import check_exposures, read_tweakbg
 from ..config import Config
 from ..errors import InputError
 from ..files import checksum, write_text
-from ..images import ExposureSpec, overlaps, read_table, validate
+from ..images import ExposureSpec, overlaps, pixel_scales, read_table, validate
 from ..layout import Layout
 from ..psf import PSFStore
-from ..psf.inputs import images_by_key, read_psf_table
+from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene.catalog import read_catalog
 from ..sersic import check_bounds, load_table
 from . import settings
@@ -73,23 +73,32 @@ def images_missing(config: Config, inputs: Inputs, bands, specs: list[ExposureSp
 
 
 def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
-    """A PSF that is missing or cannot be read; an exposure that has none."""
+    """A PSF that is missing, cannot be read or is for other pixels; an exposure that has none."""
+    scales: dict[str, dict] | None  # key to file and pixel scale of each of its PSFs; None: nothing was read
     if inputs.psfs.is_file() and h5py.is_hdf5(inputs.psfs):
         store, problem = _try(PSFStore, inputs.psfs)
         yield from problem
-        keys = set(store.keys()) if store else None
+        scales = {key: {inputs.psfs: store.pixel_scale(key)} for key in store.keys()} if store else None
     else:
         rows, problem = _try(read_psf_table, inputs.psfs, config.psf.center)
         yield from problem
-        for row in rows or ():
-            yield from _try(images_by_key, [row])[1]
-        keys = {source.key for source, _ in rows} if rows else None
-    for spec in specs if keys else ():
+        scales = {source.key: {} for source, _ in rows} if rows else None
+        for key in scales or ():
+            images, problem = _try(images_by_key, [row for row in rows if row[0].key == key])
+            yield from problem
+            scales[key] = {image.where: image.pixel_scale for image in (images or {}).get(key, ())}
+    for spec in specs if scales else ():
         wanted = [spec.psf] if spec.psf else [spec.id, spec.band]
-        if not keys & set(wanted):
+        key = next((name for name in wanted if name in scales), None)
+        if key is None:
             names = " or ".join(map(repr, wanted))
             found = f"exposure {spec.id!r} of band {spec.band!r} has no PSF, no key {names}"
-            yield InputError(inputs.psfs, found, f"Add one of that key; there are {', '.join(sorted(keys))}")
+            cure = f"Add one of that key; there are {', '.join(sorted(scales))}"
+            yield InputError(inputs.psfs, found, cure)
+        elif any(scales[key].values()):
+            pixels, unreadable = _try(pixel_scales, spec)  # what cannot be read is reported by `validate`
+            for where, stated in () if unreadable else scales[key].items():
+                yield from _try(check_pixel_scale, where, stated, pixels, spec.id)[1]
 
 
 def catalog_problems(config: Config, inputs: Inputs, bands, specs) -> Iterator[InputError]:

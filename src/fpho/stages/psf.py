@@ -39,11 +39,16 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
     for (key, images), fits in zip(images_of.items(), _map(fit, images_of.values(), cores), strict=True):
         locations = [image.location for image in images] if len(images) > 1 else None
-        groups[key] = np.stack([fit.mixture for fit in fits]), locations, [fit.quality for fit in fits]
+        quality, attributes = [fit.quality for fit in fits], {"half_width": max(i.half_width for i in images)}
+        if images[0].pixel_scale:
+            attributes["pixel_scale"] = images[0].pixel_scale
+        groups[key] = np.stack([fit.mixture for fit in fits]), locations, quality, attributes
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
     rows = [
-        {"key": key, "location": i} | q for key, (_, _, all_q) in groups.items() for i, q in enumerate(all_q)
+        {"key": key, "location": i} | q
+        for key, (_, _, all_q, _) in groups.items()
+        for i, q in enumerate(all_q)
     ]
     _write_quality(layout, rows)
 
