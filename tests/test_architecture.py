@@ -24,6 +24,7 @@ FLOORS = [
         "parameters",
         "codehash",
         "progress",
+        "tables",
         "showing",
         "fitstext",
         "bands",

@@ -6,16 +6,23 @@ residuals, together with a constant and a factor on the model, by linear least s
 all images is taken out, so that the frame of the positions stays as it was.
 """
 
-import csv
-
 import numpy as np
 
-from .errors import InputError
+from . import tables
 from .files import write_text
 from .geometry import linearize
 from .images import ShiftedWCS
+from .tables import Column, boolean, float_or_nan, number
 
 COLUMNS = ("exposure", "band", "dx", "dy", "dx_error", "dy_error", "significance", "used")
+READ = [
+    Column("exposure", needed=True),
+    Column("band", default=""),
+    Column("dx", number, needed=True),
+    Column("dy", number, needed=True),
+    *(Column(name, float_or_nan) for name in ("dx_error", "dy_error", "significance")),
+    Column("used", boolean, needed=True),
+]
 STEP = 0.1  # pixel; of the central differences of a model by its place
 SMALLEST = 0.01  # pixel; shifts below this are of no consequence
 
@@ -82,16 +89,8 @@ def write_shifts(path, rows: list[dict], comment: str) -> None:
 
 def read_shifts(path) -> dict[str, np.ndarray]:
     """Shift (2,) in pixels of each exposure that is to be moved, by its id."""
-    with open(path) as stream:
-        lines = [line for line in stream if line.strip() and not line.startswith("#")]
-    reader = csv.DictReader(lines, delimiter="\t")
-    if not {"exposure", "dx", "dy", "used"} <= set(reader.fieldnames or ()):
-        raise InputError(path, "no table of shifts", f"It needs the columns {', '.join(COLUMNS)}")
-    try:
-        moved = [row for row in reader if int(row["used"])]
-        return {row["exposure"]: np.array([float(row["dx"]), float(row["dy"])]) for row in moved}
-    except ValueError as error:
-        raise InputError(path, f"a cell holds no number ({error})", "Mend the table") from None
+    rows = tables.read_table(path, READ, "table of shifts", "Mend registration.table, or leave it out")
+    return {row["exposure"]: np.array([row["dx"], row["dy"]]) for row in rows if row["used"]}
 
 
 def _text(value) -> str:

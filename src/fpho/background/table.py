@@ -8,11 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import tables
 from ..errors import InputError
 from ..files import write_text
+from ..tables import Column, boolean, float_or_nan, number
 
 NUMBERS = ("constant", "x_slope", "y_slope", "x_ref", "y_ref", "error", "significance")
 DTYPE = np.dtype([("exposure", "U128"), ("band", "U32"), *((name, "f8") for name in NUMBERS), ("used", "?")])
+READ = [
+    Column("exposure", needed=True),
+    Column("band", default=""),
+    Column("constant", number, needed=True),
+    *(Column(name, number, default=0.0) for name in ("x_slope", "y_slope", "x_ref", "y_ref")),
+    *(Column(name, float_or_nan, default=np.nan) for name in ("error", "significance")),
+    Column("used", boolean, default=True),
+]
 HEADER = """\
 # Background of each exposure. Where used = 1 this is subtracted from the data:
 #     constant + x_slope (x - x_ref) + y_slope (y - y_ref)
@@ -29,17 +39,11 @@ def read_tweakbg(path) -> np.ndarray:
     InputError
         If the file or a needed column is missing, or a value is no number.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such background table", "Give the path of a TSV table, or leave it out")
-    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    reader = csv.DictReader(lines, delimiter="\t")
-    columns = reader.fieldnames or []
-    for name in ("exposure", "constant"):
-        if name not in columns:
-            cure = "A background table has columns exposure, constant (nJy per pixel), tab separated"
-            raise InputError(path, f"no column {name!r} (found: {', '.join(columns) or 'none'})", cure)
-    rows = [_row(path, values) for values in reader]
+    cure = "Give the path of a TSV table, or leave it out"
+    rows = [
+        tuple(row[name] for name in DTYPE.names)
+        for row in tables.read_table(path, READ, "background table", cure)
+    ]
     names = [row[0] for row in rows]
     for name in names:
         if names.count(name) > 1:
@@ -96,24 +100,3 @@ def apply_background(exposure, table):
     y, x = np.indices(exposure.data.shape, sparse=True)
     data = np.where(exposure.ierr > 0, exposure.data - background_value(row, x, y), 0)
     return replace(exposure, data=data.astype("f4"))
-
-
-def _row(path, values: dict) -> tuple:
-    name = values["exposure"]
-    numbers = [_number(path, name, column, values.get(column)) for column in NUMBERS]
-    used = (values.get("used") or "1").strip().lower()
-    if used not in ("0", "1", "true", "false"):
-        raise InputError(path, f"exposure {name!r}: used = {used!r}", "Write 1 (subtract) or 0")
-    return (name, values.get("band") or "", *numbers, used in ("1", "true"))
-
-
-def _number(path, exposure: str, column: str, text: str | None) -> float:
-    if not text:
-        return np.nan if column in ("error", "significance") else 0.0
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value) and column not in ("error", "significance"):
-        raise InputError(path, f"exposure {exposure!r}: {column} = {text!r} is no number", "Write a number")
-    return value

@@ -1,16 +1,21 @@
 """The table of exposures: one row for each image, an empty cell means the default."""
 
-import csv
-import os
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from .. import tables
 from ..bands import check_bands
 from ..errors import InputError
+from ..tables import Column, number, one_of, path_beside
 
 UNC_KINDS = ("sigma", "variance", "ivar", "weight")
 KINDS = ("mosaic", "exposure")
 READERS = ("auto", "generic", "jwst", "hst")
+FLUX_SCALES = (1e-40, 1e40)  # nJy per unit; erg/s/cm2/Hz are 1e32
+# Ids name files, groups in stores and keys of PSFs.
+NAME = re.compile(r"\w[\w.+:=@,()~ -]*")
+LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -21,20 +26,17 @@ class ExposureSpec:
     band: str
     path: Path
     kind: str = "exposure"
-    sci_ext: str | int | None = None
+    sci_ext: str | int | tuple | None = None
     unc_path: Path | None = None
-    unc_ext: str | int | None = None
+    unc_ext: str | int | tuple | None = None
     unc_kind: str | None = None
     mask_path: Path | None = None
-    mask_ext: str | int | None = None
+    mask_ext: str | int | tuple | None = None
     background_path: Path | None = None
-    background_ext: str | int | None = None
+    background_ext: str | int | tuple | None = None
     psf: str = ""
     flux_scale: float | None = None  # nJy per unit of the image
     reader: str = "auto"
-
-
-COLUMNS = tuple(field.name for field in fields(ExposureSpec))
 
 
 def read_table(path) -> list[ExposureSpec]:
@@ -45,67 +47,56 @@ def read_table(path) -> list[ExposureSpec]:
     InputError
         With the line and the column that are wrong.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such table of exposures", "Give its path as `images`")
-    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    reader = csv.DictReader(lines, delimiter="\t")
-    _check_columns(path, reader.fieldnames or [])
-    specs = [_spec(path, number, row) for number, row in enumerate(reader, start=2)]
-    if not specs:
+    rows = tables.read_table(path, _columns(path), "table of exposures", "Give its path as `images`")
+    if not rows:
         raise InputError(path, "the table has no rows", "Add a line for each image")
-    _check_unique(path, specs)
-    check_bands(list(dict.fromkeys(spec.band for spec in specs)), path)
-    return specs
-
-
-def _check_columns(path, names) -> None:
-    unknown = sorted(set(names) - set(COLUMNS))
-    if unknown:
-        raise InputError(path, f"unknown columns {', '.join(unknown)}", f"Known: {', '.join(COLUMNS)}")
-    missing = [name for name in ("id", "band", "path") if name not in names]
-    if missing:
-        raise InputError(path, f"no column {', '.join(missing)}", "The table is tab-separated with a header")
-
-
-def _check_unique(path, specs) -> None:
-    ids = [spec.id for spec in specs]
+    ids = [row["id"] for row in rows]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise InputError(path, f"id {twice[0]!r} stands twice", "Give each image an id of its own")
-    for name in ids:
-        if "/" in name:
-            raise InputError(
-                path, f"id {name!r} has a slash", "Ids name groups and files: use letters, digits, _-."
-            )
+    check_bands(dict.fromkeys(row["band"] for row in rows), path)
+    return [ExposureSpec(**{name: value for name, value in row.items() if name != "line"}) for row in rows]
 
 
-def _spec(path: Path, number: int, row: dict) -> ExposureSpec:
-    where = f"{path}, line {number}"
-    cells = {key: value.strip() for key, value in row.items() if key and value and value.strip()}
-    for name in ("id", "band", "path"):
-        if name not in cells:
-            raise InputError(where, f"column {name} is empty", "Every image needs it")
-    values = {}
-    for name, text in cells.items():
-        if name.endswith("path"):
-            values[name] = path.parent / os.path.expandvars(text)
-        elif name.endswith("_ext"):
-            values[name] = int(text) if text.isdigit() else text
-        elif name == "flux_scale":
-            values[name] = _number(where, name, text)
-        else:
-            values[name] = text
-    for name, allowed in (("kind", KINDS), ("unc_kind", UNC_KINDS), ("reader", READERS)):
-        if name in values and values[name] not in allowed:
-            raise InputError(
-                where, f"{name} {values[name]!r} is not known", f"Use one of {', '.join(allowed)}"
-            )
-    return ExposureSpec(**values)
+def _columns(path) -> list[Column]:
+    place = path_beside(path)
+    return [
+        Column("id", _name, needed=True),
+        Column("band", needed=True),
+        Column("path", place, needed=True),
+        Column("kind", one_of(*KINDS), default="exposure"),
+        Column("sci_ext", extension),
+        Column("unc_path", place),
+        Column("unc_ext", extension),
+        Column("unc_kind", one_of(*UNC_KINDS)),
+        Column("mask_path", place),
+        Column("mask_ext", extension),
+        Column("background_path", place),
+        Column("background_ext", extension),
+        Column("psf", default=""),
+        Column("flux_scale", _flux_scale),
+        Column("reader", one_of(*READERS), default="auto"),
+    ]
 
 
-def _number(where, name, text) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(where, f"{name} {text!r} is no number", "Give nJy per unit of the image") from None
+def extension(text: str):
+    """An extension of a FITS file: its index, its name, or name and EXTVER (`SCI,2`)."""
+    name, _, version = text.partition(",")
+    if version and not version.strip().isdigit():
+        raise ValueError("is no extension; write a name, an index, or name and EXTVER as in SCI,2")
+    if version:
+        return name.strip(), int(version)
+    return int(name) if name.isdigit() else name
+
+
+def _flux_scale(text: str) -> float:
+    value = number(text)
+    if not FLUX_SCALES[0] <= value <= FLUX_SCALES[1]:
+        raise ValueError(f"is no factor from {FLUX_SCALES[0]:g} to {FLUX_SCALES[1]:g} nJy per unit")
+    return value
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text) or len(text) > LONGEST:
+        raise ValueError(f"names files: use up to {LONGEST} letters, digits and _-.+, no slash or brace")
+    return text

@@ -63,6 +63,7 @@ def _cells(spec: ExposureSpec) -> dict:
     for field in fields(ExposureSpec):
         value = getattr(spec, field.name)
         value = value.resolve() if isinstance(value, Path) else value
+        value = ",".join(map(str, value)) if isinstance(value, tuple) else value  # name and EXTVER
         out[field.name] = "" if value is None else str(value)
     return out
 

@@ -1,0 +1,136 @@
+"""Tables that users write (TSV): one reader, typed by column, whose errors name line and column.
+
+Lines that start with # are comments; an empty cell, or a column that is left out, means the default.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InputError
+
+WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `read` makes a value of a cell's text, or raises ValueError with what it should be."""
+
+    name: str
+    read: Callable = str
+    needed: bool = False
+    default: object = None
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    value = float_or_nan(text)
+    if not math.isfinite(value):
+        raise ValueError("is no number")
+    return value
+
+
+def float_or_nan(text: str) -> float:
+    """A number, nan and inf included."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("is no number") from None
+
+
+def boolean(text: str) -> bool:
+    """1, true, t, yes or 0, false, f, no."""
+    if text.lower() not in WORDS:
+        raise ValueError("is neither 1 (yes) nor 0 (no)")
+    return WORDS[text.lower()]
+
+
+def one_of(*names: str) -> Callable:
+    """One of some words."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"is not known; use one of {', '.join(names)}")
+        return text
+
+    return read
+
+
+def path_beside(table) -> Callable:
+    """A path, absolute or relative to the table's folder, environment variables expanded."""
+
+    def read(text: str) -> Path:
+        expanded = os.path.expandvars(text)
+        if "$" in expanded:
+            raise ValueError("has an environment variable that is not set")
+        return Path(table).parent / expanded
+
+    return read
+
+
+def read_table(path, columns, what: str, cure: str) -> list[dict]:
+    """Rows of a table, each a value by column, defaults included; `line` is the line of the file.
+
+    Parameters
+    ----------
+    path : the file
+    columns : `Column`s; others are refused
+    what, cure : of the table, as in `no such table of exposures`, `Give its path as images`
+
+    Raises
+    ------
+    InputError
+        With the line and the column that are wrong.
+    """
+    path = Path(path)
+    lines = _lines(path, what, cure)
+    names = _names(path, lines, columns)
+    known = {column.name: column for column in columns}
+    return [_row(f"{path}, line {number}", number, text, names, known) for number, text in lines[1:]]
+
+
+def _lines(path: Path, what: str, cure: str) -> list[tuple[int, str]]:
+    """(line number, text) of all lines with content, the header first."""
+    if not path.is_file():
+        raise InputError(path, f"no such {what}", cure)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(path, f"cannot be read as text ({error})", "Write it as UTF-8") from None
+    numbered = enumerate(text.splitlines(), start=1)
+    return [(n, line) for n, line in numbered if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _names(path, lines, columns) -> list[str]:
+    names = [name.strip() for name in lines[0][1].split("\t")] if lines else []
+    known = [column.name for column in columns]
+    missing = [column.name for column in columns if column.needed and column.name not in names]
+    if missing:
+        found = f"no column {', '.join(missing)} (found: {', '.join(names) or 'none'})"
+        raise InputError(path, found, f"It is tab-separated with a header; columns: {', '.join(known)}")
+    unknown = sorted({name for name in names if name not in known})
+    if unknown:
+        raise InputError(path, f"unknown columns {', '.join(unknown)}", f"Known: {', '.join(known)}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(path, f"column {twice[0]} stands twice", "Keep one of them")
+    return names
+
+
+def _row(where: str, line: int, text: str, names, known) -> dict:
+    cells = [cell.strip() for cell in text.split("\t")]
+    if any(cells[len(names) :]):
+        raise InputError(where, f"{len(cells)} cells in {len(names)} columns", "Separate cells by one tab")
+    row = {"line": line, **{column.name: column.default for column in known.values()}}
+    filled = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    for column in known.values():
+        if column.needed and column.name not in filled:
+            raise InputError(where, f"column {column.name} is empty", "Every row needs it")
+    for name, cell in filled.items():
+        try:
+            row[name] = known[name].read(cell)
+        except ValueError as error:
+            raise InputError(where, f"{name} {cell!r} {error}", f"Mend the column {name}") from None
+    return row
