@@ -108,9 +108,8 @@ def code(*stages, without=()):
 
 
 def stores(on):
-    """Pixel and meta stores of a kind of images, or of both (`all`)."""
-    kinds = ["exposure", "mosaic"] if on == "all" else [on]
-    return [path(kind) for kind in kinds for path in (layout.pixels, layout.meta)]
+    """Pixel and meta stores of both kinds: of a band without the kind that a stage asks for, it takes the other."""
+    return [path(kind) for kind in ("exposure", "mosaic") for path in (layout.pixels, layout.meta)]
 
 
 def given(*tables):

@@ -9,6 +9,7 @@ footprint (ra, dec in degrees and radius in arcsec of a circle around the image)
 
 import json
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import astuple
 from pathlib import Path
 
@@ -103,6 +104,12 @@ class Store:
     def shape(self, name: str) -> tuple[int, int]:
         """(ny, nx) of an exposure."""
         return self._meta[name]["shape"]
+
+    def only(self, ids) -> "Store":
+        """The same store with some of its exposures."""
+        part = copy(self)
+        part.ids = [name for name in self.ids if name in ids]
+        return part
 
     def overlapping(self, region) -> list[str]:
         """Ids of the exposures whose pixels may lie in a circle on the sky."""

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from ..codehash import code_hash
+from ..images.table import KINDS
 from .tasks import PatchTask
 
 SECTIONS = ("bounds", "priors", "model", "kernel", "bands", "background", "registration", "psf", "sersic")
@@ -29,9 +30,8 @@ def task_hash(task: PatchTask, function) -> str:
 
 def data_files(task: PatchTask) -> list[Path]:
     """Files that a worker reads."""
-    layout, on = task.layout, task.config.sample.on if task.stage == "sample" else task.config.optimize.on
-    kinds = ("mosaic", "exposure") if on == "all" else (on,)
-    stores = [path(kind) for kind in kinds for path in (layout.pixels, layout.meta)]
+    layout = task.layout
+    stores = [path(kind) for kind in KINDS for path in (layout.pixels, layout.meta)]
     files = [*stores, layout.psf_store, layout.sersic_table]
     if task.stage != "optimize":
         files += [layout.background, layout.registration]

@@ -8,15 +8,14 @@ import numpy as np
 
 from ..background import read_tweakbg
 from ..flags import Flag
-from ..images import open_store
+from ..images import open_chosen
+from ..images.table import KINDS
 from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
 from ..registration import read_shifts
 from ..sersic import load_table
 from .tasks import PatchTask
-
-KINDS = {"mosaic": ("mosaic",), "exposure": ("exposure",), "all": ("mosaic", "exposure")}
 
 
 class CPUPatcher(StorePatch, CPUPatchMixin):
@@ -55,7 +54,7 @@ def prepare(patcher, active, fixed, bounds, config):
 
 def make_patcher(task: PatchTask, options) -> StorePatch:
     """A new patcher on the stores of a task, which patches in one process share."""
-    stores = open_stores(task.layout, options.on, _tweakbg(task), _tweakwcs(task), _stamps(task, options.on))
+    stores = open_stores(task.layout, options.on, _tweakbg(task), _tweakwcs(task), _stamps(task))
     patcher = GPUPatcher if task.config.kernel == "gpu" else CPUPatcher
     return patcher.on(
         stores.images,
@@ -79,11 +78,10 @@ class Stores:
 
 @lru_cache(maxsize=4)
 def open_stores(layout: Layout, on: str, tweakbg: str, tweakwcs: str, stamps: tuple) -> Stores:
-    """The stores of one kind of images, opened once per process (`stamps`: sizes and times of the files)."""
-    kinds = [kind for kind in KINDS[on] if Path(layout.pixels(kind)).is_file()]
+    """The stores of the images that a stage works on, opened once per process (`stamps`: of the files)."""
     shifts = read_shifts(tweakwcs) if tweakwcs else None
     return Stores(
-        images=tuple(open_store(layout.pixels(kind), layout.meta(kind), shifts) for kind in kinds),
+        images=tuple(open_chosen(layout, on, shifts=shifts)),
         psfs=PSFStore(layout.psf_store),
         profiles=load_table(layout.sersic_table),
         tweakbg=read_tweakbg(tweakbg) if tweakbg else None,
@@ -105,11 +103,11 @@ def _tweakwcs(task: PatchTask) -> str:
     return str(task.layout.registration) if Path(task.layout.registration).is_file() else ""
 
 
-def _stamps(task: PatchTask, on: str) -> tuple:
+def _stamps(task: PatchTask) -> tuple:
     """Sizes and times of the files, so that stores opened before are not used for changed ones."""
     layout = task.layout
     files = [layout.psf_store, layout.sersic_table, layout.background, layout.registration]
-    files += [path(kind) for kind in KINDS[on] for path in (layout.pixels, layout.meta)]
+    files += [path(kind) for kind in KINDS for path in (layout.pixels, layout.meta)]
     states = [Path(path).stat() if Path(path).is_file() else None for path in files]
     return tuple((state.st_size, state.st_mtime_ns) if state else None for state in states)
 

@@ -8,10 +8,11 @@ from ..background import check_exposures, fit_background, read_tweakbg, sky_tabl
 from ..background.table import DTYPE
 from ..config import Config
 from ..errors import InputError
+from ..images import open_chosen
 from ..layout import Layout
 from ..scene import read_scene
 from . import register
-from .sky_inputs import images_with_models, stores_of
+from .sky_inputs import images_with_models
 
 log = logging.getLogger("fpho")
 WHY_NOT = {
@@ -48,13 +49,13 @@ def run(config: Config, layout: Layout) -> None:
 def given(layout: Layout, path) -> np.ndarray:
     """A user's table, checked against the images of this run."""
     table = read_tweakbg(path)
-    check_exposures(table, [name for store in stores_of(layout, "all") for name in store.ids], path)
+    check_exposures(table, [name for store in open_chosen(layout, "all") for name in store.ids], path)
     return table
 
 
 def unused(layout: Layout, on) -> np.ndarray:
     """A table in which no image has a background."""
-    names = [(name, store.band(name)) for store in stores_of(layout, *on) for name in store.ids]
+    names = [(name, store.band(name)) for store in open_chosen(layout, *on) for name in store.ids]
     table = np.zeros(len(names), DTYPE)
     table["error"] = np.nan
     for row, (name, band) in zip(table, names, strict=True):

@@ -8,12 +8,12 @@ from ..background import apply_background, fit_background, read_tweakbg, sky_tab
 from ..config import Config
 from ..detect import add_new, detect_catalog, find_new
 from ..errors import InputError
-from ..images import Exposure
+from ..images import Exposure, open_chosen
 from ..layout import Layout
 from ..psf import PSFStore
 from ..registration import read_shifts
 from ..scene import read_scene, write_scene
-from .sky_inputs import images_with_models, stores_of
+from .sky_inputs import images_with_models
 
 log = logging.getLogger("fpho")
 
@@ -59,7 +59,7 @@ def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
 def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
     """Scene rows of all sources found in the images that optimization works on (`catalog.detect`)."""
     exposures = []
-    for store in stores_of(layout, config.optimize.on):
+    for store in open_chosen(layout, config.optimize.on):
         for name in store.ids:
             if store.band(name) in bands:
                 exposures.append(without_sky(store.exposure(name)))

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..config import Config
 from ..files import write_text
+from ..images import open_chosen
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
 from ..registration import measure_shift, read_shifts, shift_table, write_shifts
 from ..scene import read_scene
 from ..sersic import load_table
-from .sky_inputs import stores_of
 
 log = logging.getLogger("fpho")
 
@@ -42,7 +42,7 @@ def measured(config: Config, layout: Layout, on: tuple[str, ...]) -> list[dict]:
     rows, bands, _ = read_scene(layout.scene("optimize"))
     psfs, table = PSFStore(layout.psf_store), load_table(layout.sersic_table)
     found = []
-    for store in stores_of(layout, *on):
+    for store in open_chosen(layout, *on):
         for exposure in (store.exposure(name) for name in store.ids if store.band(name) in bands):
 
             def draw(wcs, exposure=exposure):

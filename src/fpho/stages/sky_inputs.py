@@ -6,23 +6,11 @@ import numpy as np
 
 from ..background import apply_background
 from ..config import Config
-from ..images import Exposure, Store, open_store
+from ..images import Exposure, open_chosen
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
 from ..sersic import load_table
-
-KINDS = ("mosaic", "exposure")
-
-
-def stores_of(layout: Layout, *on: str, shifts: dict | None = None) -> list[Store]:
-    """Stores of the kinds of images that stages work on (`mosaic`, `exposure`, `all`), where they are.
-
-    `shifts`: of the exposures' WCS, see `fpho.registration`.
-    """
-    kinds = [kind for kind in KINDS if {kind, "all"} & set(on)]
-    found = [kind for kind in kinds if layout.pixels(kind).is_file()]
-    return [open_store(layout.pixels(kind), layout.meta(kind), shifts) for kind in found]
 
 
 def images_with_models(
@@ -30,7 +18,7 @@ def images_with_models(
 ) -> Iterator[tuple[Exposure, np.ndarray]]:
     """Each image of `bands`, less its background, with the model (ny, nx) of all sources; one at a time."""
     psfs, table = PSFStore(layout.psf_store), load_table(layout.sersic_table)
-    for store in stores_of(layout, *on, shifts=shifts):
+    for store in open_chosen(layout, *on, shifts=shifts):
         for name in store.ids:
             if store.band(name) in bands:
                 exposure = store.exposure(name)
