@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from fpho.config import Preprocess
 from fpho.errors import InputError
-from fpho.images import ExposureSpec, overlaps, read_exposure, read_fits, validate
+from fpho.images import ExposureSpec, check_place, read_exposure, read_fits, validate
 from fpho.images.units import flux_factor
 
 from .making import DEC, RA, header, write
@@ -28,7 +28,7 @@ def spec(path, **more):
 @pytest.mark.parametrize(
     ("keywords", "factor"),
     [
-        ({"FLUXSCL": 3.0, "ZP": 20.0}, 3.0),
+        ({"FLUXSCL": 3.0}, 3.0),
         ({"ZP": 31.4}, 1.0),
         ({"ABMAG": 28.9}, 10.0),
         ({"BUNIT": "nJy"}, 1.0),
@@ -134,4 +134,6 @@ def test_validate_names_what_is_wrong(tmp_path, data):
         assert re.search(pattern, message), message
     mixed = [spec(ok), ExposureSpec(id="b", band="g", path=ok)]
     assert [("FILTER" in str(problem)) for problem in validate(mixed)] == [True]
-    assert overlaps(spec(ok), RA, DEC) and not overlaps(spec(ok), RA + 0.1, DEC)
+    check_place(spec(ok), np.array([RA]), np.array([DEC]))
+    with pytest.raises(InputError, match=r"overlap.*ra 53\.100000.*ra 53\.200000.*deg away"):
+        check_place(spec(ok), np.array([RA + 0.1]), np.array([DEC]))

@@ -1,8 +1,14 @@
 """Inputs: images, PSFs, catalog, and how pixels become stores."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from .base import Section, option
+
+Factor = Annotated[float, Field(ge=0.01, le=100)]
+# Of Rubin's and HSC's masks: planes that say that a value is not to be used.
+BAD_PLANES = ("BAD", "SAT", "CR", "NO_DATA", "EDGE", "UNMASKEDNAN", "VIGNETTED", "STREAK")
 
 
 class Catalog(Section):
@@ -46,9 +52,16 @@ class Sersic(Section):
 class Preprocess(Section):
     do_fluxcal: bool = option(True, "convert to nJy with the calibration in the header or the exposure table")
     bitmask: int = option(
-        -1, "bits of the mask that reject a pixel (-1: any; of a JWST file's own DQ, DO_NOT_USE)"
+        -1,
+        "bits of the mask that reject a pixel (-1: any; of a JWST file's own DQ, DO_NOT_USE; of a mask that "
+        "names its planes, mask_planes)",
+        ge=-1,
     )
-    max_snr: float | None = option(None, "cap on the S/N per pixel, all images", gt=0)
-    noise_scale: float | Literal["measure"] = option(
-        1.0, "factor on all uncertainties, or `measure`: from the correlated noise of blank pixels"
+    mask_planes: tuple[str, ...] = option(
+        BAD_PLANES, "planes that reject a pixel, of a mask that names them by keywords MP_* in its header"
+    )
+    max_snr: float | None = option(None, "cap on the S/N per pixel, all images", ge=1, le=1e9)
+    noise_scale: Factor | Literal["measure"] = option(
+        1.0,
+        "factor on all uncertainties (0.01 to 100), or `measure`: from the correlated noise of blank pixels",
     )

@@ -1,11 +1,12 @@
 """Images: readers by instrument, the table of exposures, pixel store and meta store."""
 
+from .choosing import open_chosen
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
 from .noise import blank_pixels, measure_noise_scale
 from .reading import cap_snr, read_exposure, read_fits, scale_noise
 from .store import Store, open_store, write_store
 from .table import ExposureSpec, read_table
-from .validate import overlaps, pixel_scales, validate
+from .validate import check_place, pixel_scales, validate
 from .wcs import ShiftedWCS
 
 __all__ = [
@@ -16,9 +17,10 @@ __all__ = [
     "Store",
     "blank_pixels",
     "cap_snr",
+    "check_place",
     "measure_noise_scale",
+    "open_chosen",
     "open_store",
-    "overlaps",
     "pixel_scales",
     "read_exposure",
     "read_fits",

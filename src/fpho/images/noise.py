@@ -88,6 +88,16 @@ def pixel_scatter(data, ierr) -> float:
     return mad_std((data * ierr)[blank]) if np.count_nonzero(blank) >= BLOCK**2 else np.nan
 
 
+def weight_scale(data, ierr, where) -> float:
+    """Factor on uncertainties that are known but for one: that of weights, as blank pixels tell it."""
+    scatter = pixel_scatter(data, ierr)
+    if scatter > 0:
+        return scatter
+    text = "too little blank sky to find the scale of its weights: taken as inverse variances"
+    warnings.warn(f"{where}: {text}", stacklevel=3)
+    return 1.0
+
+
 def _signal(data, ierr, blank, waves) -> np.ndarray:
     """Blank pixels in units of their uncertainties, about their median and without waves; 0 elsewhere."""
     if not blank.any():

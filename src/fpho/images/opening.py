@@ -1,5 +1,6 @@
 """FITS files opened and their extensions found, with errors that say what is wrong and where."""
 
+import logging
 from dataclasses import replace
 from functools import partial
 
@@ -9,24 +10,47 @@ from .. import files
 from ..errors import InputError
 from .table import ExposureSpec
 
-UNCERTAINTIES, MASKS = ("ERR", "WHT"), ("DQ", "MASK")
+log = logging.getLogger("fpho")
+# Extensions that hold uncertainties, the preferred first, and what they hold.
+UNCERTAINTIES = {
+    "ERR": "sigma",
+    "WHT": "weight",
+    "VARIANCE": "variance",
+    "VAR": "variance",
+    "IVAR": "ivar",
+    "INVVAR": "ivar",
+    "RMS": "sigma",
+    "WEIGHT": "weight",
+}
+# Endings of the names of files that hold nothing else.
+ENDINGS = {
+    "wht": "weight",
+    "weight": "weight",
+    "weights": "weight",
+    "ivar": "ivar",
+    "invvar": "ivar",
+    "var": "variance",
+    "variance": "variance",
+}
+MASKS = ("DQ", "MASK")
 
 
 open_fits = partial(files.open_fits, table="the table of exposures")
 
 
 def image_hdu(hdus, extension, path):
-    """The extension of an image by name or index; SCI, else the first image, where none is named."""
+    """The extension of an image by index, name, or name and EXTVER; none named: SCI, else the first."""
     if extension is None:
-        found = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2]
+        found = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS")]
         hdu = next((hdu for hdu in found if hdu.name == "SCI"), found[0] if found else None)
+        extension = hdu.name or hdus.index(hdu) if hdu is not None else None
     else:
         try:
             hdu = hdus[extension]
         except (KeyError, IndexError):
             hdu = None
-    if hdu is None or hdu.header.get("NAXIS") != 2:
-        have = ", ".join(f"{i}: {one.name or 'unnamed'}" for i, one in enumerate(hdus))
+    if hdu is None or not hdu.is_image or hdu.header.get("NAXIS") != 2:
+        have = ", ".join(f"{i}: {one.name or 'unnamed'} {_shape(one)}" for i, one in enumerate(hdus))
         found = f"no two-dimensional image in extension {extension!r}"
         raise InputError(path, found, f"It has {have}; name the extension in the table of exposures")
     return hdu
@@ -52,16 +76,16 @@ def with_defaults(spec: ExposureSpec, hdus) -> ExposureSpec:
     """The row with what the files themselves tell: reader, extensions, kind of uncertainty."""
     values = {"reader": _reader(hdus) if spec.reader == "auto" else spec.reader}
     values["unc_path"] = spec.unc_path or spec.path
+    version = _version(spec, hdus)
     unc_ext = spec.unc_ext
     if unc_ext is None:
-        unc_ext = _preferred(values["unc_path"], spec.path, hdus, UNCERTAINTIES)
+        unc_ext = _preferred(values["unc_path"], spec.path, hdus, UNCERTAINTIES, version)
         if unc_ext is None and values["unc_path"] == spec.path:
             unc_ext = "ERR"  # never the science image itself; that it is missing is said when it is read
-    weights = isinstance(unc_ext, str) and unc_ext.upper() == "WHT"
-    values |= {"unc_ext": unc_ext, "unc_kind": spec.unc_kind or ("weight" if weights else "sigma")}
+    values |= {"unc_ext": unc_ext, "unc_kind": spec.unc_kind or _kind(unc_ext, values["unc_path"])}
     mask_ext, mask_path = spec.mask_ext, spec.mask_path or spec.path
     if mask_ext is None:
-        mask_ext = _preferred(mask_path, spec.path, hdus, MASKS)
+        mask_ext = _preferred(mask_path, spec.path, hdus, MASKS, version)
     if spec.mask_path is not None or mask_ext is not None:
         values |= {"mask_path": mask_path, "mask_ext": mask_ext}
     return replace(spec, **values)
@@ -72,11 +96,41 @@ def _reader(hdus) -> str:
     return {"JWST": "jwst", "HST": "hst"}.get(telescope, "generic")
 
 
-def _preferred(path, science, hdus, wanted) -> str | None:
-    """The first of the wanted names that the file has."""
+def _kind(extension, path) -> str:
+    """Kind of uncertainty by the name of its extension, else by the end of its file's name; else sigma."""
+    name = extension[0] if isinstance(extension, tuple) else extension
+    if isinstance(name, str) and name.upper() in UNCERTAINTIES:
+        return UNCERTAINTIES[name.upper()]
+    stem = path.name.lower().removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
+    return ENDINGS.get(stem.replace("-", "_").replace(".", "_").split("_")[-1], "sigma")
+
+
+def _version(spec, hdus) -> int:
+    """EXTVER of the science image: its companions have the same."""
+    science = image_hdu(hdus, spec.sci_ext, spec.path)
+    alike = [hdu.ver for hdu in hdus if hdu.name == science.name and hdu.is_image and hdu.name]
+    if spec.sci_ext is None and len(alike) > 1:
+        text = "holds %s of EXTVER %s: only the first is read; give each a row, with sci_ext = %s,2 and so on"
+        log.warning(f"%s: {text}", spec.path, science.name, ", ".join(map(str, alike)), science.name)
+    return science.ver
+
+
+def _preferred(path, science, hdus, wanted, version):
+    """The first of the wanted names that the file has, with EXTVER where that is not 1."""
     if path == science:
-        names = [hdu.name for hdu in hdus]
+        have = [(hdu.name, hdu.ver) for hdu in hdus]
     else:
         with open_fits(path) as others:
-            names = [hdu.name for hdu in others]
-    return next((name for name in wanted if name in names), None)
+            have = [(hdu.name, hdu.ver) for hdu in others]
+    for name in wanted:
+        versions = [one for known, one in have if known == name]
+        if version in versions or (len(versions) == 1 and path != science):
+            return name if len(versions) == 1 else (name, version)
+        if versions:
+            found = f"{name} of EXTVER {', '.join(map(str, versions))}, none of the science image's {version}"
+            raise InputError(path, found, "Name the extension in the table, such as ERR,2")
+    return None
+
+
+def _shape(hdu) -> str:
+    return "x".join(map(str, hdu.shape)) if hdu.is_image and hdu.header.get("NAXIS") else "without image"

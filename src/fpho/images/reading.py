@@ -1,6 +1,5 @@
 """From FITS files to exposures."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,43 +9,60 @@ from ..config import Preprocess
 from ..errors import InputError
 from ..geometry import pixel_scale
 from .exposure import Exposure
-from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, pixel_scatter
-from .opening import image_hdu, open_fits, plane, with_defaults
+from .frames import check_wcs, pixel_areas, report_leftovers
+from .masks import rejected
+from .nodata import no_data, require_plausible
+from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, weight_scale
+from .opening import image_hdu, open_fits, plane, plane_hdu, with_defaults
 from .table import ExposureSpec
-from .units import flux_factor, surface_brightness
+from .units import flux_factor, same_unit, surface_brightness
 from .wcs import best_wcs, without_lookup
-
-ALL_BITS = -1
-DO_NOT_USE = 1  # bit of JWST's DQ; its others tell what was done to a pixel, not that it is bad
 
 
 def read_exposure(spec: ExposureSpec, options: Preprocess | None = None) -> Exposure:
     """The image of a row of the table, in nJy per pixel.
 
     A pixel is masked where the data or the uncertainty are not finite, the uncertainty is zero or
-    negative, or the mask has one of the bits of `options.bitmask`.
+    negative, the mask rejects it, or a value says that there is no data (`nodata.py`).
+
+    Raises
+    ------
+    InputError
+        For files that do not hold what the row says, a calibration or a WCS that contradicts itself, and
+        an image without a good pixel.
     """
     options = options or Preprocess()
+    exposure = calibrated(spec, options)
+    return cap_snr(scale_noise(exposure, options.noise_scale), options.max_snr)
+
+
+def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
+    """The image of a row in nJy per pixel with its uncertainties as the files give them."""
     with open_fits(spec.path) as hdus:
         spec = with_defaults(spec, hdus)
         science = image_hdu(hdus, spec.sci_ext, spec.path)
         data = np.array(science.data, "f8")
-        factor = _factor(spec, hdus, science, options)
         wcs, content = best_wcs(science.header, hdus, data.shape, spec.path)
+        check_wcs(wcs, data.shape, spec.path)
+        report_leftovers(science.header, spec.path)
+        factor = _factor(spec, hdus, science, options, wcs)
         header = without_lookup(science.header)
-    sigma = factor * _uncertainty(spec, data.shape)
-    if spec.background_path is not None:
-        data = data - plane(spec.background_path, spec.background_ext, data.shape, spec.path)
-    data = data * factor
-    good = np.isfinite(data) & np.isfinite(sigma) & (sigma > 0) & ~_masked(spec, options, data.shape)
+        sigma = _uncertainty(spec, data.shape, science.header)
+    good = np.isfinite(data) & np.isfinite(sigma) & (sigma > 0) & ~read_mask(spec, options, data.shape)
+    good &= ~no_data(data, sigma, good, spec.path)
     if not good.any():
         raise InputError(spec.path, "no good pixel is left", "Check the mask, its bits and the uncertainties")
+    if spec.background_path is not None:
+        data = data - plane(spec.background_path, spec.background_ext, data.shape, spec.path)
+        good &= np.isfinite(data)
+    data, sigma = data * factor, sigma * factor
+    require_plausible(sigma[good], spec.path)
     ierr = np.zeros(data.shape, "f4")
     ierr[good] = 1 / sigma[good]
     data = np.where(good, data, 0.0).astype("f4")
     if spec.unc_kind == "weight":
-        ierr = _scale_weights(data, ierr, spec.path)
-    exposure = Exposure(
+        ierr = (ierr / weight_scale(data, ierr, spec.path)).astype("f4")
+    return Exposure(
         id=spec.id,
         band=spec.band,
         kind=spec.kind,
@@ -57,7 +73,6 @@ def read_exposure(spec: ExposureSpec, options: Preprocess | None = None) -> Expo
         psf=spec.psf,
         wcs_bytes=content,
     )
-    return cap_snr(scale_noise(exposure, options.noise_scale), options.max_snr)
 
 
 def read_fits(path, sci_ext="SCI", unc_ext="ERR", band=None, kind="exposure", **more) -> Exposure:
@@ -85,7 +100,8 @@ def njy_per_unit(spec: ExposureSpec, options: Preprocess | None = None):
     with open_fits(spec.path) as hdus:
         spec = with_defaults(spec, hdus)
         science = image_hdu(hdus, spec.sci_ext, spec.path)
-        return spec, _factor(spec, hdus, science, options or Preprocess())
+        wcs, _ = best_wcs(science.header, hdus, science.shape, spec.path)
+        return spec, _factor(spec, hdus, science, options or Preprocess(), wcs)
 
 
 def scale_noise(exposure: Exposure, scale) -> Exposure:
@@ -107,44 +123,40 @@ def cap_snr(exposure: Exposure, max_snr: float | None) -> Exposure:
     return replace(exposure, ierr=(exposure.ierr / np.maximum(snr / max_snr, 1)).astype("f4"))
 
 
-def _factor(spec, hdus, science, options) -> float | np.ndarray:
+def read_mask(spec: ExposureSpec, options: Preprocess, shape) -> np.ndarray:
+    """Pixels (ny, nx) bool that the mask of a row (with its defaults filled) rejects."""
+    if spec.mask_path is None:
+        return np.zeros(shape, bool)
+    with open_fits(spec.mask_path) as hdus:
+        hdu = plane_hdu(hdus, spec.mask_path, spec.mask_ext, shape, spec.path)
+        jwst = spec.reader == "jwst" and spec.mask_path == spec.path
+        names = {name.upper() for name in options.mask_planes}
+        return rejected(hdu.data, hdu.header, options.bitmask, names, jwst, spec.mask_path)
+
+
+def _factor(spec, hdus, science, options, wcs) -> float | np.ndarray:
     """nJy per unit: a number, or (ny, nx) where the pixels' areas differ."""
     if spec.flux_scale is not None:
         return spec.flux_scale
     if not options.do_fluxcal:
         return 1.0
-    factor = flux_factor((science.header, hdus[0].header), spec.path)
-    if spec.reader == "jwst" and surface_brightness(science.header) and "AREA" in hdus:
-        return factor * np.array(hdus["AREA"].data, "f8")
-    return factor
+    area = 1.0
+    if spec.reader == "jwst" and "AREA" in hdus and surface_brightness(science.header):
+        area = np.array(hdus["AREA"].data, "f8")
+    headers = science.header, hdus[0].header
+    return area * flux_factor(headers, spec.path, pixel_areas(wcs, science.shape), float(np.nanmean(area)))
 
 
-def _uncertainty(spec, shape) -> np.ndarray:
+def _uncertainty(spec, shape, science) -> np.ndarray:
     """Sigma in the image's units; not positive or not finite where there is none."""
-    values = plane(spec.unc_path, spec.unc_ext, shape, spec.path)
+    with open_fits(spec.unc_path) as hdus:
+        hdu = plane_hdu(hdus, spec.unc_path, spec.unc_ext, shape, spec.path)
+        values = np.array(hdu.data, "f8")
+        if spec.unc_kind == "sigma":
+            same_unit(science, hdu.header, spec.path, f"the uncertainty {spec.unc_path.name}[{hdu.name}]")
     with np.errstate(divide="ignore", invalid="ignore"):
         if spec.unc_kind == "variance":
             return np.sqrt(values)
         if spec.unc_kind in ("ivar", "weight"):
             return 1 / np.sqrt(values)
     return values
-
-
-def _scale_weights(data, ierr, where) -> np.ndarray:
-    """Weights are inverse variances but for a factor, which blank pixels tell."""
-    scatter = pixel_scatter(data, ierr)
-    if not scatter > 0:
-        text = "too little blank sky to find the scale of its weights: taken as inverse variances"
-        warnings.warn(f"{where}: {text}", stacklevel=3)
-        return ierr
-    return (ierr / scatter).astype("f4")
-
-
-def _masked(spec, options, shape) -> np.ndarray:
-    if spec.mask_path is None:
-        return np.zeros(shape, bool)
-    bits = plane(spec.mask_path, spec.mask_ext, shape, spec.path).astype("i8")
-    wanted = options.bitmask
-    if wanted == ALL_BITS and spec.reader == "jwst" and spec.mask_path == spec.path:
-        wanted = DO_NOT_USE
-    return (bits & wanted) != 0

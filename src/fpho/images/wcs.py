@@ -13,22 +13,33 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from ..errors import InputError
+from .frames import in_icrs, without_leftovers
 
 LOOKUP = ("CPDIS", "CPERR", "DP1", "DP2", "D2IM")  # keywords of look-up table distortions
 TOLERANCE = 0.05  # pixel; a larger difference between header and gwcs is reported
 
 
 def header_wcs(header, where, hdus=None):
-    """Celestial WCS (SIP and TPV distortions included) of a FITS header; look-up tables are in `hdus`."""
+    """Celestial WCS of a FITS header in ICRS, SIP and TPV distortions included; look-up tables are in `hdus`.
+
+    SIP terms that CTYPE does not ask for are left out, see `frames.leftover_sip`.
+    """
+    return in_icrs(_astropy_wcs(header, where, hdus), header, where)
+
+
+def _astropy_wcs(header, where, hdus=None):
+    header = without_leftovers(header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:
             wcs = WCS(header, hdus, naxis=2)
+            wcs.wcs.set()
         # what astropy raises for keywords that contradict each other or tables that are not there
         except (ValueError, KeyError, AssertionError, MemoryError) as error:
             raise InputError(where, f"its WCS cannot be read ({error})", "Mend the header") from None
     if not wcs.has_celestial:
-        raise InputError(where, "no celestial WCS in the header", "Add CTYPE, CRVAL, CRPIX and a CD matrix")
+        cure = "Add CTYPE, CRVAL, CRPIX and a CD matrix"
+        raise InputError(where, "no celestial WCS in the header (CTYPE1, CTYPE2)", cure)
     return wcs
 
 
@@ -130,12 +141,12 @@ def restore_wcs(header, content: bytes, where):
     if content.startswith(b"#ASDF"):
         return exact_wcs(content, approximate, where) or approximate
     with fits.open(io.BytesIO(content)) as hdus:
-        return header_wcs(hdus[0].header, where, hdus)
+        return in_icrs(_astropy_wcs(hdus[0].header, where, hdus), header, where)
 
 
 def without_lookup(header):
-    """A copy of a header that does not refer to look-up tables of distortion in other extensions."""
-    header = header.copy()
+    """A copy of a header without reference to look-up tables in other extensions, and without leftovers."""
+    header = without_leftovers(header).copy()
     for key in [key for key in header if key.startswith(LOOKUP)]:
         header.remove(key, remove_all=True, ignore_missing=True)
     return header
@@ -144,10 +155,10 @@ def without_lookup(header):
 def _lookup_wcs(header, hdus, approximate, where):
     if not any(key.startswith(("CPDIS", "D2IMDIS")) for key in header):
         return approximate, b""
-    wcs = header_wcs(header, where, hdus)
+    wcs = _astropy_wcs(header, where, hdus)
     stream = io.BytesIO()
     wcs.to_fits(relax=True).writeto(stream)
-    return wcs, stream.getvalue()
+    return in_icrs(wcs, header, where), stream.getvalue()
 
 
 class ShiftedWCS:

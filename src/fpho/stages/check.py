@@ -12,7 +12,7 @@ from ..background import check_exposures, read_tweakbg
 from ..config import Config
 from ..errors import InputError
 from ..files import checksum, write_text
-from ..images import ExposureSpec, overlaps, pixel_scales, read_table, validate
+from ..images import ExposureSpec, pixel_scales, read_table, validate
 from ..layout import Layout
 from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
@@ -51,25 +51,14 @@ def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
     if specs:
         bands = config.bands or list(dict.fromkeys(spec.band for spec in specs))
         used = [spec for spec in specs if spec.band in bands]
-        yield from validate(used, config.preprocess)
-        yield from images_missing(config, inputs, bands, used)
+        rows, problem = catalog(config, inputs, bands)
+        yield from problem
+        yield from validate(used, config.preprocess, rows)
         yield from psf_problems(config, inputs, used)
-        yield from catalog_problems(config, inputs, bands, used)
         if config.background.tweakbg:
             yield from background_problems(config.background.tweakbg, specs)
     yield from sersic_problems(config)
     yield from kernel_problems(config)
-
-
-def images_missing(config: Config, inputs: Inputs, bands, specs: list[ExposureSpec]) -> Iterator[InputError]:
-    """A band without an image of the kind that a stage works on."""
-    for stage, on in (("optimize", config.optimize.on), ("sample", config.sample.on)):
-        for band in bands:
-            kinds = {spec.kind for spec in specs if spec.band == band}
-            if not kinds or (on != "all" and on not in kinds):
-                found = f"no image of kind {on!r} in band {band!r}, which {stage}.on asks for"
-                cure = f"Add one to the table, leave the band out of `bands`, or set {stage}.on: all"
-                yield InputError(inputs.images, found, cure)
 
 
 def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
@@ -101,18 +90,11 @@ def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> I
                 yield from _try(check_pixel_scale, where, stated, pixels, spec.id)[1]
 
 
-def catalog_problems(config: Config, inputs: Inputs, bands, specs) -> Iterator[InputError]:
-    """A catalog that cannot be read; an image on which none of its sources lies."""
+def catalog(config: Config, inputs: Inputs, bands):
+    """(scene rows, no problem) of the catalog; (None, the problem), or no problem where it is to be made."""
     if inputs.catalog is None:
-        return
-    rows, problem = _try(read_catalog, inputs.catalog, bands, config.catalog, config.patches.default_roi)
-    yield from problem
-    for spec in specs if rows is not None else ():
-        inside, unreadable = _try(overlaps, spec, rows["ra"], rows["dec"])
-        if not inside and not unreadable:  # what cannot be read has been reported
-            found = f"image {spec.id!r} does not overlap the catalog {inputs.catalog}"
-            cure = f"Mend its WCS or the catalog's positions, or take it out of {inputs.images}"
-            yield InputError(spec.path, found, cure)
+        return None, []
+    return _try(read_catalog, inputs.catalog, bands, config.catalog, config.patches.default_roi)
 
 
 def background_problems(path, specs: list[ExposureSpec]) -> Iterator[InputError]:
