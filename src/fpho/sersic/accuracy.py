@@ -14,7 +14,28 @@ from . import load_table
 from .profile import curve_of_growth
 
 LIMITS = {"total": 0.002, "r50": 0.005, "aperture": 0.003, "pixel": 0.005}
-N_GRID = (0.5, 0.55, 0.6, 0.7, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0)
+N_GRID = (
+    0.3,
+    0.33,
+    0.36,
+    0.4,
+    0.43,
+    0.47,
+    0.5,
+    0.55,
+    0.6,
+    0.7,
+    0.8,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    5.5,
+    6.0,
+    6.2,
+)  # GalSim ends at 0.3 and 6.2
 RHALF_GRID = (0.3, 0.6, 1.0, 2.0, 5.0, 10.0, 30.0)  # pixels
 SIGMA_GRID = (0.8, 1.5, 3.0)  # pixels
 LARGEST_FFT = 4096  # on a side; wings beyond it fold back, spread over millions of pixels

@@ -23,11 +23,11 @@ def _cubic(pieces, i, k, t):
 
 
 @nb.njit(cache=True)
-def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces):
+def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_below):
     """Profile (S, K, 6) and count (S,) from cubic pieces (M, 4, 2 K) in u = log n.
 
-    The first K columns of `pieces` are weights, the others log widths. Outside [n_min, n_max]
-    the profile of the nearest n is used, with derivative 0 by n.
+    The first K columns of `pieces` are weights, the others log widths; `n_below` of them lie below
+    u = first. Outside [n_min, n_max] the profile of the nearest n is used, with derivative 0 by n.
     """
     n_sources, n_pieces, n_gauss = len(n), pieces.shape[0], pieces.shape[2] // 2
     profile = np.zeros((n_sources, n_gauss, 6))
@@ -39,8 +39,8 @@ def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces):
             continue
         held = min(max(n[s], n_min), n_max)
         step = (math.log(held) - first) * per_step
-        piece = min(max(int(step), 0), n_pieces - 1)
-        t = (step - piece) / per_step
+        place = min(max(math.floor(step), -n_below), n_pieces - n_below - 1)
+        piece, t = place + n_below, (step - place) / per_step
         slope = 1.0 / held if held == n[s] else 0.0
         for k in range(n_gauss):
             weight, by_n = _cubic(pieces, piece, k, t)

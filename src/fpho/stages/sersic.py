@@ -13,9 +13,11 @@ def run(config: Config, layout: Layout) -> None:
     """Write `layout.sersic_table`, which spans the bounds of the configuration."""
     options = config.sersic
     if options.remake and options.table == "default":
+        from ..sersic.compact import fit_compact
         from ..sersic.fit import fit_table
 
-        write_table(layout.sersic_table, fit_table(options.n_components), fpho_version=__version__)
+        table = fit_compact(fit_table(options.n_components))
+        write_table(layout.sersic_table, table, fpho_version=__version__)
     else:
         with atomic(layout.sersic_table) as temporary:
             shutil.copyfile(DEFAULT_PATH if options.table == "default" else options.table, temporary)
