@@ -18,6 +18,7 @@ FLOORS = [
         "errors",
         "files",
         "hdf5",
+        "workers",
         "flags",
         "layout",
         "models",
