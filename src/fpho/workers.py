@@ -25,23 +25,25 @@ from .errors import InputError, MachineError
 log = logging.getLogger("fpho")
 ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MACHINE = (OSError, MemoryError, EOFError)
+UNSENDABLE = (pickle.PickleError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 PR_SET_PDEATHSIG = 1
 KEPT = "and run the same command again: finished work is kept"
 
 
-def mapped(function, work: Iterable[tuple], cores: int, names=None, preload=()) -> list:
-    """Results of `function(*arguments)` for each of several tuples of arguments, in their order."""
+def mapped(function, work: Iterable[tuple], cores: int, **options) -> list:
+    """Results of `function(*arguments)` for each of several tuples of arguments, in order; see `results`."""
     work = list(work)
-    found = dict(results(function, work, cores, names, preload))
+    found = dict(results(function, work, cores, **options))
     return [found[key] for key in range(len(work))]
 
 
 def results(
-    function, work: Iterable[tuple], cores: int, names=None, preload=()
+    function, work: Iterable[tuple], cores: int, *, names=None, preload=(), apart: bool = False
 ) -> Iterator[tuple[int, object]]:
     """(place in `work`, result) of each tuple of arguments, as they are done by up to `cores` processes.
 
-    With one core, or one piece of work, all is done in this process.
+    With one core, or one piece of work, all is done in this process, unless it is to be done `apart`: a
+    worker has one thread, and sums by several threads are rounded otherwise.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def results(
     """
     work = list(work)
     names = names or [f"part {key}" for key in range(len(work))]
-    if cores <= 1 or len(work) <= 1:
+    if (cores <= 1 or len(work) <= 1) and not apart:
         for key, arguments in enumerate(work):
             yield key, _here(function, arguments, names[key])
         return
@@ -106,7 +108,7 @@ def _here(function, arguments, name: str):
 
 def _shared(function, waiting: dict, cores: int, preload) -> Iterator[tuple[int, bool, object]]:
     """(key, whether it was done, result or fault) from workers, each with one piece of work at a time."""
-    os.environ.update(ONE_THREAD)  # sums by several threads are rounded otherwise
+    os.environ.update(ONE_THREAD)
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__, *preload])
     left, busy = list(waiting.items())[::-1], {}
@@ -197,7 +199,7 @@ def _answer(function, arguments) -> bytes:
         try:
             answer = pickle.dumps((False, error))
             pickle.loads(answer)
-        except Exception:
+        except UNSENDABLE:
             return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
         return answer
 

@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fpho.config import make_config
-from fpho.errors import InputError
+from fpho.errors import Damaged, InputError, MachineError
+from fpho.files import write_text
 from fpho.flags import Flag
 from fpho.layout import Layout
-from fpho.passes import batches, identity, outcomes, workers
-from fpho.passes.planning import read_plan
+from fpho.passes import accounts, batches, identity, outcomes, running
+from fpho.passes.planning import plan_patches, read_plan
+from fpho.passes.results import results_of
 from fpho.scene import read_scene, write_scene
 from tests.conftest import TOP
 from tests.passes import toy
@@ -31,7 +34,7 @@ def use(monkeypatch):
     monkeypatch.setattr(identity, "code_hash", lambda *modules, **options: "code")
 
     def choose(function):
-        monkeypatch.setattr(workers, "worker", lambda stage: function)
+        monkeypatch.setattr(running, "worker", lambda stage: function)
 
     choose(toy.fit)
     return choose
@@ -103,7 +106,7 @@ import sys
 from pathlib import Path
 from tests.passes import test_batches as t, toy
 t.identity.code_hash = lambda *modules, **options: "code"
-t.workers.worker = lambda stage: toy.slow
+t.running.worker = lambda stage: toy.slow
 t.run_whole(Path(sys.argv[1]), cores=2)
 """
 
@@ -124,11 +127,8 @@ def test_killed_in_the_middle_it_goes_on(use, tmp_path):
     assert again.tobytes() == whole.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("function", "words"), [(toy.troubled, "no such luck"), (toy.deadly, "process died")]
-)
-def test_a_failure_is_recorded_and_flagged(use, tmp_path, function, words):
-    use(function)
+def test_a_failure_of_the_fit_is_recorded_and_flagged(use, tmp_path):
+    use(toy.troubled)
     rows, layout = run_whole(tmp_path, cores=2)
     patches = read_plan(layout.plan("optimize")).patches
     failed = np.isin(rows["source_index"], patches[1].active)
@@ -138,7 +138,7 @@ def test_a_failure_is_recorded_and_flagged(use, tmp_path, function, words):
     assert np.array_equal(rows["n_iter"], np.where(failed, 0, 8))
     log = json.loads(layout.scene("optimize").with_suffix(".log.json").read_text())
     (entry,) = [entry for entry in log if "failure" in entry]
-    assert words in entry["failure"] and entry["patch"] == 1
+    assert "no such luck" in entry["failure"] and entry["patch"] == 1
     assert entry["active"] == [f"s{i}" for i in patches[1].active]
     use(toy.fit)
     mended, _ = run_whole(tmp_path)
@@ -147,6 +147,110 @@ def test_a_failure_is_recorded_and_flagged(use, tmp_path, function, words):
     assert 0 < cut.sum() < len(cut)
     for some in (rows, mended):
         assert np.array_equal(some["flags"] & Flag.TRUNCATED_PATCH > 0, cut)
+
+
+@pytest.mark.parametrize(
+    ("function", "cores", "words"),
+    [
+        (toy.deadly, 2, "patch 1: the worker process died .signal 9"),
+        (toy.greedy, 2, "patch 1: MemoryError. Give it more memory"),
+        (toy.greedy, 1, "patch 1: MemoryError"),
+        (toy.crowded, 2, "patch 1: OSError.*No space left.*Make room on the disk"),
+    ],
+)
+def test_trouble_of_the_machine_stops_the_job_and_loses_nothing(use, tmp_path, function, cores, words):
+    """What is finished by then stays; nothing is flagged as a fit that failed."""
+    whole, _ = run_whole(tmp_path / "whole")
+    use(function)
+    with pytest.raises(MachineError, match=f"optimize, {words}.*run the same command again"):
+        run_whole(tmp_path / "run", cores)
+    layout = Layout(tmp_path / "run")
+    assert not layout.scene("optimize").exists()
+    finished = list(layout.work("optimize").glob("patch*.h5"))
+    assert not [path for path in finished if path.name.startswith("patch1_")]
+    assert cores == 1 or len(finished) > 2
+    use(toy.fit)
+    again, _ = run_whole(tmp_path / "run")
+    assert again.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("function", [toy.deadly, toy.greedy, toy.crowded])
+def test_trouble_of_the_machine_that_passes_costs_one_repeat(use, tmp_path, function):
+    whole, _ = run_whole(tmp_path / "whole")
+    write_text(tmp_path / "run" / "passing", "")
+    use(function)
+    assert run_whole(tmp_path / "run", 2)[0].tobytes() == whole.tobytes()
+    assert (tmp_path / "run" / "passing").read_text() == "it was"
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: flipped(b, 700)])
+@pytest.mark.parametrize("kind", ["work", "batch"])
+def test_what_is_damaged_is_made_again(use, tmp_path, kind, spoil):
+    whole, layout = run_whole(tmp_path)
+    if kind == "work":
+        path = next(layout.work("optimize").glob("patch2_*.h5"))
+        layout.batch("optimize", "all", 0).unlink()
+    else:
+        path = layout.batch("optimize", "all", 0)
+    path.write_bytes(spoil(path.read_bytes()))
+    if kind == "work":
+        assert run_whole(tmp_path)[0].tobytes() == whole.tobytes()
+    config = make_config({**OPTIONS, "outdir": str(tmp_path)})
+    start = layout.scene("initial")
+    batches.gather(config, layout, "optimize", "all", start, tmp_path / "again.fits")
+    assert read_scene(tmp_path / "again.fits")[0].tobytes() == whole.tobytes()
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("kind", ["plan", "state", "log"])
+def test_what_cannot_be_made_again_here_is_named(use, tmp_path, kind):
+    _, layout = run_whole(tmp_path)
+    config = make_config({**OPTIONS, "outdir": str(tmp_path)})
+    path = {
+        "plan": layout.plan("optimize"),
+        "state": layout.scene("initial"),
+        "log": layout.scene("optimize").with_suffix(".log.json"),
+    }[kind]
+    path.write_bytes(flipped(path.read_bytes(), path.stat().st_size // 2))
+    with pytest.raises(Damaged, match=f"{path.name}: damaged.*Delete it"):
+        if kind == "log":
+            results_of(layout, "optimize")
+        batches.run_batch(config, layout, "optimize", "all", 0, 1, layout.scene("initial"))
+
+
+def test_a_batch_of_another_plan_is_not_taken(use, tmp_path):
+    """Nor one whose patches are not those of the plan."""
+    one, layout = run_whole(tmp_path)
+    config = make_config({**OPTIONS, "patches": {"strict": True}, "outdir": str(tmp_path)})
+    start, after = layout.scene("initial"), layout.scene("optimize")
+    batches.plan(config, layout, "optimize", start)
+    batches.gather(config, layout, "optimize", "all", start, after)
+    other = read_scene(after)[0]
+    assert np.all(other["n_patch"] == 1) and other.tobytes() != one.tobytes()
+    some = outcomes.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)
+    patches = read_plan(layout.plan("optimize")).patches
+    for wrong, words in (
+        (some[1:], "no patch"),
+        (some + some[:1], "twice"),
+        (some[:1] * 2, "no patch.*twice"),
+    ):
+        with pytest.raises(InputError, match=words):
+            accounts.check_outcomes(wrong, list(patches), ROWS, "batch.h5")
+    swapped = [replace(some[0], log=some[1].log), replace(some[1], log=some[0].log), *some[2:]]
+    with pytest.raises(InputError, match="other sources"):
+        accounts.check_outcomes(swapped, list(patches), ROWS, "batch.h5")
+
+
+def test_a_source_in_no_patch_is_seen():
+    plan = plan_patches(ROWS)
+    accounts.check_cover(plan, ROWS, "plan.json")
+    with pytest.raises(InputError, match="sources are in no patch, the first with index"):
+        accounts.check_cover(replace(plan, patches=plan.patches[1:]), ROWS, "plan.json")
+    with pytest.raises(InputError, match="60 sources went in and 59"):
+        accounts.check_sources(ROWS, ROWS[1:], "state.fits")
 
 
 @pytest.mark.parametrize("cores", [1, 2])

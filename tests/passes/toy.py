@@ -1,5 +1,6 @@
 """Stand-ins for the fits of patches: what they return depends on their inputs to the last bit."""
 
+import errno
 import os
 import signal
 import time
@@ -35,9 +36,33 @@ def troubled(task) -> PatchOutcome:
 
 def deadly(task) -> PatchOutcome:
     """Patch 1 takes its process down."""
-    if task.patch.index == 1:
+    if task.patch.index == 1 and first(task):
         os.kill(os.getpid(), signal.SIGKILL)
     return fit(task)
+
+
+def greedy(task) -> PatchOutcome:
+    """Patch 1 finds no memory."""
+    if task.patch.index == 1 and first(task):
+        raise MemoryError
+    return fit(task)
+
+
+def crowded(task) -> PatchOutcome:
+    """Patch 1 finds the disk full."""
+    if task.patch.index == 1 and first(task):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return fit(task)
+
+
+def first(task) -> bool:
+    """Always, or only the first time where the run's folder has a file `passing`, which remembers it."""
+    path = task.layout / "passing"
+    if not path.exists():
+        return True
+    before = path.read_text()
+    path.write_text("it was")
+    return before == ""
 
 
 def misled(task) -> PatchOutcome:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fpho.errors import InputError
+from fpho.files import checksum, write_text
 from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.parameters import axis_ratio
@@ -41,7 +42,11 @@ def planned(run, tmp_path):
 
 
 def write_log(layout, entries):
-    layout.scene("sample").with_suffix(".log.json").write_text(json.dumps(entries))
+    """With the checksums of the files that are there, as the pass writes it."""
+    for entry in entries:
+        path = layout.samples(entry["patch"])
+        entry["sums"] = {path.name: checksum(path)} if path.is_file() else {}
+    write_text(layout.scene("sample").with_suffix(".log.json"), json.dumps(entries), seal=True)
 
 
 def test_a_source_without_draws_stands_at_its_optimum(planned, tmp_path):
@@ -77,9 +82,18 @@ def test_files_beside_the_plan_are_not_looked_at(planned):
     assert [patch.number for patch in collect(planned.outdir).patches] == [0, 1]
 
 
-def test_a_patch_that_the_log_forgot_counts_as_failed(planned):
+def test_a_log_that_forgot_a_patch_is_refused(planned):
     write_log(planned, [{"patch": 0}])
-    assert collect(planned.outdir).patches[1].failure and len(collect(planned.outdir).sources) == 4
+    with pytest.raises(InputError, match=r"log.json: no patch 1\. Delete"):
+        collect(planned.outdir)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:900] + bytes([b[900] ^ 1]) + b[901:]])
+def test_a_damaged_or_other_samples_file_is_refused(planned, damage):
+    path = planned.samples(0)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"patch0_samples.h5: damaged.*fpho sample"):
+        collect(planned.outdir)
 
 
 def test_a_later_round_that_failed_is_seen_in_the_flags(planned):
@@ -91,8 +105,8 @@ def test_a_later_round_that_failed_is_seen_in_the_flags(planned):
 
 
 def test_results_of_another_plan_are_refused(planned):
-    write_log(planned, [{"patch": 0}, {"patch": 1}])
     shutil.copy(planned.samples(0), planned.samples(1))
+    write_log(planned, [{"patch": 0}, {"patch": 1}])
     with pytest.raises(InputError, match="the plan says"):
         collect(planned.outdir)
     planned.samples(1).unlink()

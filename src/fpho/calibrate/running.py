@@ -3,15 +3,13 @@
 import hashlib
 import json
 import logging
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 from ..codehash import code_hash
 from ..config import Config
 from ..files import checksum
 from ..progress import progress
+from ..workers import results
 from .trial import KINDS, Trial, run_trial
 
 log = logging.getLogger("fpho")
@@ -45,21 +43,7 @@ def run_trials(config: Config, psf_store, folder, cores: int = 1) -> list[Path]:
     waiting = [(t, path) for t, path in zip(trials, paths, strict=True) if not path.is_file()]
     log.info("calibrate: %d trials, %d of them to be run", len(trials), len(waiting))
     with progress("calibrate, trials", len(waiting)) as advance:
-        for name in _done(waiting, cores):
-            advance(name)
+        names = [f"calibrate, {path.stem}" for _, path in waiting]
+        for key, _ in results(run_trial, waiting, cores, names=names):
+            advance(waiting[key][1].name)
     return paths
-
-
-def _done(waiting, cores: int):
-    """Run trials; the name of each when it is done."""
-    if cores == 1 or len(waiting) < 2:
-        for trial, path in waiting:
-            run_trial(trial, path)
-            yield path.name
-        return
-    os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    with ProcessPoolExecutor(min(cores, len(waiting)), get_context("forkserver")) as pool:
-        futures = {pool.submit(run_trial, trial, path): path for trial, path in waiting}
-        for future in as_completed(futures):
-            future.result()
-            yield futures[future].name

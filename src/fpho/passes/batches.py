@@ -11,14 +11,16 @@ from itertools import groupby
 from pathlib import Path
 
 from ..config import Config
-from ..files import write_text
+from ..errors import Damaged, InputError
+from ..files import checksum, remove_abandoned, write_text
 from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
+from .accounts import check_cover, check_outcomes, check_sources
 from .outcomes import joined, read_outcomes, write_outcomes
 from .planning import patch_seed, plan_patches, read_plan
+from .running import run_tasks
 from .tasks import PatchOutcome, PatchTask
-from .workers import run_tasks
 
 log = logging.getLogger("fpho")
 
@@ -32,11 +34,14 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     made = plan_patches(
         rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, redraw=sampling
     )
+    check_cover(made, rows, layout.plan(stage))
     made.write(layout.plan(stage))
     largest = max((len(patch.active) for patch in made.patches), default=0)
     log.info(
         "%s: %d patches of at most %d sources, %d colours", stage, len(made.patches), largest, made.n_colours
     )
+    for folder in (layout.work(stage), layout.patches):
+        remove_abandoned(folder)
     if sampling:
         _remove_beyond(layout, len(made.patches))
 
@@ -63,18 +68,26 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
             rows = checkin(rows, *joined(outcomes[-len(tasks) :], bands))
     failures = [outcome.log["failure"] for outcome in outcomes if "failure" in outcome.log]
     if colour == "all" and failures and len(failures) == len(outcomes):
-        raise RuntimeError(f"{stage}: all {len(failures)} patches failed; the first: {failures[0]}")
-    write_outcomes(layout.batch(stage, colour, batch), outcomes, rows.dtype)
+        found = f"all {len(failures)} patches failed; the first: {failures[0]}"
+        raise InputError(
+            f"stage {stage}", found, "The log has the tracebacks; look at images, PSFs and bounds"
+        )
+    path = layout.batch(stage, colour, batch)
+    write_outcomes(path, outcomes, rows.dtype, origin(layout, stage, scene_in))
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
     """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
     rows, bands, _ = read_scene(scene_in)
     n_batches = 1 if colour == "all" else config.workflow.batches
-    paths = [layout.batch(stage, colour, batch) for batch in range(n_batches)]
-    outcomes = [outcome for path in paths for outcome in read_outcomes(path, rows.dtype)]
+    made, outcomes, before = read_plan(layout.plan(stage)), [], rows
+    for batch in range(n_batches):
+        some = outcomes_of(config, layout, stage, colour, batch, scene_in, rows.dtype)
+        check_outcomes(some, made.chosen(colour, batch), rows, layout.batch(stage, colour, batch))
+        outcomes += some
     if outcomes:
         rows = checkin(rows, *joined(outcomes, bands))
+    check_sources(before, rows, scene_out)
     logs = [outcome.log for outcome in outcomes]
     failed = [entry for entry in logs if "failure" in entry]
     for entry in failed:
@@ -82,7 +95,23 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
     if failed:
         log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
     write_scene(scene_out, rows, bands)
-    write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n")
+    write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n", seal=True)
+
+
+def outcomes_of(config: Config, layout: Layout, stage: str, colour, batch: int, scene_in, dtype):
+    """Outcomes of a batch; one that is damaged, or of another plan, is made again of the finished patches."""
+    path = layout.batch(stage, colour, batch)
+    try:
+        return read_outcomes(path, dtype, origin(layout, stage, scene_in))
+    except Damaged as error:
+        log.warning("%s: %s; the batch is put together again", path, error.found)
+    run_batch(config, layout, stage, colour, batch, 1, scene_in)
+    return read_outcomes(path, dtype)
+
+
+def origin(layout: Layout, stage: str, scene_in) -> str:
+    """Checksums of the plan and of the state that a batch is made from."""
+    return f"{checksum(layout.plan(stage))} {checksum(scene_in)}"
 
 
 def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:

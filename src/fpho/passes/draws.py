@@ -25,7 +25,7 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         model = alone(patcher, model, n, fixed, task.config)
     final, covs = out.fill(task.patch.region, active, fixed, model, patchID=number)
     paths = [task.layout.samples(number), task.layout.residuals(number)]
-    write_samples(paths[0], out, model, task.config)
+    write_samples(paths[0], out, model, task.config, task.identity)
     write_residuals(paths[1], out, model)
     entry = {
         "n_draws": out.n_draws,

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from ..errors import Damaged
 from ..hdf5 import create, reading
 from .tasks import PatchOutcome
 
@@ -15,10 +16,14 @@ def joined(outcomes: list[PatchOutcome], bands):
     return final, bands, np.repeat([outcome.log.get("n_draws", 0) for outcome in outcomes], counts)
 
 
-def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
-    """Outcomes in HDF5: rows as bytes (`dtype`, patch after patch), their numbers, logs, covariances."""
+def write_outcomes(path, outcomes: list[PatchOutcome], dtype, origin: str = "") -> None:
+    """Outcomes in HDF5: rows as bytes (`dtype`, patch after patch), their numbers, logs, covariances.
+
+    `origin`: of what they were made, for `read_outcomes`.
+    """
     rows = np.concatenate([np.zeros(0, dtype), *(outcome.final for outcome in outcomes)])
     with create(path) as file:
+        file.attrs["origin"] = origin
         file["rows"] = np.frombuffer(rows.tobytes(), "u1")
         file["counts"] = np.array([len(outcome.final) for outcome in outcomes], "i8")
         file["log"] = json.dumps([outcome.log for outcome in outcomes])
@@ -27,9 +32,17 @@ def write_outcomes(path, outcomes: list[PatchOutcome], dtype) -> None:
                 file[f"covs/{i}"] = np.asarray(outcome.covs)
 
 
-def read_outcomes(path, dtype) -> list[PatchOutcome]:
-    """What `write_outcomes` wrote."""
+def read_outcomes(path, dtype, origin: str | None = None) -> list[PatchOutcome]:
+    """What `write_outcomes` wrote.
+
+    Raises
+    ------
+    Damaged
+        If the file is damaged or, where `origin` is given, was made of something else.
+    """
     with reading(path, "Run the pass again", ours=True) as file:
+        if origin is not None and file.attrs["origin"] != origin:
+            raise Damaged(path, "made from another plan or state of the scene")
         rows = np.frombuffer(file["rows"][:].tobytes(), dtype)
         final = np.split(rows, np.cumsum(file["counts"][:])[:-1])
         logs = json.loads(file["log"][()])

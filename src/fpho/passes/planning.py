@@ -9,11 +9,13 @@ or cores.
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..config import Patches
-from ..files import write_text
+from ..errors import InputError
+from ..files import verify, write_text
 from ..geometry import CircularRegion, unit_vectors
 from ..scene.circles import fits, make_region, reach_of, wide_region
 from ..scene.grouping import group, near_pairs
@@ -55,11 +57,20 @@ class Plan:
 
     def write(self, path) -> None:
         """As JSON."""
-        write_text(path, json.dumps(asdict(self)) + "\n")
+        write_text(path, json.dumps(asdict(self)) + "\n", seal=True)
 
 
 def read_plan(path) -> Plan:
-    """A plan from its file."""
+    """A plan from its file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged.
+    """
+    if not Path(path).is_file():
+        raise InputError(path, "no plan of the pass", "Run the step `plan` of the pass first")
+    verify(path)
     with open(path) as stream:
         tree = json.load(stream)
     patches = tuple(

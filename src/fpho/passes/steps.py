@@ -9,10 +9,14 @@ import logging
 import shutil
 
 from ..config import Config
-from ..errors import InputError
+from ..errors import Damaged, InputError
 from ..files import atomic, write_text
 from ..layout import Layout
+from ..scene import read_scene, write_scene
 from . import batches
+from .accounts import check_numbers, check_sources, without_draws
+from .planning import read_plan
+from .results import read_log, results_of
 
 log = logging.getLogger("fpho")
 WHOLE = "all"
@@ -45,6 +49,7 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
     if unneeded(config, layout, stage):
         log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
         copy(before, after)
+        write_text(after.with_suffix(".log.json"), "[]\n", seal=True)
         return
     batches.gather(config, layout, stage, colour, before, after)
 
@@ -53,9 +58,26 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     """Keep the state after the last colour as that of the stage, and the logs of all its patches."""
     colours = range(config.workflow.max_colours) if colour is None else [colour]
     logs = [layout.state_after(stage, each).with_suffix(".log.json") for each in colours]
-    entries = [entry for path in logs if path.is_file() for entry in json.loads(path.read_text())]
-    write_text(layout.scene(stage).with_suffix(".log.json"), json.dumps(entries, indent=1) + "\n")
-    copy(layout.state_after(stage, colours[-1]), layout.scene(stage))
+    entries = [entry for path in logs for entry in read_log(path)]
+    last, log_path = layout.state_after(stage, colours[-1]), layout.scene(stage).with_suffix(".log.json")
+    rows, bands, _ = read_scene(last)
+    check_sources(read_scene(scene_before(layout, stage, WHOLE))[0], rows, last)
+    if not unneeded(config, layout, stage):
+        check_numbers([entry["patch"] for entry in entries], read_plan(layout.plan(stage)).patches, log_path)
+    write_text(log_path, json.dumps(entries, indent=1) + "\n", seal=True)
+    if stage == "sample":
+        write_scene(layout.scene(stage), without_draws(rows), bands)
+    else:
+        copy(last, layout.scene(stage))
+
+
+def mend(config: Config, layout: Layout, stage: str, cores: int = 1) -> None:
+    """Draw again what is gone or damaged of the results of a finished pass; the rest stays as it is."""
+    try:
+        results_of(layout, stage)
+    except Damaged as error:
+        log.warning("%s", error)
+        run(config, layout, stage, cores)
 
 
 def scene_before(layout: Layout, stage: str, colour):
@@ -89,5 +111,5 @@ def unneeded(config: Config, layout: Layout, stage: str) -> bool:
 
 def copy(source, target) -> None:
     """Copy a file atomically."""
-    with atomic(target) as temporary:
+    with atomic(target, seal=True) as temporary:
         shutil.copyfile(source, temporary)

@@ -22,6 +22,7 @@ class PatchTask:
     halo: np.ndarray  # scene rows of sources that are fitted along and not kept
     fixed: np.ndarray  # scene rows
     seed: np.random.SeedSequence
+    identity: str = ""  # hash of all that the result depends on
     checkpoint: str = ""  # path of a file for check-points, in the work folder
     cores: int = 1  # processes that the patch may use; results do not depend on it
 

@@ -1,6 +1,5 @@
 """Which patches a run planned, and which results are theirs: products are made from nothing else."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..layout import Layout
-from ..passes.planning import read_plan
+from ..passes.results import results_of
 from ..scene import read_scene
 
 STAGE = "sample"
@@ -47,7 +46,7 @@ def planned(root) -> Planned:
     Raises
     ------
     InputError
-        Where the pass is not finished, or a file that its log names is gone.
+        Where the pass is not finished, or a file that its log names is gone or another.
     """
     if isinstance(root, list | tuple):
         return _of_files(map(Path, root))
@@ -67,28 +66,11 @@ def _of_files(paths) -> Planned:
 
 def _of_plan(layout: Layout) -> Planned:
     rows, bands, _ = read_scene(layout.scene(STAGE))
-    entries = _log(layout)
     patches = []
-    for patch in read_plan(layout.plan(STAGE)).patches:
-        active = tuple(int(i) for i in rows["source_index"][list(patch.active)])
-        failure = _failure(entries.get(patch.index))
-        path = None if failure else layout.samples(patch.index)
-        if path is not None and not path.is_file():
-            raise InputError(path, "it is gone, though the sampling wrote it", "Run the sampling again")
-        patches.append(PlannedPatch(patch.index, path, active, patch.region, failure))
+    for one in results_of(layout, STAGE):
+        active = tuple(int(i) for i in rows["source_index"][list(one.patch.active)])
+        patches.append(PlannedPatch(one.patch.index, one.path, active, one.patch.region, one.failure))
     return Planned(patches, rows[rows["is_valid"]], bands)
-
-
-def _log(layout: Layout) -> dict[int, dict]:
-    """Entries of the log of the pass by patch."""
-    path = layout.scene(STAGE).with_suffix(".log.json")
-    if not path.is_file():
-        raise InputError(path, "no log of the sampling", "Run the sampling again; what is finished is kept")
-    return {entry["patch"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
-
-
-def _failure(entry: dict | None) -> str:
-    return "the log of the sampling does not name it" if entry is None else entry.get("failure", "")
 
 
 def patch_number(path) -> int:

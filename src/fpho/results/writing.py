@@ -23,15 +23,18 @@ def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
     return paths
 
 
-def write_samples(path, result: Result, model, config=None) -> None:
-    """Everything about the draws of a patch (HDF5); the README of the products lists the contents."""
+def write_samples(path, result: Result, model, config=None, task: str = "") -> None:
+    """Everything about the draws of a patch (HDF5); the README of the products lists the contents.
+
+    `task`: hash of all that they depend on, the same as in the log of the pass.
+    """
     import h5py
 
     from ..hdf5 import create
 
     patch = result.patch
     with create(path) as file:
-        file.attrs.update(_attributes(result, model, config))
+        file.attrs.update(_attributes(result, model, config) | {"task": task})
         region = file.create_group("region")
         for name in ("ra", "dec", "radius"):
             region.attrs[name] = float(getattr(patch.region, name))

@@ -1,13 +1,12 @@
 """Several chains, one after the other or in processes: the same draws either way."""
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from ..workers import mapped
 from .chain import make_step, run_chain
 from .steps import STATS, ChainSettings
 
@@ -19,14 +18,6 @@ def run_chains(model, settings: list[ChainSettings], phase, chains, cores: int =
         (one, phase.total, phase.segment, chain) for one, chain in zip(settings, chains, strict=True)
     ]
     return mapped(partial(_run, tick=tick), [(model, *some) for some in arguments], cores)
-
-
-def mapped(function, work, cores: int) -> list:
-    """Results of a function for each of several tuples of arguments, in order, from `cores` processes."""
-    if cores <= 1 or len(work) == 1:
-        return [function(*some) for some in work]
-    with ProcessPoolExecutor(min(cores, len(work)), get_context("forkserver")) as pool:
-        return list(pool.map(function, *zip(*work, strict=True)))
 
 
 def spawned(seed: np.random.SeedSequence, n: int) -> list[np.random.SeedSequence]:

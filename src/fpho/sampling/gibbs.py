@@ -12,6 +12,7 @@ import numpy as np
 
 from ..flags import Flag
 from ..results import Result, SamplerSettings
+from ..workers import mapped
 from . import chains as several
 from .chain import load, new_chain, one_draw, save
 from .diagnostics import summarise
@@ -73,7 +74,7 @@ def gibbs_update(
         for c, one in enumerate(several.spawned(seed, len(starts)))
     ]
     work = [(conditional, c, starts[c], one) for c, one in enumerate(settings)]
-    chains = several.mapped(update_chain, work, cores)
+    chains = mapped(update_chain, work, cores)
     several.remove_checkpoints(settings)
     z, stats = several.collect_draws(chains)
     limits = limits or Limits()

@@ -1,12 +1,12 @@
 """Stage `postprocess`: catalogs, images, regions, plots and the summary of a sampled run."""
 
 import logging
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from ..config import Config
 from ..layout import Layout
+from ..passes.steps import mend
 from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
@@ -18,6 +18,7 @@ from ..products.plots.panels import around, plot_exposure, plot_patch
 from ..products.plots.summary import plot_summary
 from ..products.regions import write_patchreg, write_sourcereg
 from ..products.report import write_summary
+from ..workers import mapped
 
 log = logging.getLogger("fpho")
 
@@ -25,6 +26,7 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
+    mend(config, layout, "sample", cores)
     results = collect(layout.outdir)
     rows = results.rows
     log.info("%d sources in %d patches", len(rows), len(results.patches))
@@ -95,11 +97,10 @@ def sources_drawn(config: Config, layout: Layout, results: Results, cores: int):
         for job in jobs:
             draw_source(*job)
         return
-    with ProcessPoolExecutor(min(cores, len(jobs)), get_context("forkserver")) as pool:
-        waiting = [pool.submit(draw_source, *job) for job in jobs]
+    with ThreadPoolExecutor(1) as beside:
+        drawn = beside.submit(mapped, draw_source, jobs, cores)
         yield
-        for one in waiting:
-            one.result()
+        drawn.result()
 
 
 def draw_source(folder, source, bands) -> None:

@@ -5,9 +5,7 @@ import os
 import re
 import shutil
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import h5py
 import numpy as np
@@ -18,9 +16,9 @@ from ..files import atomic
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
 from ..psf.inputs import images_by_key, read_psf_table
+from ..workers import ONE_THREAD, mapped
 from .inputs import resolve
 
-ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 LOG = logging.getLogger("fpho")
 
 
@@ -59,12 +57,8 @@ def _map(function, items, cores):
     A process has one thread: sums by several threads are rounded otherwise, and a fit that depends on
     the number of cores could end elsewhere.
     """
-    if cores == 1 and all(os.environ.get(name) == "1" for name in ONE_THREAD):
-        yield from map(function, items)
-        return
-    os.environ.update(ONE_THREAD)
-    with ProcessPoolExecutor(min(cores, len(items)), get_context("forkserver")) as pool:
-        yield from pool.map(function, items)
+    apart = any(os.environ.get(name) != value for name, value in ONE_THREAD.items())
+    return mapped(function, [(item,) for item in items], cores, apart=apart)
 
 
 def _copy(source, layout):

@@ -1,0 +1,65 @@
+"""Which results file belongs to which patch of a plan: what products are made from."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import Damaged, InputError
+from ..files import checksum, verify
+from ..layout import Layout
+from .accounts import check_numbers
+from .planning import PatchPlan, read_plan
+
+
+@dataclass(frozen=True)
+class PatchResult:
+    """A patch of the plan with its samples file, or None and why (`failure`)."""
+
+    patch: PatchPlan
+    path: Path | None
+    failure: str = ""
+
+
+def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> list[PatchResult]:
+    """Every patch of the last finished pass of a stage, in the order of its plan.
+
+    Guaranteed: each patch of the plan is there once. `path` is the file that this pass wrote for the patch
+    (its checksum stands in the pass's log), never one of an earlier run; it is None, with the reason, where
+    the fit failed. `check=False` leaves out the reading of the files.
+
+    Raises
+    ------
+    InputError
+        If the pass is not finished, or its log does not fit its plan.
+    Damaged
+        If a file is gone, damaged or another run's; running the stage again makes it anew.
+    """
+    cure = f"Run `fpho {stage}` again; what is finished is kept"
+    log_path = layout.scene(stage).with_suffix(".log.json")
+    patches = read_plan(layout.plan(stage)).patches
+    entries = read_log(log_path)
+    check_numbers([entry["patch"] for entry in entries], patches, log_path)
+    found = {entry["patch"]: entry for entry in entries}
+    out = []
+    for patch in patches:
+        entry, path = found[patch.index], layout.samples(patch.index)
+        failure = entry.get("failure", "")
+        if not failure:
+            _check(path, entry["sums"].get(path.name), check, cure)
+        out.append(PatchResult(patch, None if failure else path, failure))
+    return out
+
+
+def read_log(path) -> list[dict]:
+    """Entries of patches in the log of a pass or of one of its steps."""
+    if not Path(path).is_file():
+        raise InputError(path, "no log of the pass", "Run the pass again; what is finished is kept")
+    verify(path)
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
+    if not path.is_file():
+        raise Damaged(path, "the file is gone, though the pass wrote it", cure)
+    if check and checksum(path) != digest:
+        raise Damaged(path, "damaged, or of another run: not what this pass wrote", cure)
