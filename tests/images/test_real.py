@@ -26,7 +26,8 @@ from tests.conftest import TOP
 def jwst(shared_data):
     path = shared_data / "jwst_cal_f444w" / "image.fits"
     with pytest.warns(UserWarning, match="cut-out whose gwcs"):
-        return path, read_exposure(ExposureSpec(id="cal", band="F444W", path=path))
+        spec = ExposureSpec(id="cal", band="F444W", path=path)
+        return path, read_exposure(spec, Preprocess(errors="as_given"))
 
 
 def test_jwst_units_area_and_mask(jwst):

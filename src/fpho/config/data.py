@@ -65,3 +65,8 @@ class Preprocess(Section):
         1.0,
         "factor on all uncertainties (0.01 to 100), or `measure`: from the correlated noise of blank pixels",
     )
+    errors: Literal["expected", "as_given"] = option(
+        "expected",
+        "expected: where an image's errors follow the noise of their own pixels (Poisson noise of the counts "
+        "themselves), which makes fluxes low, that part is taken from the neighbouring pixels",
+    )

@@ -14,6 +14,7 @@ from .masks import rejected
 from .nodata import no_data, require_plausible
 from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, weight_scale
 from .opening import image_hdu, open_fits, plane, plane_hdu, with_defaults
+from .poisson import with_expected_errors
 from .table import ExposureSpec
 from .units import flux_factor, same_unit, surface_brightness
 from .wcs import best_wcs, without_lookup
@@ -33,6 +34,8 @@ def read_exposure(spec: ExposureSpec, options: Preprocess | None = None) -> Expo
     """
     options = options or Preprocess()
     exposure = calibrated(spec, options)
+    if options.errors == "expected":
+        exposure = with_expected_errors(exposure)
     return cap_snr(scale_noise(exposure, options.noise_scale), options.max_snr)
 
 
