@@ -4,7 +4,7 @@ import numpy as np
 
 from .config import Bounds
 from .models import MODELS, models_of, parameters_of
-from .parameters import POSITION_COLS, error_col
+from .parameters import POSITION_COLS, error_col, first_position
 
 FALLBACK_PIXEL = 0.1  # arcsec; only when neither the options nor the caller know the pixels
 
@@ -14,6 +14,7 @@ def make_bounds(
 ) -> np.ndarray:
     """Bounds of scene rows (S,): structured, a field (lower, upper) for each parameter in the order of q.
 
+    The box of a position is that of the run: its middle is the catalog's position, whatever stage it is.
     Fluxes (nJy) get wide ranges: `n_sig_flux` uncertainties, and at least `maxfluxfactor` times the flux
     (or the typical flux of the band) to either side. `pixscale` (arcsec) is the coarsest of the images;
     `flux_noise` (S, B) what their pixels say of the uncertainties (nJy), where it is larger than the rows';
@@ -30,9 +31,10 @@ def make_bounds(
         error = error if flux_noise is None else np.fmax(error, flux_noise[:, b])
         bounds[band] = _flux_bounds(rows[band], error, options)
     half = options.dpos or options.n_pix * (options.pixscale or pixscale or FALLBACK_PIXEL)
-    half_ra = half / 3600 / np.cos(np.radians(rows["dec"]))
-    bounds["ra"] = np.stack([rows["ra"] - half_ra, rows["ra"] + half_ra], axis=-1)
-    bounds["dec"] = np.stack([rows["dec"] - half / 3600, rows["dec"] + half / 3600], axis=-1)
+    ra, dec = first_position(rows)
+    half_ra = half / 3600 / np.cos(np.radians(dec))
+    bounds["ra"] = np.stack([ra - half_ra, ra + half_ra], axis=-1)
+    bounds["dec"] = np.stack([dec - half / 3600, dec + half / 3600], axis=-1)
     for name, parameter in parameters.items():
         limits = getattr(options, parameter.option) if parameter.option else parameter.range
         has = np.array([name in model.names for model in models], bool)

@@ -23,14 +23,19 @@ BOOKKEEPING = (
     ("n_patch", "i8"),
     ("flags", "i8"),
     ("roi", "f8"),
+    ("ra0", "f8"),
+    ("dec0", "f8"),
 )
-UNITS = {"ra": "deg", "dec": "deg", "roi": "arcsec", **{name: p.unit for name, p in PARAMETERS.items()}}
+UNITS = {"ra": "deg", "dec": "deg", "ra0": "deg", "dec0": "deg", "roi": "arcsec"}
+UNITS |= {name: parameter.unit for name, parameter in PARAMETERS.items()}
 FLUX_UNIT = "nJy"
 DESCRIPTIONS = {
     "ra": "right ascension, ICRS",
     "dec": "declination, ICRS",
     **{name: parameter.description for name, parameter in PARAMETERS.items()},
     "roi": "radius of influence, used for grouping",
+    "ra0": "right ascension in the catalog, the middle of the position box; 0 with dec0: not known",
+    "dec0": "declination in the catalog, the middle of the position box",
     "source_index": "row of the source in the scene",
     "id": "identifier given in the input catalog",
     "is_active": "checked out by a running patch",
@@ -56,6 +61,15 @@ def scene_dtype(bands) -> np.dtype:
 def q_names(bands) -> tuple[str, ...]:
     """Order of one source's parameters in the vector q: fluxes, ra, dec, shapes."""
     return (*bands, *POSITION_COLS, *SHAPE_COLS)
+
+
+def first_position(rows) -> tuple[np.ndarray, np.ndarray]:
+    """(ra, dec) in degrees of scene rows (S,) in their catalog; the present ones where that is not known."""
+    ra, dec = np.array(rows["ra"], "f8"), np.array(rows["dec"], "f8")
+    if "ra0" not in rows.dtype.names:
+        return ra, dec
+    known = (rows["ra0"] != 0) | (rows["dec0"] != 0)
+    return np.where(known, rows["ra0"], ra), np.where(known, rows["dec0"], dec)
 
 
 def source_vector(rows: np.ndarray, bands, reference) -> np.ndarray:

@@ -1,13 +1,19 @@
 """The optimum from far away, its errors, and the linear solution."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from fpho.bounds import make_bounds
+from fpho.config import Bounds
 from fpho.errors import InputError
+from fpho.flags import Flag
 from fpho.linear import optimize_fluxes
 from fpho.optimize import run_opt
 from fpho.parameters import q_names, source_vector
 from fpho.posterior import Posterior
+from fpho.results import optimum_rows
 
 from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
 
@@ -94,3 +100,21 @@ def test_linear_fluxes_are_least_squares(model, optimum):
 def test_unknown_method_stops(model, optimum):
     with pytest.raises(InputError, match="simplex"):
         run_opt(model, optimum.q, method="simplex")
+
+
+def test_a_source_does_not_walk_out_of_its_box_from_stage_to_stage():
+    """The light stands four boxes away: each stage ends at the same edge, and says so."""
+    rows = make_rows(BANDS, {"g": 300.0, "r": 300.0, "is_point": True, "rhalf": 0.0})
+    data = make_arrays(rows, BANDS, sigma=0.3).data
+    rows["ra"] += 0.24 / 3600 / np.cos(np.radians(DEC))
+    rows["ra0"], rows["dec0"] = rows["ra"], rows["dec"]
+    first = rows.copy()
+    for _ in range(4):
+        arrays = replace(make_arrays(rows, BANDS, sigma=0.3, noise=0.0), data=data)
+        bounds = make_bounds(rows, BANDS, Bounds(dpos=0.06))
+        model = Posterior(arrays, rows, BANDS, TABLE, bounds, reference=(RA, DEC))
+        optimum, _ = run_opt(model, source_vector(rows, BANDS, (RA, DEC)))
+        rows = optimum_rows(model, optimum, rows)
+    away = np.abs(rows["ra"] - first["ra"]) * 3600 * np.cos(np.radians(DEC))
+    assert away == pytest.approx(0.06, abs=0.002)
+    assert rows["flags"][0] & Flag.AT_BOUND

@@ -64,6 +64,7 @@ def _as_rows(peaks, dtype, bands, limits) -> np.ndarray:
     rows = np.zeros(len(peaks), dtype)
     for name in ("ra", "dec", "rhalf", *(name for band in bands for name in (band, error_col(band)))):
         rows[name] = peaks[name]
+    rows["ra0"], rows["dec0"] = rows["ra"], rows["dec"]
     for name, value in START.items():
         rows[name] = value
     for name, (low, high) in limits.items():

@@ -56,7 +56,7 @@ def read_catalog(path, bands=None, options: Catalog | None = None, default_roi: 
         if name in table.colnames:
             rows[name] = np.asarray(table[name], "i8")
     for name in ("ra", "dec"):
-        rows[name] = _numbers(table, name, path)
+        rows[name] = rows[f"{name}0"] = _numbers(table, name, path)
     _fill_shapes(rows, table, options, path)
     _fill_fluxes(rows, table, bands, options, path)
     roi = _numbers(table, "roi", path, default=default_roi)

@@ -13,7 +13,7 @@ from ..config import Bounds, Patches
 from ..errors import InputError
 from ..files import write_text
 from ..geometry import separation
-from ..parameters import SHAPE_COLS, scene_dtype
+from ..parameters import SHAPE_COLS, first_position, scene_dtype
 from ..showing import html_table
 from .circles import fits, make_region, reach_of
 from .grouping import group
@@ -195,6 +195,7 @@ def scene_rows(sourcecat, bands, roi=None, default_roi: float = 1.0) -> np.ndarr
         elif name.endswith("_err") and name not in names:
             rows[name] = np.nan
     rows["source_index"] = np.arange(len(rows))
+    rows["ra0"], rows["dec0"] = first_position(rows)
     rows["is_active"] = False
     if roi is not None:
         rows["roi"] = roi
