@@ -18,9 +18,16 @@ class Catalog(Section):
         "meaning of columns `q` and `pa`: documented (b/a, rad east of north) or internal (sqrt(b/a), "
         "rad north of east); needed for a catalog that has them and does not say",
     )
-    flux_unit: Literal["nJy", "uJy", "mJy", "Jy", "AB"] = option("nJy", "unit of the flux columns")
-    columns: dict[str, str] = option(
-        {}, "our column names to the catalog's, where they differ: {rhalf_major: RE, sersic: N}"
+    ext: str | int | None = option(None, "extension of a FITS file: name or number; the one with sources")
+    flux_unit: str | None = option(
+        None,
+        "unit of the flux columns, as astropy writes it, or AB (magnitudes); else the columns' own, or nJy",
+    )
+    pixel_scale: float | None = option(None, "pixel in which the catalog's sizes are", "arcsec", gt=0)
+    columns: dict[str, str | None] = option(
+        {},
+        "our names of columns to the catalog's: {rhalf_major: RE, sersic: N, g: FLUX_APER[0]}; "
+        "null: there is none",
     )
     flux_columns: str = option("{band}", "name of the flux column of a band")
     detect: bool = option(False, "make the catalog from the images")

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..files import atomic, verify
 from ..fitstext import escaped, escaped_table, unescaped, unescaped_cells
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
-from .catalog import CONVENTION
+from .catalog.formats import CONVENTION
 
 
 def write_scene(path, rows, bands, meta: dict | None = None) -> None:
