@@ -28,6 +28,7 @@ FLOORS = [
         "tables",
         "showing",
         "fitstext",
+        "texts",
         "bands",
     },
     {"config"},

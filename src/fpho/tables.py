@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
+from .texts import read_text
 
 WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}
 
@@ -95,11 +96,7 @@ def _lines(path: Path, what: str, cure: str) -> list[tuple[int, str]]:
     """(line number, text) of all lines with content, the header first."""
     if not path.is_file():
         raise InputError(path, f"no such {what}", cure)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(path, f"cannot be read as text ({error})", "Write it as UTF-8") from None
-    numbered = enumerate(text.splitlines(), start=1)
+    numbered = enumerate(read_text(path).split("\n"), start=1)
     return [(n, line) for n, line in numbered if line.strip() and not line.lstrip().startswith("#")]
 
 

@@ -57,7 +57,7 @@ def no_overlap(folder):
 def catalog_without_column(folder):
     path = folder / "in/catalog.fits"
     table = Table.read(path, hdu=1)
-    table.remove_column("rhalf")
+    table.remove_column("dec")
     table.write(path, overwrite=True)
 
 
@@ -80,7 +80,7 @@ BREAKAGES = {
     no_table: ["exposures.tsv", "no such"],
     band_without_psf: ["psfs.tsv", "F125W"],
     no_overlap: ["F814W_1", "overlap"],
-    catalog_without_column: ["catalog.fits", "rhalf"],
+    catalog_without_column: ["catalog.fits", "no column 'dec'"],
     unknown_option: ["sampel", "Did you mean 'sample'?"],
     unsaid_convention: ["catalog.fits", "catalog.convention", "documented", "internal"],
 }

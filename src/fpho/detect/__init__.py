@@ -1,6 +1,7 @@
-"""New sources: significant peaks in images with the known sources subtracted."""
+"""New sources: significant peaks in images with the known sources subtracted; starts of known ones."""
 
+from .gaps import fill_gaps, has_gaps
 from .peaks import Detection, find_peaks
 from .rows import add_new, detect_catalog, find_new
 
-__all__ = ["Detection", "add_new", "detect_catalog", "find_new", "find_peaks"]
+__all__ = ["Detection", "add_new", "detect_catalog", "fill_gaps", "find_new", "find_peaks", "has_gaps"]

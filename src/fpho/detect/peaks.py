@@ -4,8 +4,9 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from ..geometry import linearize, separation
+from ..geometry import linearize, separation, unit_vectors
 from ..parameters import error_col
 from ..psf.mixture import evaluate
 from .grid import common_grid, resample
@@ -159,10 +160,18 @@ def _stamp_sums(exposure, model, mixture, xy) -> np.ndarray:
 
 
 def _next_peak(peaks) -> np.ndarray:
-    """Distance (arcsec) from each peak to its nearest neighbour."""
-    apart = separation(peaks["ra"][:, None], peaks["dec"][:, None], peaks["ra"], peaks["dec"])
-    np.fill_diagonal(apart, np.inf)
-    return apart.min(axis=1)
+    """Distance (arcsec) from each peak (N,) to its nearest neighbour; infinite without one."""
+    if len(peaks) < 2:
+        return np.full(len(peaks), np.inf)
+    xyz = unit_vectors(peaks["ra"], peaks["dec"])
+    _, near = cKDTree(xyz).query(xyz, k=2)
+    other = peaks[np.where(near[:, 0] == np.arange(len(peaks)), near[:, 1], near[:, 0])]
+    return separation(peaks["ra"], peaks["dec"], other["ra"], other["dec"])
+
+
+def core_size(exposures, psfstore, interpolation="nearest") -> float:
+    """Typical sigma of the PSF's core in the images, arcsec."""
+    return float(np.sqrt(np.median([_core_arcsec(one, psfstore, interpolation) for one in exposures])))
 
 
 def _peaks(snr, nsigma, reach) -> np.ndarray:

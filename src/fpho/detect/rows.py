@@ -5,9 +5,8 @@ import numpy as np
 from ..flags import Flag
 from ..geometry import separation
 from ..parameters import error_col, scene_dtype
+from ..scene.catalog import START
 from .peaks import Detection, find_peaks
-
-START = {"q": 0.9, "pa": 0.0, "sersic": 1.5}  # shapes to start from
 
 
 def find_new(rows, exposures, models, psfstore, bands, *, min_separation: float, **options) -> np.ndarray:

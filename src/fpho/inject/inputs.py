@@ -70,7 +70,7 @@ def _cells(spec: ExposureSpec) -> dict:
 
 def write_catalog(config: Config, catalog, rows, bands, path) -> None:
     """The peak catalog: the user's, and the simulated sources as a detection would list them."""
-    base = read_catalog(catalog, bands, config.catalog, config.patches.default_roi)
+    base = read_catalog(catalog, bands, config.catalog, config.patches.default_roi, complete=False)
     if config.inject.listed:
         rng = np.random.default_rng([config.seed, 2001])
         peaks = perturbed(rows, bands, rng, config.inject.position_scatter, config.inject.flux_scatter)

@@ -1,12 +1,13 @@
 """The table of PSF images (TSV), and the images that it names, key by key."""
 
-import os
+import io
 import warnings
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import InputError
+from ..texts import expand, read_text
 from .image import PSFImage
 from .readers import READERS
 from .source import Source
@@ -26,7 +27,8 @@ def read_psf_table(path, center="auto") -> list[tuple[Source, str]]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such table of PSF images", "Mend `psfs` in the configuration")
-    table = pd.read_csv(path, sep="\t", dtype=str, comment="#").rename(columns=str.strip)
+    text = io.StringIO(read_text(path))
+    table = pd.read_csv(text, sep="\t", dtype=str, comment="#").rename(columns=str.strip)
     if set(table.columns) - set(COLUMNS) or not {"key", "path"} <= set(table.columns):
         cure = f"Needed: key, path; known: {', '.join(COLUMNS)} (separated by tabs)"
         raise InputError(path, f"columns {list(table.columns)}", cure)
@@ -47,7 +49,7 @@ def _row(cells, path, center):
         location = (float(cell["x"]), float(cell["y"])) if cell["x"] and cell["y"] else None
     except ValueError as error:
         raise InputError(path, f"PSF {cell['key']!r}: {error}", "Give numbers for oversample, x, y") from None
-    file = path.parent / os.path.expandvars(cell["path"])
+    file = path.parent / expand(cell["path"], path)
     options = {name: cell[name] for name in ("key", "ext", "pixel_response", "filter")}
     return Source(path=file, oversample=oversample, location=location, center=center, **options), form
 

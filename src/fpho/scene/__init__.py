@@ -4,6 +4,7 @@ from ..bounds import make_bounds
 from .catalog import read_catalog
 from .grouping import group
 from .rows import checkin, checkout
+from .starting import starting_problems
 from .state import read_scene, write_scene
 from .superscene import LinkedSuperScene, SuperScene, scene_rows
 
@@ -17,5 +18,6 @@ __all__ = [
     "read_catalog",
     "read_scene",
     "scene_rows",
+    "starting_problems",
     "write_scene",
 ]

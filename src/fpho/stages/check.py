@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -16,7 +17,7 @@ from ..images import ExposureSpec, pixel_scales, read_table, validate
 from ..layout import Layout
 from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
-from ..scene.catalog import read_catalog
+from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
 from . import settings
 from .inputs import Inputs, local_files, resolve
@@ -94,7 +95,11 @@ def catalog(config: Config, inputs: Inputs, bands):
     """(scene rows, no problem) of the catalog; (None, the problem), or no problem where it is to be made."""
     if inputs.catalog is None:
         return None, []
-    return _try(read_catalog, inputs.catalog, bands, config.catalog, config.patches.default_roi)
+    options = config.catalog, config.patches.default_roi
+    rows, problem = _try(partial(read_catalog, complete=False), inputs.catalog, bands, *options)
+    for text in starting_problems(rows, config.bounds) if rows is not None else ():
+        log.warning("%s: %s", inputs.catalog, text)
+    return rows, problem
 
 
 def background_problems(path, specs: list[ExposureSpec]) -> Iterator[InputError]:

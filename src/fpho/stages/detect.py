@@ -6,7 +6,7 @@ import numpy as np
 
 from ..background import apply_background, fit_background, read_tweakbg, sky_table
 from ..config import Config
-from ..detect import add_new, detect_catalog, find_new
+from ..detect import add_new, detect_catalog, fill_gaps, find_new, has_gaps
 from ..errors import InputError
 from ..images import Exposure, open_chosen
 from ..layout import Layout
@@ -58,13 +58,8 @@ def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:
 
 def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
     """Scene rows of all sources found in the images that optimization works on (`catalog.detect`)."""
-    exposures = []
-    for store in open_chosen(layout, config.optimize.on):
-        for name in store.ids:
-            if store.band(name) in bands:
-                exposures.append(without_sky(store.exposure(name)))
     rows = detect_catalog(
-        exposures,
+        images_without_sky(config, layout, bands),
         PSFStore(layout.psf_store),
         bands,
         nsigma=config.catalog.detect_nsigma,
@@ -77,6 +72,32 @@ def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
         raise InputError("detection", "no source found in the images", cure)
     log.info("%d sources found in the images", len(rows))
     return rows
+
+
+def measure_gaps(config: Config, layout: Layout, rows, bands) -> np.ndarray:
+    """Scene rows with radii and fluxes that the catalog lacks measured in the images, to start from."""
+    found = fill_gaps(
+        rows,
+        images_without_sky(config, layout, bands),
+        PSFStore(layout.psf_store),
+        bands,
+        roi=config.patches.default_roi,
+        limits=limits(config),
+        interpolation=config.psf.interpolation,
+    )
+    count = np.sum(has_gaps(rows, bands))
+    log.info("%d sources start with sizes or fluxes that were measured in the images", count)
+    return found
+
+
+def images_without_sky(config: Config, layout: Layout, bands) -> list[Exposure]:
+    """The images of `bands` that optimization works on, each less a constant from its blank pixels."""
+    exposures = []
+    for store in open_chosen(layout, config.optimize.on):
+        for name in store.ids:
+            if store.band(name) in bands:
+                exposures.append(without_sky(store.exposure(name)))
+    return exposures
 
 
 def without_sky(exposure: Exposure) -> Exposure:

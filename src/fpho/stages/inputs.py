@@ -8,6 +8,7 @@ from pathlib import Path
 from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
+from ..texts import read_text
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ def _rows(table: Path) -> list[dict]:
     """Rows of a TSV table; a store (HDF5) has none."""
     if table.suffix not in (".tsv", ".txt"):
         return []
-    lines = [line for line in table.read_text().splitlines() if line and not line.startswith("#")]
+    try:
+        text = read_text(table)
+    except InputError:
+        return []
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
     return [
         {key: value or "" for key, value in row.items() if key}
         for row in csv.DictReader(lines, delimiter="\t")

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from ..config import Config
+from ..detect import has_gaps
 from ..images import read_table
 from ..layout import Layout
 from ..scene import group, read_catalog, write_scene
@@ -27,7 +28,12 @@ def run(config: Config, layout: Layout) -> None:
 
         rows = detect_initial(config, layout, bands)
     else:
-        rows = read_catalog(inputs.catalog, bands, config.catalog, config.patches.default_roi)
+        options = config.catalog, config.patches.default_roi
+        rows = read_catalog(inputs.catalog, bands, *options, complete=False)
+        if np.any(has_gaps(rows, bands)):
+            from .detect import measure_gaps
+
+            rows = measure_gaps(config, layout, rows, bands)
     valid = rows[rows["is_valid"]]
     sizes = np.bincount(group(valid["ra"], valid["dec"], valid["roi"]))
     log.info("%d sources in %d groups, the largest of %d", len(valid), len(sizes), max(sizes))

@@ -6,6 +6,6 @@ make scene rows of them; `checks` says what cannot be; `reading` is the whole wa
 """
 
 from .formats import CONVENTION
-from .reading import read_catalog
+from .reading import START, read_catalog
 
-__all__ = ["CONVENTION", "read_catalog"]
+__all__ = ["CONVENTION", "START", "read_catalog"]

@@ -41,6 +41,11 @@ class Columns:
         """As `name`, but other programs' names are not tried."""
         return self._mapped.get(role, role if role in self._free else None)
 
+    def has(self, name: str) -> bool:
+        """Whether the table has a column of exactly this name, also NAME[k]."""
+        names = self.table.colnames
+        return name in names or bool((element := ELEMENT.fullmatch(name)) and element[1] in names)
+
     def cells(self, name: str):
         """A column of the table by its own name, or NAME[k] of one whose cells hold several numbers.
 
@@ -110,8 +115,7 @@ class Columns:
                 raise InputError(
                     self.path, f"catalog.columns names {role!r}, which is no column of ours", cure
                 )
-            base = ELEMENT.sub(r"\1", theirs or "")
-            if theirs and theirs not in self.table.colnames and base not in self.table.colnames:
+            if theirs and not self.has(theirs):
                 found = f"no column {theirs!r}, which catalog.columns gives for {role!r}"
                 raise InputError(self.path, found, f"It has {', '.join(self.table.colnames)}")
         return dict(self.options.columns)

@@ -42,11 +42,10 @@ def _names(columns: Columns, band, only: bool, needed: bool) -> tuple[str | None
     """Columns of a band's flux and error."""
     template = columns.options.flux_columns
     role = template.format(band=band)
-    names = columns.table.colnames
-    name = _exact(columns, band) or _exact(columns, role)
+    name = (columns.options.columns.get(band) and columns.own(band)) or _exact(columns, role)
     if name:
         error = _exact(columns, error_col(band)) or _exact(columns, error_col(role))
-        return name, error or next((e for e in _errors_beside(name) if e in names), None)
+        return name, error or next(filter(columns.has, _errors_beside(name)), None)
     for flux, errors in (*BAND_FLUXES, *(ONLY_FLUXES if only else ())):
         name = columns.name(flux.format(band=band))
         if name and _is_flux(columns, name):
@@ -60,8 +59,7 @@ def _names(columns: Columns, band, only: bool, needed: bool) -> tuple[str | None
 
 def _exact(columns: Columns, role) -> str | None:
     """A column by `catalog.columns` or by exactly this name (also NAME[k])."""
-    name = columns.own(role)
-    return name or (role if role.partition("[")[0] in columns.table.colnames and "[" in role else None)
+    return columns.own(role) or (role if columns.has(role) else None)
 
 
 def _errors_beside(name: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 
 from ...errors import InputError
-from ...files import decode
 from ...fitstext import unescaped_table
+from ...texts import decode
 
 CONVENTION = "CONVENT"  # header keyword that fpho writes into its own catalogs
 HEADS = (  # how files begin
@@ -52,13 +52,13 @@ def read_table(path, ext=None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", message=".*truncated.*")
-            table = _read(path, ext)
+            table = unescaped_table(_without_mixins(_read(path, ext)))
     except InputError:
         raise
     except Exception as error:  # the libraries' readers raise all kinds on damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(path, f"no table can be read ({reason})", f"Give {FORMATS}") from None
-    return _with_positions(_plain(table, path))
+    return _plain(table, path)
 
 
 def _read(path: Path, ext):
@@ -93,7 +93,7 @@ def _from_fits(content: bytes, path, ext):
     with fits.open(io.BytesIO(content)) as hdus:
         table = Table.read(hdus[_extension(hdus, path, ext)])
         table.meta = {**dict(hdus[0].header), **table.meta}
-    return unescaped_table(table)
+    return table
 
 
 def _extension(hdus, path, ext) -> int:
@@ -199,16 +199,19 @@ def _plain(table, path):
     return table
 
 
-def _with_positions(table):
-    """Sky coordinates (as of photutils) also as columns `<name>.ra` and `<name>.dec`, ICRS degrees."""
+def _without_mixins(table):
+    """Plain columns only; sky coordinates (as of photutils) as `<name>.ra` and `<name>.dec`, ICRS degrees."""
     from astropy.coordinates import SkyCoord
+    from astropy.table import Column
 
-    for name in [name for name in table.colnames if name.lower().startswith("sky")]:
+    for name in table.colnames:
         column = table[name]
         if isinstance(column, SkyCoord):
             table[f"{name}.ra"], table[f"{name}.dec"] = column.icrs.ra.deg, column.icrs.dec.deg
-        elif column.dtype.kind == "U" and len(column) and all(cell.count(",") == 1 for cell in column):
-            pairs = [cell.split(",") for cell in column]  # as a text table holds them
+        elif name.lower().startswith("sky") and all(str(cell).count(",") == 1 for cell in column):
+            pairs = [str(cell).split(",") for cell in column]  # as a text table holds them
             for axis, part in (("ra", 0), ("dec", 1)):
                 table[f"{name}.{axis}"] = [pair[part] for pair in pairs]
+        if not isinstance(column, Column):
+            table.remove_column(name)
     return table
