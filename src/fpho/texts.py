@@ -21,12 +21,10 @@ VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 def read_text(path) -> str:
     """Text of a file with plain line ends: UTF-8, or by a byte order mark UTF-16 and UTF-32.
 
-    What is none of these is taken for Windows-1252 (as older spreadsheets write), and said.
-
     Raises
     ------
     InputError
-        If the file cannot be read, or holds zero bytes as no text does.
+        If the file cannot be read, or is in none of these.
     """
     try:
         content = Path(path).read_bytes()
@@ -35,8 +33,11 @@ def read_text(path) -> str:
     return decode(content, path)
 
 
-def decode(content: bytes, where) -> str:
-    """Text of a file's content, as `read_text`."""
+def decode(content: bytes, where, legacy: bool = False) -> str:
+    """Text of a file's content, as `read_text`.
+
+    legacy : what is none of these is taken for Windows-1252 (as older spreadsheets write), and said
+    """
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\0" in content:
         found = "not text in UTF-8 (it holds zero bytes)"
@@ -44,8 +45,10 @@ def decode(content: bytes, where) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        if encoding not in ("utf-8", "utf-8-sig"):
-            raise InputError(where, f"not valid {encoding} ({error.reason})", "Save it in UTF-8") from None
+        if not legacy or encoding != "utf-8":
+            raise InputError(
+                where, f"not text in {encoding.upper()} ({error.reason})", "Save it as UTF-8"
+            ) from None
         warnings.warn(f"{where}: not in UTF-8, read as Windows-1252; save it in UTF-8", stacklevel=3)
         text = content.decode("cp1252", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -78,7 +78,7 @@ def _read(path: Path, ext):
         return _from_parquet(path)
     if kind == "votable":
         return Table.read(io.BytesIO(content), format="votable")
-    text = decode(content, path)
+    text = decode(content, path, legacy=True)
     if kind == "ecsv":
         return Table.read(text, format="ascii.ecsv")
     if SEXTRACTOR.match(text.lstrip()):
