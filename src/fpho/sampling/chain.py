@@ -1,13 +1,12 @@
 """One chain: its draws one by one, its state saved now and then and taken up again."""
 
-import pickle
+import hashlib
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from ..files import atomic
+from . import checkpoint
 from .nuts import Nuts
 from .split import Leap, Split
 from .steps import STATS, ChainSettings
@@ -98,20 +97,20 @@ def one_draw(step, chain: Chain, warmup: int) -> None:
 
 def save(chain: Chain, settings: ChainSettings) -> None:
     """Write a check-point."""
-    with atomic(settings.checkpoint) as temporary:
-        temporary.write_bytes(pickle.dumps((_mark(settings), chain)))
+    state = {**vars(chain), "draws": np.array(chain.draws)}
+    checkpoint.write(settings.checkpoint, {"mark": _mark(settings), "chain": state})
 
 
 def load(settings: ChainSettings) -> Chain | None:
-    """A check-point that belongs to these settings."""
-    path = Path(settings.checkpoint)
-    if not settings.checkpoint or not path.is_file():
+    """A check-point that belongs to these settings; one that is damaged counts as none."""
+    found = checkpoint.read(settings.checkpoint) if settings.checkpoint else None
+    if found is None or found["mark"] != _mark(settings):
         return None
-    mark, chain = pickle.loads(path.read_bytes())
-    return chain if mark == _mark(settings) else None
+    return Chain(**{**found["chain"], "draws": list(found["chain"]["draws"])})
 
 
-def _mark(settings: ChainSettings) -> tuple:
+def _mark(settings: ChainSettings) -> str:
     """What must be the same for a check-point to be taken up; metric and acceptance change with segments."""
     seed = settings.seed
-    return settings.start.tobytes(), str(seed.entropy), seed.spawn_key, settings.warmup, settings.identity
+    parts = settings.start.tobytes(), str(seed.entropy), seed.spawn_key, settings.warmup, settings.identity
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
