@@ -27,6 +27,7 @@ from .priors import draw_truth
 
 KINDS = ("isolated", "pairs", "empty")
 SPREAD = 0.5  # of ln S/N between bands
+DRAWN = 6.2  # largest Sersic index that GalSim draws
 START = {"q": 0.9, "pa": 0.3, "sersic": 1.5, "rhalf": 0.2}  # a catalog's first guess
 
 
@@ -73,7 +74,9 @@ def make_truth(trial: Trial, rng):
     known["ra"], known["dec"] = offset(*REFERENCE, *_places(config, len(known), rng))
     for name, value in START.items():
         known[name] = value
-    options = config.bounds.model_copy(update={"rhalf_range": config.calibrate.rhalf_range})
+    low, high = config.bounds.sersic_range
+    ranges = {"rhalf_range": config.calibrate.rhalf_range, "sersic_range": (low, min(high, DRAWN))}
+    options = config.bounds.model_copy(update=ranges)
     bounds = make_bounds(known, bands, options, max(config.calibrate.pixel_scale))
     for row, limits in zip(known, bounds, strict=True):
         _flux_bounds(row, limits, trial, rng)
