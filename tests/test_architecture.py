@@ -23,6 +23,7 @@ FLOORS = [
         "layout",
         "models",
         "parameters",
+        "caches",
         "codehash",
         "progress",
         "tables",

@@ -6,8 +6,11 @@ without importing numerical packages they do not need.
 
 from importlib import import_module
 
+from .caches import find_caches
+
 __version__ = "0.1.0"
 
+find_caches()  # before packages that need them are imported
 _EXPORTS = {
     "scene": ("LinkedSuperScene", "SuperScene"),
     "patch": ("FITSPatch", "StorePatch", "DirectPatch", "CPUPatchMixin", "GPUPatchMixin"),

@@ -52,6 +52,11 @@ class Layout:
     def meta(self, kind: str) -> Path:
         return self / "stores" / f"{kind}_meta.h5"
 
+    @property
+    def stores(self) -> list[Path]:
+        """Pixel and meta stores of both kinds of images."""
+        return [path(kind) for kind in ("exposure", "mosaic") for path in (self.pixels, self.meta)]
+
     def log(self, job: str) -> Path:
         return self / "logs" / f"{job}.log"
 
@@ -72,6 +77,18 @@ class Layout:
     def state_after(self, stage: str, colour) -> Path:
         """Scene state after one colour of a stage, gathered from its batches."""
         return self / "batches" / f"{stage}_colour{colour}.fits"
+
+    def patch_log(self, stage: str, colour=None) -> Path:
+        """What became of each patch of a stage (JSON), or of one of its colours."""
+        state = self.scene(stage) if colour is None else self.state_after(stage, colour)
+        return state.with_suffix(".log.json")
+
+    def state_before(self, stage: str, colour="all") -> Path:
+        """Scene state that a colour of a pass reads, or the whole of it (`all`)."""
+        if colour in ("all", 0):
+            starts = {"optimize": self.scene("initial"), "reoptimize": self.scene("detect")}
+            return starts.get(stage, self.postop)
+        return self.state_after(stage, colour - 1)
 
     def work(self, stage: str) -> Path:
         """Undeclared work folder of a stage: finished patches and check-points, named by hash."""

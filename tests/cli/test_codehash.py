@@ -1,8 +1,11 @@
-"""The hash that makes code an input: it sees imports of every form, and nothing else."""
+"""The hash that makes code an input: it sees code and imports of every form, and nothing else."""
+
+import shutil
 
 import pytest
 
 from fpho import codehash
+from fpho.stages.registry import STAGES
 
 
 @pytest.fixture
@@ -11,7 +14,7 @@ def package(tmp_path, monkeypatch):
     files = {
         "__init__.py": "from .unrelated import x",
         "a.py": "from . import b",
-        "b.py": "def f():\n    from .rooms.c import g",
+        "b.py": "def f():\n    'What f does.'\n    from .rooms.c import g",
         "rooms/__init__.py": "",
         "rooms/c.py": "from importlib import import_module\nm = import_module(f'fpho.kernel.{n}')",
         "kernel/__init__.py": "",
@@ -25,16 +28,16 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(codehash, "ROOT", tmp_path)
     monkeypatch.setattr(codehash, "_CLOSED", (tmp_path / "__init__.py",))
 
-    def hash_after_change(name, **keywords):
+    def hash_after_change(name, addition="changed = 1", **keywords):
         path = tmp_path / name
-        path.write_text(path.read_text() + "\n# changed")
-        codehash.imports.cache_clear()
-        codehash._read.cache_clear()
+        path.write_text(f"{path.read_text()}\n{addition}")
+        codehash.code_hash.cache_clear()
+        codehash._known.cache_clear()
         return codehash.code_hash("fpho.a", **keywords)
 
     yield hash_after_change
-    codehash.imports.cache_clear()
-    codehash._read.cache_clear()
+    codehash.code_hash.cache_clear()
+    codehash._known.cache_clear()
 
 
 def test_changes_that_count(package):
@@ -52,3 +55,34 @@ def test_a_room_can_be_left_out(package):
     before = package("a.py", without=("rooms",))
     assert package("rooms/c.py", without=("rooms",)) == before
     assert package("kernel/cpu.py", without=("rooms",)) == before
+
+
+def test_a_module_can_be_left_out(package):
+    before = package("a.py", without=("rooms.c",))
+    assert package("rooms/c.py", without=("rooms.c",)) == before
+    assert package("kernel/cpu.py", without=("rooms.c",)) == before
+    assert package("rooms/__init__.py", without=("rooms.c",)) != before
+
+
+def test_comments_and_docstrings_do_not_count(package, tmp_path):
+    before = package("a.py")
+    assert package("a.py", "# a comment\n\n") == before
+    path = tmp_path / "b.py"
+    path.write_text('"""About b."""\n\n' + path.read_text().replace("What f does.", "What f really does."))
+    assert package("b.py", "") == before
+    path.write_text(path.read_text() + "\nb = 'a text that is not a docstring'")
+    assert package("b.py", "") != before
+
+
+def test_a_comment_in_the_package_changes_no_stage(tmp_path, monkeypatch):
+    """Every file of `fpho` with a comment and another docstring on top: all stages have the hash they had."""
+    before = {name: stage.code() for name, stage in STAGES.items()}
+    other = tmp_path / "fpho"
+    shutil.copytree(codehash.ROOT, other, ignore=shutil.ignore_patterns("__pycache__", "*.h5"))
+    for path in other.rglob("*.py"):
+        path.write_text(f"# a comment\n{path.read_text()}\n# another\n")
+    monkeypatch.setattr(codehash, "_CLOSED", (other / "__init__.py",))
+    monkeypatch.setattr(codehash, "ROOT", other)
+    codehash.code_hash.cache_clear()
+    assert {name: stage.code() for name, stage in STAGES.items()} == before
+    codehash.code_hash.cache_clear()

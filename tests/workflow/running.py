@@ -25,11 +25,27 @@ def environment() -> dict:
     return {name: value for name, value in os.environ.items() if name != "FPHO_CONFIG"} | threads
 
 
-def snakemake(folder: Path, *arguments, **options):
+def without_home() -> dict:
+    """The same where there is no home and no folder for temporary files is named, as in a container.
+
+    Snakemake itself needs a place for its cache.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    bare = {"HOME": os.devnull, "XDG_CACHE_HOME": cache}
+    gone = ("TMPDIR", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
+    return {name: value for name, value in environment().items() if name not in gone} | bare
+
+
+def snakemake(folder: Path, *arguments, env: dict | None = None, umask: int = -1, **options):
     """Run to the end (`options`: of `command`); the answer has `returncode` and `text` (both streams)."""
-    call = command(*arguments, **options)
     done = subprocess.run(
-        call, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command(*arguments, **options),
+        cwd=folder,
+        env=env or environment(),
+        umask=umask,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     done.text = done.stdout
     return done

@@ -29,11 +29,17 @@ def test_format_is_clean():
     assert done.returncode == 0, done.stderr
 
 
+def test_nothing_of_a_name_reaches_a_shell():
+    """Rules call scripts; a line of shell would have to quote all that it gets."""
+    texts = [path.read_text() for path in (*RULES, TOP / "Snakefile")]
+    assert not any(re.search(r"^\s*shell:|shell\(|shell\.prefix", text, re.MULTILINE) for text in texts)
+
+
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
 def test_rules_are_whole(path):
     """Each rule has docstring, log, benchmark and environment; one that inherits has log and benchmark."""
     for block in re.split(r"^(?= *(?:use )?rule )", path.read_text(), flags=re.MULTILINE)[1:]:
-        own = set() if block.lstrip().startswith("use") else {'"""', "conda:", "shell:"}
+        own = set() if block.lstrip().startswith("use") else {'"""', "conda:", "params:", "script:"}
         wanted = {"log:", "benchmark:"} | own
         missing = {word for word in wanted if word not in block}
         assert not missing, f"{block.splitlines()[0]} lacks {missing}"
@@ -45,12 +51,12 @@ def test_module_entry_point(tmp_path):
     assert done.returncode == 0, done.text
 
 
-@pytest.mark.parametrize("batches, fits", [(1, "optimize"), (2, "optimize_batch")])
+@pytest.mark.parametrize("batches, fits", [(1, ("optimize", "sample")), (2, ("batch",))])
 def test_rules_on_a_graphics_card_ask_for_it(tmp_path, batches, fits):
     """With `kernel: gpu` the fits, and `check`, which looks for the card; with `kernel: cpu` nobody."""
-    for kernel, wanted in (("gpu", {"check", fits, fits.replace("optimize", "sample")}), ("cpu", set())):
+    for kernel, wanted in (("gpu", {"check", *fits}), ("cpu", set())):
         done = snakemake(tmp_path, "-n", "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}")
         assert done.returncode == 0, done.text
         blocks = re.split(r"^(?:local)?rule ", done.text, flags=re.MULTILINE)[1:]
         asking = {block.split(":")[0] for block in blocks if re.search(r"resources:.*\bgpu=1\b", block)}
-        assert asking - {fits.replace("optimize", "reoptimize")} == wanted
+        assert asking - {"reoptimize"} == wanted

@@ -8,17 +8,15 @@ out: calibration/ with tables, pictures and a page; finished trials lie in calib
 rule calibrate:
     """Draw sources from the priors, fit and sample them, rank their truth among the draws."""
     output:
-        page=layout.calibration / "calibration.html",
-        tables=layout.calibration / "calibration.md",
+        **writes("calibrate"),
     log:
         layout.log("calibrate"),
     benchmark:
         layout.benchmark("calibrate")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("calibrate")
     params:
-        options=options("calibrate", "bounds", "priors", "psf", "optimize", "sample", "seed"),
-        code=code("calibrate"),
-    shell:
-        "python -m fpho calibrate --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("calibrate"),
+    script:
+        "../scripts/stage.py"

@@ -8,114 +8,96 @@ out: stores/, scene/initial.fits, background/, scene/detect.fits, catalogs/posto
 rule preprocess:
     """Turn images into stores: calibrated pixels in super-pixel order, and metadata."""
     input:
-        given(inputs_used.images),
-        checked=layout.checked,
+        **reads("preprocess"),
     output:
-        stores("all"),
+        **writes("preprocess"),
     log:
         layout.log("preprocess"),
     benchmark:
         layout.benchmark("preprocess")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("preprocess")
     params:
-        options=options("preprocess", "images", "bands"),
-        code=code("preprocess"),
-    shell:
-        "python -m fpho preprocess --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("preprocess"),
+    script:
+        "../scripts/stage.py"
 
 
 rule scene:
     """Turn the peak catalog into the first state of the super-scene."""
     input:
-        given(inputs_used.catalog),
-        stores("all"),
-        psf=layout.psf_store,
-        checked=layout.checked,
+        **reads("scene"),
     output:
-        layout.scene("initial"),
+        **writes("scene"),
     log:
         layout.log("scene"),
     benchmark:
         layout.benchmark("scene")
     conda:
         environment
+    threads: cores_of("scene")
     params:
-        options=options("catalog", "bands", "bounds", "patches", "seed"),
-        code=code("scene"),
-    shell:
-        "python -m fpho scene --config $FPHO_CONFIG > {log} 2>&1"
+        **depends("scene"),
+    script:
+        "../scripts/stage.py"
 
 
 rule background:
     """Fit the residual background of each exposure or band, robustly against sources."""
     input:
-        given(tweakbg),
-        stores("all"),
-        scene=layout.scene("optimize"),
-        psf=layout.psf_store,
-        sersic=layout.sersic_table,
-        checked=layout.checked,
+        **reads("background"),
     output:
-        shown(layout.background, "background", "Background"),
-        layout.registration,
+        **writes(
+            "background",
+            background=shown("background", "Background"),
+        ),
     log:
         layout.log("background"),
     benchmark:
         layout.benchmark("background")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("background")
     params:
-        options=options(
-            "background", "registration", "bands", "optimize.on", "sample.on", "psf.interpolation"
-        ),
-        code=code("background"),
-    shell:
-        "python -m fpho background --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("background"),
+    script:
+        "../scripts/stage.py"
 
 
 rule detect:
     """Look in the residual images for objects that the catalog lacks (optional)."""
     input:
-        stores("all"),
-        scene=layout.scene("optimize"),
-        background=layout.background,
-        registration=layout.registration,
-        psf=layout.psf_store,
-        sersic=layout.sersic_table,
-        checked=layout.checked,
+        **reads("detect"),
     output:
-        layout.scene("detect"),
+        **writes("detect"),
     log:
         layout.log("detect"),
     benchmark:
         layout.benchmark("detect")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("detect")
     params:
-        options=options("detect", "bands", "bounds"),
-        code=code("detect"),
-    shell:
-        "python -m fpho detect --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("detect"),
+    script:
+        "../scripts/stage.py"
 
 
 rule postop:
     """Write the catalog of the optimum with flux uncertainties, the start of sampling."""
     input:
-        layout.scene("reoptimize"),
+        **reads("postop"),
     output:
-        layout.postop,
+        **writes("postop"),
     log:
         layout.log("postop"),
     benchmark:
         layout.benchmark("postop")
     conda:
         environment
+    threads: cores_of("postop")
     params:
-        options=options("bands"),
-        code=code("postop"),
-    shell:
-        "python -m fpho postop --config $FPHO_CONFIG > {log} 2>&1"
+        **depends("postop"),
+    script:
+        "../scripts/stage.py"

@@ -8,24 +8,17 @@ out: injection/ with images, tables and a report; the run on them lies in inject
 rule inject:
     """Put sources into the images, run the chosen stages on them, and report what became of them."""
     input:
-        given(inputs_used.images, inputs_used.psfs, inputs_used.catalog),
-        given(optional_file(config["inject"]["catalog"])),
-        psf=layout.psf_store,
-        sersic=layout.sersic_table,
-        checked=layout.checked,
+        **reads("inject"),
     output:
-        page=layout.injection / "injection.html",
-        sources=layout.injection / "injection.ecsv",
-        summary=layout.injection / "summary.ecsv",
+        **writes("inject"),
     log:
         layout.log("inject"),
     benchmark:
         layout.benchmark("inject")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("inject")
     params:
-        options=options(*config),
-        code=code("inject"),
-    shell:
-        "python -m fpho inject --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("inject"),
+    script:
+        "../scripts/stage.py"

@@ -9,59 +9,58 @@ if simulated:
     rule simulate:
         """Draw a scene with known truth by GalSim: images, PSFs, catalog."""
         output:
-            images=layout.simulation / "exposures.tsv",
-            psfs=layout.simulation / "psfs.tsv",
-            catalog=layout.simulation / "catalog.fits",
-            truth=layout.simulation / "truth.fits",
+            **writes("simulate"),
         log:
             layout.log("simulate"),
         benchmark:
             layout.benchmark("simulate")
         conda:
             environment
+        threads: cores_of("simulate")
         params:
-            options=options("simulate", "seed"),
-            code=code("simulate"),
-        shell:
-            "python -m fpho simulate --config $FPHO_CONFIG > {log} 2>&1"
+            **depends("simulate"),
+        script:
+            "../scripts/stage.py"
 
 
 rule check:
     """Check all inputs and options before anything is fitted; name the file and the cure."""
     input:
-        given(inputs_used.images, inputs_used.psfs, inputs_used.catalog),
+        **reads("check"),
     output:
-        update(layout.checked),
+        **writes(
+            "check",
+            checked=update,
+        ),
     log:
         layout.log("check"),
     benchmark:
         layout.benchmark("check")
     conda:
         environment
+    threads: cores_of("check")
     resources:
-        gpu=gpus,  # it looks for the card
+        gpu=gpus_of("check"),
     params:
-        options=options(*checked_options),
-        code=code("check"),
-    shell:
-        "python -m fpho check --config $FPHO_CONFIG > {log} 2>&1"
+        **depends("check"),
+    script:
+        "../scripts/stage.py"
 
 
 rule settings:
     """Write the configuration as used, beside the results."""
     input:
-        checked=layout.checked,
+        **reads("settings"),
     output:
-        yaml=layout.config,
-        json=layout.config_json,
+        **writes("settings"),
     log:
         layout.log("settings"),
     benchmark:
         layout.benchmark("settings")
     conda:
         environment
+    threads: cores_of("settings")
     params:
-        options=options(*config),
-        code=code("settings"),
-    shell:
-        "python -m fpho settings --config $FPHO_CONFIG > {log} 2>&1"
+        **depends("settings"),
+    script:
+        "../scripts/stage.py"

@@ -8,41 +8,40 @@ out: psf/, sersic/
 rule psf:
     """Turn PSF images into mixtures of Gaussians, and report how well each does."""
     input:
-        given(inputs_used.psfs),
-        checked=layout.checked,
+        **reads("psf"),
     output:
-        store=layout.psf_store,
-        quality=shown(layout.psf_quality, "psf_quality", "PSF"),
-        plots=shown(layout.psf_plots, "psf", "PSF", "{name}.png"),
+        **writes(
+            "psf",
+            quality=shown("psf_quality", "PSF"),
+            plots=shown("psf", "PSF", "{name}.png"),
+        ),
     log:
         layout.log("psf"),
     benchmark:
         layout.benchmark("psf")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("psf")
     params:
-        options=options("psf", "psfs", "bands"),
-        code=code("psf"),
-    shell:
-        "python -m fpho psf --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("psf"),
+    script:
+        "../scripts/stage.py"
 
 
 rule sersic:
     """Take the table of Sersic mixtures, shipped or given, or make it again (`sersic.remake`)."""
     input:
-        given(table_of_profiles),
-        checked=layout.checked,
+        **reads("sersic"),
     output:
-        layout.sersic_table,
+        **writes("sersic"),
     log:
         layout.log("sersic"),
     benchmark:
         layout.benchmark("sersic")
     conda:
         environment
+    threads: cores_of("sersic")
     params:
-        options=options("sersic", "bounds.sersic_range", "bounds.rhalf_range"),
-        code=code("sersic"),
-    shell:
-        "python -m fpho sersic --config $FPHO_CONFIG > {log} 2>&1"
+        **depends("sersic"),
+    script:
+        "../scripts/stage.py"

@@ -10,51 +10,61 @@ Used with `workflow.batches: 1`. Finished patches lie in work/, so that a killed
 rule optimize:
     """Find the maximum of the posterior of every patch."""
     input:
-        **pass_inputs("optimize"),
-        scene=passes["optimize"]["start"],
+        **reads("optimize"),
     output:
-        plan=layout.plan("optimize"),
-        scene=layout.scene("optimize"),
+        **writes("optimize"),
     log:
         layout.log("optimize"),
     benchmark:
         layout.benchmark("optimize")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("optimize")
     resources:
-        gpu=gpus,
+        gpu=gpus_of("optimize"),
     params:
-        **pass_params("optimize", *plan_options),
-    shell:
-        "python -m fpho {params.stage} --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("optimize"),
+    script:
+        "../scripts/stage.py"
 
 
-use rule optimize as reoptimize with:
+rule reoptimize:
+    """Optimize again, after background, shifts and new objects."""
     input:
-        **pass_inputs("reoptimize"),
-        scene=passes["reoptimize"]["start"],
+        **reads("reoptimize"),
     output:
-        plan=layout.plan("reoptimize"),
-        scene=layout.scene("reoptimize"),
+        **writes("reoptimize"),
     log:
         layout.log("reoptimize"),
     benchmark:
         layout.benchmark("reoptimize")
+    conda:
+        environment
+    threads: cores_of("reoptimize")
+    resources:
+        gpu=gpus_of("reoptimize"),
     params:
-        **pass_params("reoptimize", *plan_options),
+        **depends("reoptimize"),
+    script:
+        "../scripts/stage.py"
 
 
-use rule optimize as sample with:
+rule sample:
+    """Draw from the posterior of every patch."""
     input:
-        **pass_inputs("sample"),
-        scene=passes["sample"]["start"],
+        **reads("sample"),
     output:
-        plan=layout.plan("sample"),
-        scene=layout.scene("sample"),
+        **writes("sample"),
     log:
         layout.log("sample"),
     benchmark:
         layout.benchmark("sample")
+    conda:
+        environment
+    threads: cores_of("sample")
+    resources:
+        gpu=gpus_of("sample"),
     params:
-        **pass_params("sample", *plan_options),
+        **depends("sample"),
+    script:
+        "../scripts/stage.py"

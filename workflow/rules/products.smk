@@ -8,28 +8,25 @@ out: catalogs/, images/, regions/, plots/, and for a simulated run the compariso
 rule postprocess:
     """Write catalogs, images, regions, plots and the report."""
     input:
-        given(inputs_used.images),
-        stores("all"),
-        plan=layout.plan("sample"),
-        scene=layout.scene("sample"),
-        background=layout.background,
-        registration=layout.registration,
-        psf=layout.psf_store,
-        sersic=layout.sersic_table,
+        **reads("postprocess"),
     output:
-        **product_outputs(),
+        **writes(
+            "postprocess",
+            catalog=shown("catalog", "Catalogs"),
+            summary=shown("summary", "Summary"),
+            plots=shown("plots", "Sources", "{name}.png"),
+        ),
     log:
         layout.log("postprocess"),
     benchmark:
         layout.benchmark("postprocess")
     conda:
         environment
-    threads: all_cores()
+    threads: cores_of("postprocess")
     params:
-        options=options("postprocess", "bands"),
-        code=code("postprocess"),
-    shell:
-        "python -m fpho postprocess --config $FPHO_CONFIG --cores {threads} > {log} 2>&1"
+        **depends("postprocess"),
+    script:
+        "../scripts/stage.py"
 
 
 if simulated:
@@ -37,18 +34,20 @@ if simulated:
     rule compare:
         """Compare the results of a simulated run with its truth."""
         input:
-            truth=layout.simulation / "truth.fits",
-            catalog=layout.posterior,
-            background=layout.background,
+            **reads("compare"),
         output:
-            shown(layout.comparison, "comparison", "Comparison with the truth", "{name}.png"),
+            **writes(
+                "compare",
+                comparison=shown("comparison", "Comparison with the truth", "{name}.png"),
+            ),
         log:
             layout.log("compare"),
         benchmark:
             layout.benchmark("compare")
         conda:
             environment
+        threads: cores_of("compare")
         params:
-            code=code("compare"),
-        shell:
-            "python -m fpho compare --config $FPHO_CONFIG > {log} 2>&1"
+            **depends("compare"),
+        script:
+            "../scripts/stage.py"

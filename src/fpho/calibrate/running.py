@@ -6,14 +6,13 @@ import logging
 from pathlib import Path
 
 from ..codehash import code_hash
-from ..config import Config
+from ..config import Config, declared
 from ..files import checksum
 from ..progress import progress
 from ..workers import results
 from .trial import KINDS, Trial, run_trial
 
 log = logging.getLogger("fpho")
-SECTIONS = ("calibrate", "bounds", "priors", "optimize", "sample", "psf", "seed")
 COUNTS = ("isolated", "pairs", "empty")  # do not change a trial
 
 
@@ -28,7 +27,7 @@ def trial_paths(config: Config, trials: list[Trial], folder) -> list[Path]:
     """The file of each trial; its name holds a hash of options, PSFs and code."""
     if not trials:
         return []
-    options = {name: config.model_dump(mode="json")[name] for name in SECTIONS}
+    options = {**declared(config)}
     options["calibrate"] = {k: v for k, v in options["calibrate"].items() if k not in COUNTS}
     code = code_hash("fpho.calibrate.trial", without=("products",))
     parts = [json.dumps(options), checksum(trials[0].psf_store), code]

@@ -1,7 +1,5 @@
 """Options that all stages share, and the setting-up that comes before a stage is imported."""
 
-import logging
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +7,7 @@ import typer
 
 from ..config import Config, load_config
 from ..layout import Layout
+from ..stages.running import limit_threads, start_logging
 
 ConfigFile = Annotated[
     Path | None,
@@ -21,22 +20,9 @@ Cores = Annotated[int, typer.Option("--cores", min=1, help="Processor cores to u
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while working.")]
 
 
-def prepare(config, overrides=None, cores: int = 1, verbose: bool = False) -> tuple[Config, Layout]:
+def prepare(config, overrides=None, threads: int = 1, verbose: bool = False) -> tuple[Config, Layout]:
     """Start logging, limit threads, read the configuration."""
     start_logging(verbose)
-    limit_threads(cores)
+    limit_threads(threads)
     loaded = load_config(config, overrides or ())
     return loaded, Layout(Path(loaded.outdir))
-
-
-def start_logging(verbose: bool = False) -> None:
-    """Log to standard error: progress, or with `verbose` every detail."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("fpho").setLevel(logging.DEBUG if verbose else logging.INFO)
-    logging.captureWarnings(True)
-
-
-def limit_threads(cores: int) -> None:
-    """Bound the threads of numerical libraries, which read these variables when imported."""
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, str(cores))

@@ -1,53 +1,72 @@
-"""Subcommands of the stages that are one job each."""
+"""One subcommand for each stage; those of passes over patches can also run a part of it."""
 
-from importlib import import_module
-from inspect import signature
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
+from ..stages.registry import STAGES
+from ..stages.running import run_stage
+from ..stages.stage import Stage
 from .common import ConfigFile, Cores, Overrides, Verbose, prepare
 
-STAGES = {
-    "simulate": "Draw a scene with known truth: images, PSFs and catalog.",
-    "check": "Check all inputs and options before anything is fitted.",
-    "settings": "Write the configuration as used, beside the results.",
-    "psf": "Turn PSF images into mixtures of Gaussians.",
-    "sersic": "Take the table of Sersic mixtures, or make it again.",
-    "preprocess": "Turn images into stores of pixels and metadata.",
-    "scene": "Turn the peak catalog into the first scene state.",
-    "background": "Fit a residual background to the residual images.",
-    "detect": "Look for objects that the catalog lacks.",
-    "postop": "Write the catalog of the optimum, the start of sampling.",
-    "compare": "Compare the results of a simulated run with its truth.",
-}
+
+class Step(StrEnum):
+    """Parts of a pass that the workflow runs as jobs of their own."""
+
+    ALL = "all"
+    PLAN = "plan"
+    BATCH = "batch"
+    GATHER = "gather"
+    FINISH = "finish"
+
+
+StepArgument = Annotated[Step, typer.Argument(help="Part of the pass; `all` is the whole of it.")]
+Colour = Annotated[str, typer.Option(help="Colour of patches, for `batch` and `gather`: a number, or `all`.")]
+Batch = Annotated[int, typer.Option(min=0, help="Which batch of that colour, for `batch`.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add one subcommand for each stage."""
-    for name, text in STAGES.items():
-        app.command(name, help=text)(_command(name))
-    app.command("postprocess", help="Write catalogs, images, regions, plots and the report.")(postprocess)
+    """Add the subcommands."""
+    for name, stage in STAGES.items():
+        made = postprocess if name == "postprocess" else _pass(stage) if stage.parts else _command(stage)
+        app.command(name, help=stage.help)(made)
 
 
-def _command(name: str):
+def _command(stage: Stage):
     def command(
         config: ConfigFile = None, overrides: Overrides = None, cores: Cores = 1, verbose: Verbose = False
     ):
-        run(name, *prepare(config, overrides, cores, verbose), cores)
+        run_stage(stage.name, *prepare(config, overrides, stage.threads(cores), verbose), cores)
 
     return command
 
 
-def run(name: str, config, layout, cores: int) -> None:
-    """Import a stage only now, since numerical packages take seconds, and run it.
+def _pass(stage: Stage):
+    def command(
+        step: StepArgument = Step.ALL,
+        config: ConfigFile = None,
+        overrides: Overrides = None,
+        cores: Cores = 1,
+        colour: Colour = "all",
+        batch: Batch = 0,
+        verbose: Verbose = False,
+    ):
+        which = {"colour": _colour(colour), "batch": batch}
+        loaded, layout = prepare(config, overrides, stage.threads(cores), verbose)
+        run_stage(stage.name, loaded, layout, cores, step.value, **which)
 
-    Those that work in several processes take the number of `cores`; the others use threads.
-    """
-    stage = import_module(f"fpho.stages.{name}").run
-    stage(config, layout, **({"cores": cores} if "cores" in signature(stage).parameters else {}))
+    return command
+
+
+def _colour(text: str) -> str | int:
+    if text == "all":
+        return text
+    if not text.isdecimal():
+        raise InputError("--colour", f"{text!r} is no colour", "Give a number from 0, or `all`")
+    return int(text)
 
 
 Root = Annotated[Path | None, typer.Option(help="Folder of a run; its own configuration is used.")]
@@ -69,9 +88,9 @@ def postprocess(
         config, overrides = _config_of(root), [*(overrides or []), f"outdir={root}"]
     loaded, layout = prepare(config, overrides, cores, verbose)
     if mode == "all":
-        run("postprocess", loaded, layout, cores)
+        run_stage("postprocess", loaded, layout, cores)
     elif mode == "postop":
-        _postop(loaded, layout, catname)
+        _postop(layout, catname)
     else:
         raise InputError("--mode", f"unknown mode {mode!r}", "Use `all` or `postop`")
 
@@ -83,7 +102,7 @@ def _config_of(root: Path) -> Path:
     return path
 
 
-def _postop(config, layout, catname: Path | None) -> None:
+def _postop(layout, catname: Path | None) -> None:
     from fpho.products import postop_catalog
 
     target = layout.postop if catname is None else catname

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from .common import Cores, Verbose, limit_threads, start_logging
+from ..stages.running import limit_threads, start_logging
+from .common import Cores, Verbose
 
 
 def register(app: typer.Typer) -> None:
     """Add the tools to the program."""
     app.command("config")(config)
     app.command("flags")(flags)
+    app.command("stages")(stages)
     app.command("render")(render)
 
 
@@ -28,6 +30,13 @@ def flags():
 
     for flag, text in DESCRIPTIONS.items():
         typer.echo(f"{flag.value:6d}  {flag.name:22s} {text}")
+
+
+def stages():
+    """Print the stages: what each does, reads and writes, and the options it depends on (Markdown)."""
+    from ..stages.table import stage_table
+
+    typer.echo(stage_table(), nl=False)
 
 
 def render(

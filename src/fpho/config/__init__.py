@@ -8,8 +8,10 @@ from .model import Config
 from .products import Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
 from .sky import Background, Detect, Registration
+from .view import ALL, UndeclaredOption, View, declared, values_of, view
 
 __all__ = [
+    "ALL",
     "Background",
     "Bounds",
     "Calibrate",
@@ -28,10 +30,15 @@ __all__ = [
     "Sample",
     "Sersic",
     "Simulate",
+    "UndeclaredOption",
+    "View",
     "Workflow",
+    "declared",
     "default_yaml",
     "dump_config",
     "json_schema",
     "load_config",
     "make_config",
+    "values_of",
+    "view",
 ]

@@ -5,19 +5,16 @@ import json
 from pathlib import Path
 
 from ..codehash import code_hash
-from ..images.table import KINDS
+from ..config import declared
+from .files import fit_files, flattened
 from .tasks import PatchTask
-
-SECTIONS = ("bounds", "priors", "model", "kernel", "bands", "background", "registration", "psf", "sersic")
 
 
 def task_hash(task: PatchTask, function) -> str:
     """Hash of all that the result of `function` on a task depends on."""
-    config = task.config
-    section = "sample" if task.stage == "sample" else "optimize"
-    options = {name: config.model_dump(mode="json")[name] for name in (section, *SECTIONS)}
     parts = [
-        json.dumps([task.stage, options, task.bands, repr(task.seed.entropy), task.seed.spawn_key]),
+        json.dumps([task.stage, declared(task.config), task.bands]),
+        json.dumps([repr(task.seed.entropy), task.seed.spawn_key]),
         repr(task.patch.region),
         task.active.tobytes().hex(),
         task.halo.tobytes().hex(),
@@ -30,15 +27,9 @@ def task_hash(task: PatchTask, function) -> str:
 
 def data_files(task: PatchTask) -> list[Path]:
     """Files that a worker reads."""
-    layout = task.layout
-    stores = [path(kind) for kind in KINDS for path in (layout.pixels, layout.meta)]
-    files = [*stores, layout.psf_store, layout.sersic_table]
-    if task.stage != "optimize":
-        files += [layout.background, layout.registration]
-    elif task.config.background.tweakbg:
-        files.append(Path(task.config.background.tweakbg))
-    before = (task.patch.previous, *task.patch.neighbours)
-    return files + [layout.samples(number) for number in before if number >= 0]
+    files = fit_files(task.config, task.layout, task.stage)
+    before = [number for number in (task.patch.previous, *task.patch.neighbours) if number >= 0]
+    return [*flattened(files), *map(task.layout.samples, before)]
 
 
 def fingerprint(path) -> str:

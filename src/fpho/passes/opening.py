@@ -90,9 +90,8 @@ def open_stores(layout: Layout, on: str, tweakbg: str, tweakwcs: str, stamps: tu
 
 def _tweakbg(task: PatchTask) -> str:
     """The table of backgrounds that a stage subtracts: a given one, or after `background` the fitted one."""
-    given = task.config.background.tweakbg
     if task.stage == "optimize":
-        return str(given) if given else ""
+        return task.config.background.tweakbg or ""
     return str(task.layout.background) if Path(task.layout.background).is_file() else ""
 
 

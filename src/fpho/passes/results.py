@@ -35,7 +35,7 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
         If a file is gone, damaged or another run's; running the stage again makes it anew.
     """
     cure = f"Run `fpho {stage}` again; what is finished is kept"
-    log_path = layout.scene(stage).with_suffix(".log.json")
+    log_path = layout.patch_log(stage)
     patches = read_plan(layout.plan(stage)).patches
     entries = read_log(log_path)
     check_numbers([entry["patch"] for entry in entries], patches, log_path)

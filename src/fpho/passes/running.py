@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config import UndeclaredOption
 from ..errors import Damaged, InputError
 from ..files import checksum
 from ..flags import Flag
@@ -75,7 +76,7 @@ def run_task(task: PatchTask, function) -> PatchOutcome:
     start = time.perf_counter()
     try:
         outcome = function(task)
-    except (InputError, *MACHINE):
+    except (InputError, UndeclaredOption, *MACHINE):
         raise
     except Exception as error:
         if type(error).__module__.startswith("numba.cuda"):

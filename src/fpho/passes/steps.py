@@ -9,7 +9,7 @@ import logging
 import shutil
 
 from ..config import Config
-from ..errors import Damaged, InputError
+from ..errors import Damaged
 from ..files import atomic, write_text
 from ..layout import Layout
 from ..scene import read_scene, write_scene
@@ -32,7 +32,7 @@ def run(config: Config, layout: Layout, stage: str, cores: int = 1) -> None:
 
 def plan(config: Config, layout: Layout, stage: str) -> None:
     """Cut the scene into patches, colour those that touch, divide them into batches."""
-    batches.plan(config, layout, stage, scene_before(layout, stage, WHOLE))
+    batches.plan(config, layout, stage, layout.state_before(stage, WHOLE))
 
 
 def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int = 1) -> None:
@@ -40,16 +40,16 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
     if unneeded(config, layout, stage):
         write_text(layout.batch(stage, colour, batch), "")
         return
-    batches.run_batch(config, layout, stage, colour, batch, cores, scene_before(layout, stage, colour))
+    batches.run_batch(config, layout, stage, colour, batch, cores, layout.state_before(stage, colour))
 
 
 def gather(config: Config, layout: Layout, stage: str, colour) -> None:
     """Check the results of one colour in."""
-    before, after = scene_before(layout, stage, colour), layout.state_after(stage, colour)
+    before, after = layout.state_before(stage, colour), layout.state_after(stage, colour)
     if unneeded(config, layout, stage):
         log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
         copy(before, after)
-        write_text(after.with_suffix(".log.json"), "[]\n", seal=True)
+        write_text(layout.patch_log(stage, colour), "[]\n", seal=True)
         return
     batches.gather(config, layout, stage, colour, before, after)
 
@@ -57,11 +57,11 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
 def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     """Keep the state after the last colour as that of the stage, and the logs of all its patches."""
     colours = range(config.workflow.max_colours) if colour is None else [colour]
-    logs = [layout.state_after(stage, each).with_suffix(".log.json") for each in colours]
+    logs = [layout.patch_log(stage, each) for each in colours]
     entries = [entry for path in logs for entry in read_log(path)]
-    last, log_path = layout.state_after(stage, colours[-1]), layout.scene(stage).with_suffix(".log.json")
+    last, log_path = layout.state_after(stage, colours[-1]), layout.patch_log(stage)
     rows, bands, _ = read_scene(last)
-    check_sources(read_scene(scene_before(layout, stage, WHOLE))[0], rows, last)
+    check_sources(read_scene(layout.state_before(stage))[0], rows, last)
     if not unneeded(config, layout, stage):
         check_numbers([entry["patch"] for entry in entries], read_plan(layout.plan(stage)).patches, log_path)
     write_text(log_path, json.dumps(entries, indent=1) + "\n", seal=True)
@@ -71,27 +71,14 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
         copy(last, layout.scene(stage))
 
 
-def mend(config: Config, layout: Layout, stage: str, cores: int = 1) -> None:
-    """Draw again what is gone or damaged of the results of a finished pass; the rest stays as it is."""
+def is_whole(layout: Layout, stage: str) -> bool:
+    """Whether the results of a finished pass are all there, as it wrote them; else says what is not."""
     try:
         results_of(layout, stage)
     except Damaged as error:
         log.warning("%s", error)
-        run(config, layout, stage, cores)
-
-
-def scene_before(layout: Layout, stage: str, colour):
-    """State of the scene that a colour of a pass reads."""
-    if colour not in (WHOLE, 0):
-        return layout.state_after(stage, colour - 1)
-    starts = {
-        "optimize": layout.scene("initial"),
-        "reoptimize": layout.scene("detect"),
-        "sample": layout.postop,
-    }
-    if stage not in starts:
-        raise InputError("stage", f"{stage!r} is no pass over patches", f"Use one of {', '.join(starts)}")
-    return starts[stage]
+        return False
+    return True
 
 
 def unneeded(config: Config, layout: Layout, stage: str) -> bool:

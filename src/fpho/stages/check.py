@@ -19,14 +19,13 @@ from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
-from . import settings
 from .inputs import Inputs, local_files, resolve
 
 log = logging.getLogger("fpho")
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write `layout.checked` and the configuration as used, if nothing is wrong.
+    """Write `layout.checked`, if nothing is wrong.
 
     Raises
     ------
@@ -40,7 +39,6 @@ def run(config: Config, layout: Layout) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise InputError("inputs", f"{len(problems)} problems", f"Mend each of them:{listed}")
-    settings.run(config, layout)
     write_text(layout.checked, json.dumps(record(inputs, layout), indent=2) + "\n")
     log.info("inputs and options are good")
 

@@ -2,8 +2,6 @@
 
 import logging
 import shutil
-from importlib import import_module
-from inspect import signature
 
 from ..config import Config
 from ..errors import InputError
@@ -12,11 +10,11 @@ from ..inject import read_injected, source_table, write_catalog, write_images, w
 from ..layout import Layout
 from ..scene import read_scene
 from .inputs import resolve
+from .registry import STAGES
+from .running import run_stage
 from .scene import bands_of
 
 log = logging.getLogger("fpho")
-PASSES = ("optimize", "reoptimize", "sample")
-KNOWN = ("psf", "sersic", "preprocess", "scene", "background", "detect", "postop", *PASSES)
 
 
 def run(config: Config, layout: Layout, cores: int = 1) -> None:
@@ -28,10 +26,11 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         If a stage is not known, or the inputs lack something.
     """
     stages = config.inject.stages
-    unknown = [name for name in stages if name not in KNOWN]
-    if unknown or not set(stages) & set(PASSES):
+    known = [stage.name for stage in STAGES.values() if stage.measures]
+    unknown = [name for name in stages if name not in known]
+    if unknown or not any(STAGES[name].parts for name in stages):
         found = f"unknown stage {unknown[0]!r}" if unknown else "none of them measures anything"
-        raise InputError("inject.stages", found, f"Known: {', '.join(KNOWN)}; at least `optimize`")
+        raise InputError("inject.stages", found, f"Known: {', '.join(known)}; at least `optimize`")
     folder, inputs = layout.injection, resolve(config, layout)
     bands = bands_of(config, inputs.images)
     rows = read_injected(config, bands)
@@ -79,9 +78,3 @@ def prepare(layout: Layout, inside: Layout, inner: Config, cores: int) -> None:
                 shutil.copyfile(source, temporary)
         elif not target.is_file():
             run_stage(stage, inner, inside, cores)
-
-
-def run_stage(name: str, config: Config, layout: Layout, cores: int) -> None:
-    """One stage, by the function that the command of its name calls."""
-    stage = import_module(f"fpho.stages.{name}").run
-    stage(config, layout, **({"cores": cores} if "cores" in signature(stage).parameters else {}))

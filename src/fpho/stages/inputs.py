@@ -28,25 +28,42 @@ def resolve(config: Config, layout: Layout) -> Inputs:
     InputError
         If the configuration leaves one of them out.
     """
-    if config.simulate.scene != "none":
-        return simulated(layout)
-    _require(config.images, "images", "Give the path of a table of exposures (TSV)")
-    _require(config.psfs, "psfs", "Give the path of a table of PSF images (TSV) or of a PSF store (HDF5)")
-    if not config.catalog.detect:
-        _require(config.catalog.path, "catalog.path", "Give the peak catalog, or set catalog.detect: true")
-    catalog = None if config.catalog.detect else Path(config.catalog.path)
-    return Inputs(images=Path(config.images), psfs=Path(config.psfs), catalog=catalog)
+    return Inputs(images_of(config, layout), psfs_of(config, layout), catalog_of(config, layout))
 
 
-def simulated(layout: Layout) -> Inputs:
-    """Inputs that the `simulate` stage writes."""
-    folder = layout.simulation
-    return Inputs(folder / "exposures.tsv", folder / "psfs.tsv", folder / "catalog.fits")
+def images_of(config: Config, layout: Layout) -> Path:
+    """The table of exposures."""
+    if simulated(config):
+        return layout.simulation / "exposures.tsv"
+    return _given(config.images, "images", "Give the path of a table of exposures (TSV)")
 
 
-def _require(value, name: str, cure: str) -> None:
+def psfs_of(config: Config, layout: Layout) -> Path:
+    """The table of PSF images, or a PSF store."""
+    if simulated(config):
+        return layout.simulation / "psfs.tsv"
+    cure = "Give the path of a table of PSF images (TSV) or of a PSF store (HDF5)"
+    return _given(config.psfs, "psfs", cure)
+
+
+def catalog_of(config: Config, layout: Layout) -> Path | None:
+    """The peak catalog; None where it is made from the images."""
+    if simulated(config):
+        return layout.simulation / "catalog.fits"
+    if config.catalog.detect:
+        return None
+    return _given(config.catalog.path, "catalog.path", "Give the peak catalog, or set catalog.detect: true")
+
+
+def simulated(config: Config) -> bool:
+    """Whether the run's inputs are drawn by the stage `simulate`."""
+    return config.simulate.scene != "none"
+
+
+def _given(value, name: str, cure: str) -> Path:
     if not value:
         raise InputError("configuration", f"{name} is not given", cure)
+    return Path(value)
 
 
 def local_files(table: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ..config import Config
 from ..layout import Layout
-from ..passes.steps import mend
+from ..passes.steps import is_whole
 from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
@@ -19,6 +19,7 @@ from ..products.plots.summary import plot_summary
 from ..products.regions import write_patchreg, write_sourcereg
 from ..products.report import write_summary
 from ..workers import mapped
+from .running import run_stage
 
 log = logging.getLogger("fpho")
 
@@ -26,7 +27,8 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
-    mend(config, layout, "sample", cores)
+    if not is_whole(layout, "sample"):
+        run_stage("sample", config, layout, cores)  # what is gone or damaged is drawn again
     results = collect(layout.outdir)
     rows = results.rows
     log.info("%d sources in %d patches", len(rows), len(results.patches))

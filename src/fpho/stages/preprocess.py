@@ -8,14 +8,14 @@ from ..files import checksum
 from ..images import ExposureSpec, read_exposure, read_table, write_store
 from ..images.table import KINDS
 from ..layout import Layout
-from .inputs import resolve
+from .inputs import images_of
 
 log = logging.getLogger("fpho")
 
 
 def run(config: Config, layout: Layout, kinds=KINDS) -> None:
     """Read the exposures of each kind and write its stores; a kind without images gets empty ones."""
-    table = resolve(config, layout).images
+    table = images_of(config, layout)
     specs = [spec for spec in read_table(table) if not config.bands or spec.band in config.bands]
     for kind in kinds:
         chosen = [spec for spec in specs if spec.kind == kind]

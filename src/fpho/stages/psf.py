@@ -17,7 +17,7 @@ from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
 from ..psf.inputs import images_by_key, read_psf_table
 from ..workers import ONE_THREAD, mapped
-from .inputs import resolve
+from .inputs import psfs_of
 
 LOG = logging.getLogger("fpho")
 
@@ -27,7 +27,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
     PSFs are fitted in `cores` processes; each mixture depends on its own images alone.
     """
-    source = resolve(config, layout).psfs
+    source = psfs_of(config, layout)
     layout.psf_plots.mkdir(parents=True, exist_ok=True)
     if source.is_file() and h5py.is_hdf5(source):
         _copy(source, layout)

@@ -9,7 +9,7 @@ from ..detect import has_gaps
 from ..images import read_table
 from ..layout import Layout
 from ..scene import group, read_catalog, write_scene
-from .inputs import resolve
+from .inputs import catalog_of, images_of
 
 log = logging.getLogger("fpho")
 
@@ -21,15 +21,14 @@ def bands_of(config: Config, images) -> list[str]:
 
 def run(config: Config, layout: Layout) -> None:
     """Write the initial scene, from the catalog or by detection in the images."""
-    inputs = resolve(config, layout)
-    bands = bands_of(config, inputs.images)
-    if inputs.catalog is None:
+    bands, catalog = bands_of(config, images_of(config, layout)), catalog_of(config, layout)
+    if catalog is None:
         from .detect import detect_initial
 
         rows = detect_initial(config, layout, bands)
     else:
         options = config.catalog, config.patches.default_roi
-        rows = read_catalog(inputs.catalog, bands, *options, complete=False)
+        rows = read_catalog(catalog, bands, *options, complete=False)
         if np.any(has_gaps(rows, bands)):
             from .detect import measure_gaps
 

@@ -1,0 +1,121 @@
+"""The stages that work patch by patch, each a pass over all patches: `optimize`, `reoptimize`, `sample`.
+
+A pass is one job, or is divided: `plan`, then for each colour of patches its batches and a `gather`, then
+`finish`. The options of the part `batch` are those that the result of a patch depends on.
+"""
+
+from pathlib import Path
+
+from ..layout import Layout
+from ..passes.files import fit_files
+from .stage import Files, Part, Run, Stage
+
+PLAN = ("patches", "seed")
+FIT = (
+    "bounds",
+    "priors",
+    "model",
+    "kernel",
+    "psf.interpolation",
+    "background.mode",
+    "background.prior_sigma",
+)
+
+
+def part_writes(part: str, layout: Layout, stage: str, colour=None, batch=None) -> Files:
+    """Files that a part of a pass writes; the rules put wildcards for stage, colour and batch."""
+    if part == "plan":
+        return {"plan": layout.plan(stage)}
+    if part == "batch":
+        return {"batch": layout.batch(stage, colour, batch)}
+    if part == "gather":
+        return {"scene": layout.state_after(stage, colour), "log": layout.patch_log(stage, colour)}
+    return {"scene": layout.scene(stage), "log": layout.patch_log(stage)}
+
+
+def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...] = (), **more) -> Stage:
+    """A pass; `rounds`: option that says how many, `reopening`: those that say whether it is needed."""
+
+    def fits(run: Run) -> Files:
+        files = fit_files(run.config, run.layout, name)
+        given = {"given": run.named(*files["given"])} if "given" in files else {}
+        return files | given | needed(run)
+
+    def needed(run: Run) -> Files:
+        """What tells whether a second optimization is needed."""
+        layout = run.layout
+        tables = {"tables": [layout.background, layout.registration]}
+        return {"optimized": layout.scene("optimize")} | tables if reopening else {}
+
+    def planned(run: Run, colour) -> Files:
+        return {"plan": run.layout.plan(name), "scene": run.layout.state_before(name, colour)}
+
+    def batches(run: Run, colour) -> list[Path]:
+        return [run.layout.batch(name, colour, batch) for batch in range(run.config.workflow.batches)]
+
+    def gathered(run: Run) -> Files:
+        colours = range(run.config.workflow.max_colours)
+        files = {"scenes": [run.layout.state_after(name, colour) for colour in colours]}
+        files |= {"logs": [run.layout.patch_log(name, colour) for colour in colours]}
+        return files | needed(run) | planned(run, "all")
+
+    def part(key: str, function: str, reads, options: tuple[str, ...] = ()) -> Part:
+        def writes(run: Run, **which) -> Files:
+            return part_writes(key, run.layout, name, **which)
+
+        function = f"fpho.passes.steps:{function}"
+        return Part(function=function, reads=reads, writes=writes, options=options, free=("workflow",))
+
+    parts = {
+        "plan": part("plan", "plan", lambda run: {"scene": run.layout.state_before(name)}, PLAN + (rounds,)),
+        "batch": part(
+            "batch",
+            "run_batch",
+            lambda run, colour, batch=0: fits(run) | planned(run, colour),
+            (*options, *FIT, *reopening),
+        ),
+        "gather": part(
+            "gather",
+            "gather",
+            lambda run, colour: needed(run) | planned(run, colour) | {"batches": batches(run, colour)},
+            reopening,
+        ),
+        "finish": part("finish", "finish", gathered, reopening),
+    }
+    return Stage(
+        name=name,
+        help=help,
+        function="fpho.passes.steps:run",
+        reads=lambda run: fits(run) | {"scene": run.layout.state_before(name)},
+        writes=lambda run: parts["plan"].writes(run) | parts["finish"].writes(run),
+        options=tuple(dict.fromkeys(option for one in parts.values() for option in one.options)),
+        parts=parts,
+        cores=True,
+        gpu=True,
+        measures=True,
+        **more,
+    )
+
+
+OPTIMIZE = _pass(
+    "optimize",
+    "Find the maximum of the posterior of every patch.",
+    "optimize.rounds",
+    ("optimize", "background.tweakbg", "registration.table"),
+    without=("passes.draws",),
+)
+REOPTIMIZE = _pass(
+    "reoptimize",
+    "Optimize again, after background, shifts and new objects.",
+    "optimize.rounds",
+    ("optimize",),
+    reopening=("background.reoptimize",),
+    without=("passes.draws",),
+)
+SAMPLE = _pass(
+    "sample",
+    "Draw from the posterior of every patch.",
+    "sample.gibbs_rounds",
+    ("sample",),
+    without=("passes.optimum",),
+)

@@ -1,0 +1,269 @@
+"""All stages of a run: what each reads and writes, and the options and the code that it depends on.
+
+Stated here and nowhere else: the rules of the workflow, the hash of a patch's task, the command line and the
+table in docs/workflow.md take theirs from here. Nothing heavy is imported before a stage runs.
+"""
+
+from ..config import ALL
+from .inputs import simulated
+from .patchwise import OPTIMIZE, REOPTIMIZE, SAMPLE
+from .stage import Run, Stage
+
+
+def _on_images(run: Run) -> dict:
+    """What stages read that draw the model of a scene on whole images."""
+    layout = run.layout
+    return {
+        "stores": run.layout.stores,
+        "psf": layout.psf_store,
+        "sersic": layout.sersic_table,
+    }
+
+
+def _after_background(run: Run) -> dict:
+    return _on_images(run) | {"background": run.layout.background, "registration": run.layout.registration}
+
+
+def _stage(name: str, help: str, **more) -> Stage:
+    return Stage(name=name, help=help, function=f"fpho.stages.{name}:run", **more)
+
+
+SIMULATE = _stage(
+    "simulate",
+    "Draw a scene with known truth: images, PSFs and catalog.",
+    reads=lambda run: {},
+    writes=lambda run: {
+        "images": run.layout.simulation / "exposures.tsv",
+        "psfs": run.layout.simulation / "psfs.tsv",
+        "catalog": run.layout.simulation / "catalog.fits",
+        "truth": run.layout.simulation / "truth.fits",
+    },
+    options=("simulate", "seed"),
+    exists=simulated,
+)
+CHECK = _stage(
+    "check",
+    "Check all inputs and options before anything is fitted.",
+    reads=lambda run: {
+        "inputs": run.given(run.inputs.images, run.inputs.psfs, run.inputs.catalog),
+        "tables": run.named(
+            run.config.background.tweakbg, run.config.registration.table, run.config.sersic.table
+        ),
+    },
+    writes=lambda run: {"checked": run.layout.checked},
+    options=(
+        "simulate",
+        "images",
+        "psfs",
+        "catalog",
+        "bands",
+        "preprocess",
+        "psf.center",
+        "background.tweakbg",
+        "registration.table",
+        "sersic.table",
+        "bounds",
+        "patches.default_roi",
+        "kernel",
+    ),
+    gpu=True,  # it looks for the card
+)
+SETTINGS = _stage(
+    "settings",
+    "Write the configuration as used, beside the results.",
+    reads=lambda run: {"checked": run.layout.checked},
+    writes=lambda run: {"yaml": run.layout.config, "json": run.layout.config_json},
+    options=ALL,
+)
+SERSIC = _stage(
+    "sersic",
+    "Take the table of Sersic mixtures, shipped or given, or make it again.",
+    reads=lambda run: {"table": run.named(run.config.sersic.table), "checked": run.layout.checked},
+    writes=lambda run: {"table": run.layout.sersic_table},
+    options=("sersic", "bounds.sersic_range", "bounds.rhalf_range"),
+    measures=True,
+)
+PSF = _stage(
+    "psf",
+    "Turn PSF images into mixtures of Gaussians, and report how well each does.",
+    reads=lambda run: {"images": run.given(run.inputs.psfs), "checked": run.layout.checked},
+    writes=lambda run: {
+        "store": run.layout.psf_store,
+        "quality": run.layout.psf_quality,
+        "plots": run.layout.psf_plots,
+    },
+    folders=("plots",),
+    options=("simulate", "psfs", "psf.center", "psf.n_components", "psf.max_components"),
+    cores=True,
+    measures=True,
+)
+PREPROCESS = _stage(
+    "preprocess",
+    "Turn images into stores: calibrated pixels in super-pixel order, and metadata.",
+    reads=lambda run: {"images": run.given(run.inputs.images), "checked": run.layout.checked},
+    writes=lambda run: {"stores": run.layout.stores},
+    options=("simulate", "images", "bands", "preprocess"),
+    cores=True,
+    measures=True,
+)
+SCENE = _stage(
+    "scene",
+    "Turn the peak catalog, or what is found in the images, into the first scene state.",
+    reads=lambda run: {
+        "images": [path for path in run.given(run.inputs.images) if path == run.inputs.images],
+        "catalog": run.given(run.inputs.catalog),
+        "stores": run.layout.stores,
+        "psf": run.layout.psf_store,
+        "checked": run.layout.checked,
+    },
+    writes=lambda run: {"scene": run.layout.scene("initial")},
+    options=(
+        "simulate",
+        "images",
+        "catalog",
+        "bands",
+        "patches.default_roi",
+        "optimize.on",
+        "psf.interpolation",
+        "bounds.sqrtq_range",
+        "bounds.sersic_range",
+        "bounds.rhalf_range",
+    ),
+    measures=True,
+)
+BACKGROUND = _stage(
+    "background",
+    "Fit the residual background and the shift of each image, robustly against sources.",
+    reads=lambda run: {
+        "tables": run.named(run.config.background.tweakbg, run.config.registration.table),
+        "scene": run.layout.scene("optimize"),
+        **_on_images(run),
+    },
+    writes=lambda run: {"background": run.layout.background, "registration": run.layout.registration},
+    options=(
+        "background.mode",
+        "background.per",
+        "background.nsigma",
+        "background.tweakbg",
+        "registration",
+        "optimize.on",
+        "sample.on",
+        "psf.interpolation",
+    ),
+    cores=True,
+    measures=True,
+)
+DETECT = _stage(
+    "detect",
+    "Look in the residual images for objects that the catalog lacks (optional).",
+    reads=lambda run: {"scene": run.layout.scene("optimize"), **_after_background(run)},
+    writes=lambda run: {"scene": run.layout.scene("detect")},
+    options=(
+        "detect",
+        "patches.default_roi",
+        "optimize.on",
+        "psf.interpolation",
+        "bounds.sqrtq_range",
+        "bounds.sersic_range",
+        "bounds.rhalf_range",
+    ),
+    cores=True,
+    measures=True,
+)
+POSTOP = _stage(
+    "postop",
+    "Write the catalog of the optimum with flux uncertainties, the start of sampling.",
+    reads=lambda run: {"scene": run.layout.scene("reoptimize")},
+    writes=lambda run: {"catalog": run.layout.postop},
+    measures=True,
+)
+POSTPROCESS = _stage(
+    "postprocess",
+    "Write catalogs, images, regions, plots and the report.",
+    reads=lambda run: {
+        "scene": run.layout.scene("sample"),
+        "plan": run.layout.plan("sample"),
+        "patches": run.layout.patch_log("sample"),
+        **_after_background(run),
+    },
+    writes=lambda run: {
+        "catalog": run.layout.posterior,
+        "chains": run.layout.chains,
+        "summary": run.layout.summary,
+        **{
+            name: getattr(run.layout, name)
+            for name in ("images", "regions", "plots")
+            if getattr(run.config.postprocess, name)
+        },
+    },
+    folders=("images", "regions", "plots"),
+    options=("postprocess", "sample.max_rhat", "sample.min_ess", "psf.interpolation", "seed"),
+    cores=True,
+)
+COMPARE = _stage(
+    "compare",
+    "Compare the results of a simulated run with its truth.",
+    reads=lambda run: {
+        "truth": run.layout.simulation / "truth.fits",
+        "catalog": run.layout.posterior,
+        "background": run.layout.background,
+    },
+    writes=lambda run: {"comparison": run.layout.comparison},
+    folders=("comparison",),
+    exists=simulated,
+)
+CALIBRATE = _stage(
+    "calibrate",
+    "Draw sources from the priors, fit them, and test the posterior's coverage.",
+    reads=lambda run: {},
+    writes=lambda run: {
+        "page": run.layout.calibration / "calibration.html",
+        "tables": run.layout.calibration / "calibration.md",
+    },
+    options=("calibrate", "bounds", "priors", "psf", "optimize", "sample", "seed"),
+    cores=True,
+    processes=True,
+)
+MEASURING = (SERSIC, PSF, PREPROCESS, SCENE, BACKGROUND, DETECT, POSTOP, OPTIMIZE, REOPTIMIZE, SAMPLE)
+INJECT = _stage(
+    "inject",
+    "Put simulated sources into your own images, measure them, and report what was lost.",
+    reads=lambda run: {
+        "inputs": run.given(run.inputs.images, run.inputs.psfs, run.inputs.catalog),
+        "sources": run.named(run.config.inject.catalog),
+        "psf": run.layout.psf_store,
+        "sersic": run.layout.sersic_table,
+        "checked": run.layout.checked,
+    },
+    writes=lambda run: {
+        "page": run.layout.injection / "injection.html",
+        "sources": run.layout.injection / "injection.ecsv",
+        "summary": run.layout.injection / "summary.ecsv",
+    },
+    options=ALL,
+    runs=tuple(dict.fromkeys(stage.module for stage in MEASURING)),
+    cores=True,
+    processes=True,
+)
+STAGES = {
+    stage.name: stage
+    for stage in (
+        SIMULATE,
+        CHECK,
+        SETTINGS,
+        SERSIC,
+        PSF,
+        PREPROCESS,
+        SCENE,
+        OPTIMIZE,
+        BACKGROUND,
+        DETECT,
+        REOPTIMIZE,
+        POSTOP,
+        SAMPLE,
+        POSTPROCESS,
+        COMPARE,
+        CALIBRATE,
+        INJECT,
+    )
+}

@@ -1,0 +1,88 @@
+"""A stage as a job: its function is imported, gets the options that it declared, and its outcome is told.
+
+The command line and the rules of the workflow both come this way.
+"""
+
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+from ..config import Config, view
+from ..errors import InputError
+from ..layout import Layout
+from .registry import STAGES
+from .stage import Part
+
+THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def run_stage(name: str, config: Config, layout: Layout, cores: int = 1, part: str = "all", **which) -> None:
+    """Run a stage, or one `part` of a pass over patches; `which`: its `colour` and `batch`.
+
+    A whole pass is its parts in order, each for all colours.
+    """
+    stage = STAGES[name]
+    if not stage.parts:
+        _call(stage, config, layout, cores=cores)
+    elif part == "all":
+        for one in stage.parts.values():
+            _call(one, config, layout, stage=name, cores=cores, colour="all", batch=0)
+    else:
+        _call(stage.parts[part], config, layout, stage=name, cores=cores, **which)
+
+
+def _call(part: Part, config: Config, layout: Layout, **arguments) -> None:
+    """Numerical packages take seconds to import: the function's module is imported only now."""
+    module, _, name = part.function.partition(":")
+    function = getattr(import_module(module), name)
+    wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
+    function(view(config, part.options, part.free), layout, **wanted)
+
+
+def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **which) -> None:
+    """A job of the workflow: `run_stage` with its words and errors in the file `log`.
+
+    config : the whole configuration, as JSON has it. Bad input ends the process with exit status 2.
+    """
+    write_into(log)
+    start_logging()
+    limit_threads(STAGES[name].threads(cores))
+    options = Config.model_validate(config)
+    with told():
+        run_stage(name, options, Layout(Path(options.outdir)), cores, part, **which)
+
+
+def write_into(log: str) -> None:
+    """Send all that the process and its children say to a file."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with open(log, "w") as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+
+
+@contextmanager
+def told():
+    """Bad input inside the block ends the process with its message alone, and exit status 2."""
+    try:
+        yield
+    except InputError as error:
+        print(f"fpho: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def start_logging(verbose: bool = False) -> None:
+    """Log to standard error: progress, or with `verbose` every detail."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("fpho").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.captureWarnings(True)
+
+
+def limit_threads(cores: int) -> None:
+    """Bound the threads of numerical libraries, which read these variables when imported."""
+    for name in THREADS:
+        os.environ.setdefault(name, str(cores))

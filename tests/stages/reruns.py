@@ -1,0 +1,76 @@
+"""What is to run again after a change of each option: said once more, not taken from the registry."""
+
+import itertools
+
+FITS = {"optimize", "reoptimize", "sample"}
+
+# Section or option: stages whose own results it changes; an option of its own line goes before its section.
+FIRST = {
+    "outdir": set(),
+    "seed": {"simulate", "postprocess", "calibrate"} | FITS,
+    "kernel": {"check"} | FITS,
+    "bands": {"check", "preprocess", "scene"},
+    "images": {"check", "preprocess", "scene"},
+    "psfs": {"check", "psf"},
+    "catalog": {"check", "scene"},
+    "psf.center": {"check", "psf", "calibrate"},
+    "psf.interpolation": {"scene", "background", "detect", "postprocess", "calibrate"} | FITS,
+    "psf": {"psf", "calibrate"},
+    "sersic.table": {"check", "sersic"},
+    "sersic": {"sersic"},
+    "preprocess": {"check", "preprocess"},
+    "bounds.sersic_range": {"check", "sersic", "scene", "detect", "calibrate"} | FITS,
+    "bounds.rhalf_range": {"check", "sersic", "scene", "detect", "calibrate"} | FITS,
+    "bounds.sqrtq_range": {"check", "scene", "detect", "calibrate"} | FITS,
+    "bounds": {"check", "calibrate"} | FITS,
+    "priors": {"calibrate"} | FITS,
+    "model": FITS,
+    "patches.default_roi": {"check", "scene", "detect"} | FITS,
+    "patches": FITS,
+    "optimize.on": {"scene", "optimize", "background", "detect", "reoptimize", "calibrate"},
+    "optimize": {"optimize", "reoptimize", "calibrate"},
+    "background.mode": {"background"} | FITS,
+    "background.prior_sigma": FITS,
+    "background.tweakbg": {"check", "optimize", "background"},
+    "background.reoptimize": {"reoptimize"},
+    "background": {"background"},
+    "registration.table": {"check", "optimize", "background"},
+    "registration": {"background"},
+    "detect": {"detect"},
+    "sample.on": {"background", "sample", "calibrate"},
+    "sample.max_rhat": {"sample", "postprocess", "calibrate"},
+    "sample.min_ess": {"sample", "postprocess", "calibrate"},
+    "sample": {"sample", "calibrate"},
+    "postprocess": {"postprocess"},
+    "simulate": {"simulate", "check", "psf", "preprocess", "scene"},
+    "calibrate": {"calibrate"},
+    "inject": set(),
+    "workflow": set(),
+}
+# From the first state of the scene on, each stage follows from the one before.
+CHAIN = ["optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess", "compare"]
+FOLLOWERS = {
+    "simulate": {"check", "psf", "preprocess", "scene"},
+    "sersic": {"optimize", "inject"},
+    "psf": {"scene", "inject"},
+    "preprocess": {"scene"},
+    "scene": {"optimize"},
+    **{one: {other} for one, other in itertools.pairwise(CHAIN)},
+}
+ALWAYS = {"settings", "inject"}  # these depend on every option
+
+
+def expected(option: str) -> set[str]:
+    """Stages that run again after a change of one option (`section.option`, or one that is in no section)."""
+    first = FIRST[option] if option in FIRST else FIRST[option.partition(".")[0]]
+    return ALWAYS | with_followers(first)
+
+
+def with_followers(stages: set[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = set(stages)
+    while waiting:
+        stage = waiting.pop()
+        found.add(stage)
+        waiting |= FOLLOWERS.get(stage, set()) - found
+    return found

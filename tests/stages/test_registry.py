@@ -1,0 +1,77 @@
+"""The registry of stages: whole, in order, and the one from which the documentation has its table."""
+
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+from fpho.config import Config, make_config
+from fpho.config.base import Section
+from fpho.layout import Layout
+from fpho.passes.files import flattened
+from fpho.stages.registry import STAGES
+from fpho.stages.stage import Run
+from fpho.stages.table import stage_table
+from tests.conftest import TOP
+
+
+@pytest.fixture
+def run() -> Run:
+    return Run(make_config({"simulate": {"scene": "tiny"}}), Layout(Path("out")))
+
+
+def options_of(cls=Config, place="") -> list[str]:
+    """Names of all options, `section` and `section.option`."""
+    names = []
+    for name, field in cls.model_fields.items():
+        names.append(place + name)
+        if isinstance(field.default, Section) and not place:
+            names += options_of(type(field.default), f"{name}.")
+    return names
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_stage_is_whole(stage):
+    known = {*options_of(), "*"}
+    for part in (stage, *stage.parts.values()):
+        module, _, name = part.function.partition(":")
+        first = list(signature(getattr(import_module(module), name)).parameters)[:2]
+        assert first == ["config", "layout"]
+        assert set(part.options) | set(part.free) <= known
+    assert stage.help.endswith(".")
+
+
+def test_what_a_stage_reads_an_earlier_one_writes(run):
+    made = set()
+    for stage in STAGES.values():
+        needed = {path for path in flattened(stage.reads(run)) if path.is_relative_to("out")}
+        assert needed <= made, f"{stage.name} reads {needed - made}"
+        made |= set(flattened(stage.writes(run)))
+
+
+def test_a_file_has_one_writer(run):
+    files = [path for stage in STAGES.values() for path in flattened(stage.writes(run))]
+    assert len(files) == len(set(files))
+
+
+@pytest.mark.parametrize("name", [name for name, stage in STAGES.items() if stage.parts])
+def test_the_parts_of_a_pass_fit_together(name):
+    """In order, each part reads what earlier ones wrote, or what the whole pass reads."""
+    run = Run(make_config({"simulate.scene": "tiny", "workflow.batches": 3}), Layout(Path("out")))
+    stage, colours, batches = STAGES[name], range(run.config.workflow.max_colours), range(3)
+    made = set(flattened(stage.reads(run)))
+    jobs = [("plan", {})]
+    for colour in colours:
+        jobs += [("batch", {"colour": colour, "batch": batch}) for batch in batches]
+        jobs += [("gather", {"colour": colour})]
+    for part, which in [*jobs, ("finish", {})]:
+        needed = {path for path in flattened(stage.parts[part].reads(run, **which)) if "out" in path.parts}
+        assert needed <= made, f"{part} {which} reads {needed - made}"
+        made |= set(flattened(stage.parts[part].writes(run, **which)))
+    assert set(flattened(stage.writes(run))) <= made
+
+
+def test_documentation_has_the_table():
+    """Write it again with `fpho stages`."""
+    assert stage_table() in (TOP / "docs" / "workflow.md").read_text()
