@@ -5,14 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Section, option
+from .field import SimulatedField
 
 Percentile = Annotated[float, Field(gt=0, lt=100)]
 
 
 class Simulate(Section):
-    scene: Literal["none", "example", "isolated", "tiny"] = option(
+    scene: Literal["none", "example", "isolated", "tiny", "field"] = option(
         "none", "draw this scene with GalSim and use it as the input (images, PSFs and catalog)"
     )
+    field: SimulatedField = Field(default=SimulatedField(), description="the scene `field`")
 
 
 class Postprocess(Section):

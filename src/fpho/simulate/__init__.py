@@ -2,6 +2,7 @@
 
 from .drawing import draw_exposure, draw_noiseless, signal_to_noise
 from .effective import draw_effective, psf_object
+from .field import write_field
 from .optics import make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
 from .writing import perturbed, write_image, write_scene, write_table, write_tsv
 
@@ -17,6 +18,7 @@ __all__ = [
     "psf_image",
     "psf_object",
     "signal_to_noise",
+    "write_field",
     "write_image",
     "write_scene",
     "write_table",

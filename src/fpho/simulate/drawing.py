@@ -44,13 +44,18 @@ def draw_noiseless(rows, wcs, psf, shape, band) -> np.ndarray:
     return image.array.copy()
 
 
-def source_in_pixels(row, wcs, psf):
-    """GalSim object, flux 1, in pixels: the source through the PSF, without the pixel's response."""
+def source_in_pixels(row, wcs, psf, profile=None):
+    """GalSim object, flux 1, in pixels: the source through the PSF, without the pixel's response.
+
+    profile : GalSim object on the sky (arcsec) in place of the row's Sersic profile.
+    """
     import galsim
 
     if row["is_point"] or row["rhalf"] <= 0:
         return psf
-    galaxy = sky_profile(float(row["sersic"]), float(row["rhalf"]), float(row["q"]) ** 2, float(row["pa"]))
+    galaxy = profile or sky_profile(
+        float(row["sersic"]), float(row["rhalf"]), float(row["q"]) ** 2, float(row["pa"])
+    )
     return galsim.Convolve(jacobian(wcs, row["ra"], row["dec"]).profileToImage(galaxy).withFlux(1.0), psf)
 
 

@@ -31,8 +31,10 @@ def make_wcs(ra, dec, pixel_scale, shape, rotation=0.0, offset=(0.0, 0.0)):
     return wcs
 
 
-def optical_psf(wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.02, obscuration=0.2, **aberrations):
-    """Telescope with central obscuration and four struts, GalSim object in detector pixels.
+def optical_psf(
+    wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.02, obscuration=0.2, struts=4, **aberrations
+):
+    """Telescope with central obscuration and struts, GalSim object in detector pixels.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def optical_psf(wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.02, ob
         lam=wavelength * 1e3,
         diam=diameter,
         obscuration=obscuration,
-        nstruts=4,
+        nstruts=struts,
         strut_thick=0.02,
         strut_angle=rotation * galsim.degrees,
         **aberrations,

@@ -72,13 +72,13 @@ def set_fluxes(scene: Scene, psfs: dict) -> None:
             row[name] *= target / unit
 
 
-def perturbed(truth, bands, rng, position=0.02, flux=0.2) -> np.ndarray:
+def perturbed(truth, bands, rng, position=0.02, flux=0.2, size=0.25) -> np.ndarray:
     """Initial peaks as a detection would give them: scene rows moved off the truth.
 
     Parameters
     ----------
-    position : sigma of each coordinate in arcsec. flux : sigma of ln flux. Shapes: nearly round, index
-    about 1.5, sizes off by 25%.
+    position : sigma of each coordinate in arcsec. flux, size : sigma of their ln. Shapes: nearly round, index
+    about 1.5.
     """
     rows = truth.copy()
     rows["ra"] += rng.normal(0, position, len(rows)) / 3600 / np.cos(np.radians(rows["dec"]))
@@ -90,7 +90,7 @@ def perturbed(truth, bands, rng, position=0.02, flux=0.2) -> np.ndarray:
     rows["q"][galaxy] = rng.uniform(0.88, 0.95, count)
     rows["pa"][galaxy] = rng.uniform(-1.5, 1.5, count)
     rows["sersic"][galaxy] = rng.uniform(1.2, 1.8, count)
-    rows["rhalf"][galaxy] *= np.exp(rng.normal(0, 0.25, count))
+    rows["rhalf"][galaxy] *= np.exp(rng.normal(0, size, count))
     return rows
 
 
@@ -178,12 +178,17 @@ def write_image(path, image, noise, wcs, band: str, bad=None, header=None) -> No
 
 
 def _write_psf(path, key, image, header) -> None:
-    from astropy.io import fits
-
     band = key.removesuffix("_mosaic")
     kind = "exposure" if key == band else "mosaic"
+    write_psf_image(path, image, {**header, "FILTER": band, "OVERSAMP": OVERSAMPLE[kind]})
+
+
+def write_psf_image(path, image, header) -> None:
+    """A PSF's image as a plain FITS file."""
+    from astropy.io import fits
+
     hdu = fits.PrimaryHDU(image.astype("f4"))
-    hdu.header.update({**header, "FILTER": band, "OVERSAMP": OVERSAMPLE[kind]})
+    hdu.header.update(header)
     with atomic(path) as temporary:
         hdu.writeto(temporary, overwrite=True)
 
