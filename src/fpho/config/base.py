@@ -1,23 +1,34 @@
 """What all sections of the configuration share."""
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
-def _increasing(pair):
-    if not pair[0] < pair[1]:
-        raise ValueError(f"the range {pair} must increase")
-    return pair
+def _increasing(values):
+    if any(not low < high for low, high in pairwise(values)):
+        raise ValueError(f"the range {values} must increase")
+    return values
+
+
+def _positive(values):
+    if any(value <= 0 for value in values):
+        raise ValueError(f"{values} must be above 0")
+    return values
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_increasing)]
+PositiveRange = Annotated[Range, AfterValidator(_positive)]
+Positives = Annotated[list[float], AfterValidator(_positive)]
+Edges = Annotated[list[float], Field(min_length=2), AfterValidator(_increasing)]
+Path = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A frozen group of options; a key that it does not know is an error."""
+    """A frozen group of options; a key that it does not know is an error, and so are nan and inf."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def option(default, meaning: str, unit: str = "", **limits):

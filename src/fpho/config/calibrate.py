@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .base import Range, Section, option
+from .base import Edges, PositiveRange, Positives, Section, option
 
 
 class Calibrate(Section):
@@ -13,19 +13,25 @@ class Calibrate(Section):
     empty: int = option(200, "empty places at which a source is fitted", ge=0)
     draws: int = option(99, "thinned draws among which the truth is ranked", ge=19)
     psf: list[Literal["moffat", "optical"]] = option(["moffat", "optical"], "PSF of each of the bands")
-    pixel_scale: list[float] = option([0.05, 0.06], "pixel of each of the bands", "arcsec")
+    pixel_scale: Positives = option([0.05, 0.06], "pixel of each of the bands", "arcsec")
     size: int = option(48, "side of the images", "pixel", ge=24)
     noise: float = option(1.0, "sigma of the noise per pixel", "nJy", gt=0)
-    snr_range: Range = option(
+    snr_range: PositiveRange = option(
         (10.0, 80.0),
         "S/N at the middle of a source's flux prior if its shape is the median one; drawn log-uniformly",
     )
-    flux_range: Range = option(
+    flux_range: PositiveRange = option(
         (0.5, 2.0),
         "flux prior of a source, from and to, in units of the flux of that S/N; the truth is drawn from it",
     )
-    rhalf_range: Range = option((0.03, 0.8), "bounds of the half-light radius", "arcsec")
-    separation: Range = option((0.3, 0.8), "distance of the two of a pair", "arcsec")
+    rhalf_range: PositiveRange = option((0.03, 0.8), "bounds of the half-light radius", "arcsec")
+    separation: PositiveRange = option((0.3, 0.8), "distance of the two of a pair", "arcsec")
+
+    @model_validator(mode="after")
+    def _one_pixel_each(self):
+        if len(self.psf) != len(self.pixel_scale) or not self.psf:
+            raise ValueError("psf and pixel_scale need one entry for each band")
+        return self
 
 
 class Inject(Section):
@@ -44,9 +50,9 @@ class Inject(Section):
     flux_scatter: float = option(0.2, "error of ln of their listed fluxes, sigma", ge=0)
     match_radius: float = option(0.25, "an injected source is found within this distance", "arcsec", gt=0)
     min_snr: float = option(3.0, "and with at least this S/N in one band", ge=0)
-    magnitude_bins: list[float] = Field(
+    magnitude_bins: Edges = Field(
         default=[20, 24, 25, 26, 27, 28, 30], description="edges for the tables [AB mag]"
     )
-    size_bins: list[float] = Field(
+    size_bins: Edges = Field(
         default=[0, 0.1, 0.2, 0.4, 1.0], description="edges for the tables, half-light radius [arcsec]"
     )

@@ -2,13 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from .base import Section, option
 
 Factor = Annotated[float, Field(ge=0.01, le=100)]
 # Of Rubin's and HSC's masks: planes that say that a value is not to be used.
 BAD_PLANES = ("BAD", "SAT", "CR", "NO_DATA", "EDGE", "UNMASKEDNAN", "VIGNETTED", "STREAK")
+
+
+def _template(text: str) -> str:
+    """A name in which {band} may stand, and no other field."""
+    if set(text.replace("{band}", "")) & set("{}") or not text.strip():
+        raise ValueError("a column's name, in which {band} stands for the band's")
+    return text
 
 
 class Catalog(Section):
@@ -29,7 +36,9 @@ class Catalog(Section):
         "our names of columns to the catalog's: {rhalf_major: RE, sersic: N, g: FLUX_APER[0]}; "
         "null: there is none",
     )
-    flux_columns: str = option("{band}", "name of the flux column of a band")
+    flux_columns: Annotated[str, AfterValidator(_template)] = option(
+        "{band}", "name of the flux column of a band"
+    )
     detect: bool = option(False, "make the catalog from the images")
     detect_nsigma: float = option(3.0, "threshold of that detection per pixel", "sigma", gt=0)
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Section, option
 
@@ -58,6 +58,12 @@ class Optimize(Section):
     linear_optimize: bool = option(True, "solve fluxes linearly, given the shapes, at the end")
     add_barriers: bool = option(False, "steep walls at the bounds (bfgs only)")
     max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
+
+    @model_validator(mode="after")
+    def _of_bfgs(self):
+        if self.method != "bfgs" and (self.add_barriers or not self.use_gradients):
+            raise ValueError("use_gradients: false and add_barriers: true need method: bfgs")
+        return self
 
 
 class Sample(Section):

@@ -2,14 +2,15 @@
 
 import difflib
 import json
-import os
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError
+from ..texts import expand, read_text
 from .model import Config
+from .yaml_text import parse
 
 _NAMES = {True: "on", False: "off"}
 
@@ -21,18 +22,25 @@ def load_config(path=None, overrides=()) -> Config:
 
 
 def make_config(tree: dict, overrides=(), where="configuration") -> Config:
-    """Validate a nested dictionary; dotted keys at its top and `a.b=c` strings override it."""
+    """Validate a nested dictionary; dotted keys at its top and `a.b=c` strings override it.
+
+    Raises
+    ------
+    InputError
+        With all options that are unknown or wrong, and the nearest known names.
+    """
     nested = _copy({key: value for key, value in tree.items() if "." not in str(key)})
     for key, value in tree.items():
         if "." in str(key):
-            _assign(nested, key, yaml.safe_load(value) if isinstance(value, str) else value, where)
+            _assign(nested, key, parse(value, where) if isinstance(value, str) else value, where)
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator:
             raise InputError("--set", f"{text!r} has no '='", "Write it as section.option=value")
-        _assign(nested, key, yaml.safe_load(value), "--set")
+        _assign(nested, key, _copy(parse(value, f"--set {text}")), "--set")
+    nested = {key: value for key, value in nested.items() if value is not None or not _is_section(key)}
     try:
-        return Config.model_validate(_expand(nested))
+        return Config.model_validate(_expand(nested, where))
     except ValidationError as error:
         raise InputError(where, *_explain(error)) from None
 
@@ -70,10 +78,7 @@ def _read(path) -> dict:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such configuration file", "Give the path of a YAML file")
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(path, f"not valid YAML ({error})", "Mend the syntax at that line") from None
+    tree = parse(read_text(path), path)
     if tree is not None and not isinstance(tree, dict):
         raise InputError(path, "the top level is not a mapping", "Write options as `name: value`")
     return tree or {}
@@ -81,11 +86,20 @@ def _read(path) -> dict:
 
 def _assign(tree: dict, dotted: str, value, where) -> None:
     *parents, last = dotted.split(".")
+    if parents and parents[0] not in Config.model_fields:
+        raise InputError(where, f"unknown option {dotted!r}", _suggest((parents[0],)))
     for name in parents:
-        tree = tree.setdefault(name, {})
+        if tree.get(name) is None:
+            tree[name] = {}
+        tree = tree[name]
         if not isinstance(tree, dict):
             raise InputError(where, f"{dotted}: {name} is not a section", "Use section.option=value")
     tree[last] = value
+
+
+def _is_section(name) -> bool:
+    field = Config.model_fields.get(name)
+    return field is not None and isinstance(field.default, BaseModel)
 
 
 def _copy(value):
@@ -95,12 +109,16 @@ def _copy(value):
     return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _expand(value):
+def _expand(value, where):
+    """Environment variables in all texts; they must be set, and the texts printable."""
     if isinstance(value, dict):
-        return {key: _expand(item) for key, item in value.items()}
+        return {key: _expand(item, where) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item) for item in value]
-    return os.path.expandvars(value) if isinstance(value, str) else value
+        return [_expand(item, where) for item in value]
+    if isinstance(value, str) and not value.isprintable():
+        found = f"{value[:60]!r} holds a character that is not printable"
+        raise InputError(where, found, "Write names and paths on one line, without control characters")
+    return expand(value, where) if isinstance(value, str) else value
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:
@@ -119,7 +137,7 @@ def _explain(error: ValidationError) -> tuple[str, str]:
 def _suggest(location) -> str:
     cls = Config
     for name in location[:-1]:
-        cls = type(cls.model_fields[name].default)
+        cls = type(cls.model_fields[name].default) if name in cls.model_fields else cls
     known = list(cls.model_fields)
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.4)
     prefix = ".".join(map(str, location[:-1]))

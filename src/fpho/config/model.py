@@ -1,9 +1,11 @@
 """The root of the configuration."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from ..bands import check_bands
+from ..errors import InputError
 from .base import Section, option
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
@@ -13,6 +15,17 @@ from .scene import Bounds, Patches
 from .sky import Background, Detect, Registration
 
 
+def _bands(names):
+    try:
+        check_bands(names, "bands")
+    except InputError as error:
+        raise ValueError(f"{error.found}. {error.cure}") from None
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"band {twice[0]!r} stands twice")
+    return names
+
+
 def _group(cls, meaning: str):
     return Field(default=cls(), description=meaning)
 
@@ -20,10 +33,12 @@ def _group(cls, meaning: str):
 class Config(Section):
     """All options of a run."""
 
-    outdir: str = option("results/run", "folder of all outputs of the run")
-    seed: int = option(1, "seed of the run; each patch derives its own", ge=0)
+    outdir: str = option("results/run", "folder of all outputs of the run", min_length=1)
+    seed: int = option(1, "seed of the run; each patch derives its own", ge=0, lt=2**63)
     kernel: Literal["cpu", "gpu"] = option("cpu", "where the likelihood runs")
-    bands: list[str] = option([], "bands in order; those of the exposure table when empty")
+    bands: Annotated[list[str], AfterValidator(_bands)] = option(
+        [], "bands in order; those of the exposure table when empty"
+    )
     images: str | None = option(None, "table of exposures (TSV)")
     psfs: str | None = option(None, "table of PSF images (TSV), or a PSF store (HDF5)")
     catalog: Catalog = _group(Catalog, "the peaks to be measured")
@@ -44,3 +59,12 @@ class Config(Section):
     calibrate: Calibrate = _group(Calibrate, "test of the posterior on drawn sources (`fpho calibrate`)")
     inject: Inject = _group(Inject, "simulated sources in the images (`fpho inject`)")
     workflow: Workflow = _group(Workflow, "division into jobs")
+
+    @model_validator(mode="after")
+    def _together(self):
+        unknown = sorted(set(self.detect.bands or ()) - set(self.bands))
+        if self.bands and unknown:
+            raise ValueError(f"detect.bands names {', '.join(unknown)}, which `bands` does not")
+        if self.simulate.scene != "none" and (self.images or self.psfs):
+            raise ValueError("simulate.scene draws images and PSFs of its own; set it to none to use yours")
+        return self

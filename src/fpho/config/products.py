@@ -27,8 +27,8 @@ class Postprocess(Section):
 
 
 class Workflow(Section):
-    batches: int = option(1, "jobs that share the patches of one stage", ge=1)
-    max_colours: int = option(6, "steps of one pass when there are several batches", ge=1)
+    batches: int = option(1, "jobs that share the patches of one stage", ge=1, le=100_000)
+    max_colours: int = option(6, "steps of one pass when there are several batches", ge=1, le=1000)
     gpu_processes: int = option(
         2, "most worker processes of a job that share a GPU; they take turns on it", ge=1
     )

@@ -1,18 +1,28 @@
 """Bounds of parameters and the cutting of the sky into patches."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, model_validator
 
 from ..models import SERSIC
-from .base import Range, Section, option
+from .base import PositiveRange, Range, Section, option
 
+
+def _at_most_one(values):
+    if values[1] > 1:
+        raise ValueError(f"{values} must end at 1 or below")
+    return values
+
+
+Fraction = Annotated[PositiveRange, AfterValidator(_at_most_one)]
 Held = Literal["ra", "dec", "q", "pa", "sersic", "rhalf"]
 
 
 class Bounds(Section):
-    sqrtq_range: Range = option(SERSIC["q"].range, "q = sqrt(b/a)")
+    sqrtq_range: Fraction = option(SERSIC["q"].range, "q = sqrt(b/a)")
     pa_range: Range = option(SERSIC["pa"].range, "pa, from east towards north", "rad")
-    rhalf_range: Range = option(SERSIC["rhalf"].range, "half-light radius", "arcsec")
-    sersic_range: Range = option(SERSIC["sersic"].range, "Sersic index")
+    rhalf_range: PositiveRange = option(SERSIC["rhalf"].range, "half-light radius", "arcsec")
+    sersic_range: PositiveRange = option(SERSIC["sersic"].range, "Sersic index")
     dpos: float | None = option(None, "half-width of the position box; else n_pix * pixscale", "arcsec", gt=0)
     n_pix: float = option(2.0, "half-width of the position box", "pixel", gt=0)
     pixscale: float | None = option(
@@ -43,3 +53,9 @@ class Patches(Section):
         ge=1,
     )
     default_roi: float = option(1.0, "roi of sources that have none", "arcsec", gt=0)
+
+    @model_validator(mode="after")
+    def _radii(self):
+        if self.patch_minradius > self.patch_maxradius:
+            raise ValueError("patch_minradius is larger than patch_maxradius")
+        return self

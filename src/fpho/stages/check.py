@@ -20,6 +20,7 @@ from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
 from .inputs import Inputs, local_files, resolve
+from .options import option_problems
 
 log = logging.getLogger("fpho")
 
@@ -33,6 +34,8 @@ def run(config: Config, layout: Layout) -> None:
         One problem, or all of them, each with file and cure; then nothing is written.
     """
     inputs = resolve(config, layout)
+    if config.catalog.detect and config.catalog.path:
+        log.warning("catalog.detect: true makes the catalog; %s is not read", config.catalog.path)
     problems = list(find_problems(config, inputs))
     if len(problems) == 1:
         raise problems[0]
@@ -54,6 +57,7 @@ def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
         yield from problem
         yield from validate(used, config.preprocess, rows)
         yield from psf_problems(config, inputs, used)
+        yield from option_problems(config, inputs, specs)
         if config.background.tweakbg:
             yield from background_problems(config.background.tweakbg, specs)
     yield from sersic_problems(config)

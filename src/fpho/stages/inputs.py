@@ -2,6 +2,7 @@
 
 import csv
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,29 @@ def resolve(config: Config, layout: Layout) -> Inputs:
     InputError
         If the configuration leaves one of them out.
     """
+    check_outdir(layout.outdir)
     return Inputs(images_of(config, layout), psfs_of(config, layout), catalog_of(config, layout))
+
+
+def check_outdir(folder: Path) -> None:
+    """Stop if results cannot be written into a folder; nothing is left there.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or the place where it is or would be takes no files.
+    """
+    place = Path(os.path.abspath(folder))
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise InputError("outdir", f"{place} is a file, not a folder", "Give the path of a folder")
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        found = f"{place} takes no files ({error.strerror})"
+        raise InputError("outdir", found, "Give a folder that you may write into") from None
 
 
 def images_of(config: Config, layout: Layout) -> Path:
@@ -48,10 +71,10 @@ def psfs_of(config: Config, layout: Layout) -> Path:
 
 def catalog_of(config: Config, layout: Layout) -> Path | None:
     """The peak catalog; None where it is made from the images."""
-    if simulated(config):
-        return layout.simulation / "catalog.fits"
     if config.catalog.detect:
         return None
+    if simulated(config) and not config.catalog.path:
+        return layout.simulation / "catalog.fits"
     return _given(config.catalog.path, "catalog.path", "Give the peak catalog, or set catalog.detect: true")
 
 

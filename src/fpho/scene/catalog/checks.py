@@ -15,7 +15,7 @@ SAME_PLACE = 0.01  # arcsec
 
 
 def check_positions(rows, columns: Columns) -> None:
-    """Right ascensions and declinations (deg) of `rows`, in place, also as first ones; -180 to 0 becomes 180 to 360.
+    """Positions (deg) of `rows`, in place, also the first ones; right ascensions below 0 gain 360.
 
     Raises
     ------
