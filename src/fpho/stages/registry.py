@@ -63,6 +63,8 @@ CHECK = _stage(
         "registration.table",
         "sersic.table",
         "bounds",
+        "priors",
+        "detect.bands",
         "patches.default_roi",
         "kernel",
     ),
