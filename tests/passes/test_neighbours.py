@@ -77,9 +77,15 @@ def observables(layout):
     return out
 
 
-def test_two_patches_agree_with_one(row):
-    """Means within 0.2 sigma and widths within 10%, and the Monte Carlo error of some 1000 draws.
+def interval(values) -> float:
+    """Length of the 68% interval."""
+    return float(np.diff(np.quantile(values, (0.16, 0.84)))[0])
 
+
+def test_two_patches_agree_with_one(row):
+    """Means within 0.2 sigma and 68% intervals within 10%, and the Monte Carlo error of some 1000 draws.
+
+    Standard deviations would not do: fluxes and sizes have long tails, of which 2000 draws hold a few.
     All patches have all pixels: other pixels have other noise, which moves means.
     """
     stages = OPTIMIZE, SAMPLE
@@ -93,7 +99,7 @@ def test_two_patches_agree_with_one(row):
     assert sorted(p.previous for p in plan.patches) == [-1, -1, 0, 1]
     joint, parts = observables(whole), observables(cut)
     shift = [(parts[key].mean() - joint[key].mean()) / joint[key].std() for key in joint]
-    width = [parts[key].std() / joint[key].std() for key in joint]
+    width = [interval(parts[key]) / interval(joint[key]) for key in joint]
     assert np.abs(shift).max() < 0.2 + 0.08
     assert np.all(np.abs(np.log(width)) < 0.10 + 0.08) and abs(np.median(width) - 1) < 0.06
 
