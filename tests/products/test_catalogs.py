@@ -78,7 +78,12 @@ def test_summary_is_one_whole_page(results, tmp_path):
     table["flags"][1] = 8
     write_summary(tmp_path / "summary.html", results, table, {"g1": 1.01}, seed=3)
     text = (tmp_path / "summary.html").read_text()
-    assert "NOT_CONVERGED" in text and "1.010" in text and text.rstrip().endswith("</html>")
+    assert (
+        "<td>not converged</td>" in text
+        and "NOT_CONVERGED" in text
+        and "1.010" in text
+        and text.rstrip().endswith("</html>")
+    )
     assert all(band in text for band in BANDS)
 
 

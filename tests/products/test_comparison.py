@@ -5,9 +5,10 @@ import pytest
 from astropy.table import Table
 
 from fpho.background.table import DTYPE
+from fpho.layout import Layout
 from fpho.parameters import axis_ratio, position_angle
 from fpho.products import compare, postsample_catalog
-from fpho.products.comparison import deviation, matched, write_comparison
+from fpho.products.comparison import deviation, matched, true_rows, write_comparison
 from fpho.products.plots.pulls import plot_background, plot_pulls, plot_recovery
 
 from .conftest import BANDS, CENTRE, SPREAD
@@ -62,3 +63,13 @@ def test_nothing_found(results, truth):
 def test_deviation_wraps():
     assert deviation("position_angle", 179.0, 1.0, 0.0) == pytest.approx(-2)
     assert deviation("ra", 359.9999, 0.0001, 60.0) == pytest.approx(-0.36)
+
+
+def test_truth_of_a_simulated_scene_by_source(results, truth, tmp_path):
+    layout = Layout(tmp_path)
+    assert true_rows(layout, results) == {}
+    layout.simulation.mkdir()
+    truth[::-1].write(layout.simulation / "truth.fits")
+    found = true_rows(layout, results)
+    assert sorted(found) == [0, 1, 2]
+    assert all(found[i]["dec"] == truth["dec"][i] and found[i]["g"] == truth["g"][i] for i in found)

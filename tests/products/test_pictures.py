@@ -11,9 +11,12 @@ from fpho.products.choosing import chosen_sources, image_chi2
 from fpho.products.images import read_picture, write_picture
 from fpho.products.picture import Picture
 from fpho.products.plots.chains import plot_chains, plot_corner
-from fpho.products.plots.colour import plot_colour
-from fpho.products.plots.marks import outline
+from fpho.products.plots.colour import about_grey, colours, plot_colour
+from fpho.products.plots.marks import free_places, outline
 from fpho.products.plots.panels import around, plot_exposure, plot_patch
+from fpho.products.plots.pulls import _points
+from fpho.products.plots.sky import sky_axes
+from fpho.products.plots.style import figure, grey_norm
 from fpho.products.plots.summary import plot_summary
 from fpho.simulate import make_wcs
 
@@ -76,6 +79,59 @@ def test_outline_has_the_sources_size_and_angle():
     assert radius.max() == pytest.approx(1 / 0.8, rel=0.01) and radius.min() == pytest.approx(0.8, rel=0.01)
     far = radius.argmax()
     assert np.tan(0.6) == pytest.approx(north[far] / east[far], rel=0.05)
+
+
+def test_names_keep_apart():
+    """Two close pairs and one at the edge: no name on another's, none outside."""
+    turn = np.linspace(0, 2 * np.pi, 30)
+    circle = 2.0 * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    middles = np.array([[30, 30], [33, 30], [60, 20], [60, 22], [98.0, 98.0]])
+    names = ["10", "11", "12", "13", "14"]
+    places = free_places([circle + middle for middle in middles], names, (100, 100), inches=3.0)
+    width, height = 0.64 * 2 * 7.5 * 100 / 216, 7.5 * 100 / 216
+    assert np.all(places > 0) and np.all(places < 99)
+    for i, j in zip(*np.triu_indices(5, 1), strict=True):
+        dx, dy = np.abs(places[i] - places[j])
+        assert dx > 0.99 * width or dy > 0.99 * height
+    assert np.all(np.hypot(*(places - middles).T) < 8)
+
+
+def test_colours_show_the_sky_and_residuals_about_grey():
+    layers = np.zeros((3, 4, 5))
+    layers[0, 1, 1], layers[:, 2, 2] = 40.0, 250.0
+    rgb = colours(layers).astype(int)
+    assert 20 < rgb[0, 0].min() == rgb[0, 0].max() < 80  # the sky is neither black nor bright
+    assert rgb[1, 1, 0] > 2 * rgb[1, 1, 1] and np.all(rgb[2, 2] == 255)
+    residual = about_grey(np.stack([layers[0] * 0 + value for value in (0.0, 2.5, -9.0)]))
+    assert residual[0, 0].tolist() == [0.5, 0.75, 0.0]
+
+
+def test_greys_are_linear_in_the_sky_and_reach_the_bright():
+    norm = grey_norm(np.array([[0.0, 200.0], [np.nan, 4000.0]]), 2.0)
+    sky, peak = norm(np.array([0.0, 1990.0]))
+    assert 0 < sky < 0.3 and peak > 0.99
+    assert norm(1.0) - norm(0.0) == pytest.approx(norm(0.0) - norm(-1.0), rel=0.01)
+
+
+def test_points_beyond_the_axis_are_triangles(tmp_path):
+    with figure(tmp_path / "p.png", 3, 3) as fig:
+        axis = fig.subplots()
+        _points(axis, np.arange(4.0), np.array([0.0, 9.0, -9.0, np.nan]), (-6, 6), marker="o")
+        shown = {line.get_marker(): np.column_stack(line.get_data()) for line in axis.lines}
+    assert shown["o"].tolist() == [[0, 0]] and shown["^"][0, 0] == 1 and shown["v"][0, 0] == 2
+    assert 5 < shown["^"][0, 1] < 6 and -6 < shown["v"][0, 1] < -5
+
+
+def test_sky_axes_show_right_ascension_and_declination(tmp_path):
+    part = picture().cut((30, 40), 12)
+    with figure(tmp_path / "p.png", 4, 4) as fig:
+        axes = sky_axes(fig, fig.add_gridspec(1, 1)[0], part.wcs)
+        axes.imshow(part.data)
+        fig.canvas.draw()
+        texts = [text for c in axes.coords for side in c._ticklabels.text.values() for text in side]
+    assert any(":" in text for text in texts) and not any("$" in text for text in texts)
+    x, y = axes.wcs.world_to_pixel_values(CENTRE["ra"], CENTRE["dec"])
+    assert (x, y) == pytest.approx(part.wcs.world_to_pixel_values(CENTRE["ra"], CENTRE["dec"]))
 
 
 def test_regions(results, tmp_path):

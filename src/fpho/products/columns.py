@@ -20,6 +20,7 @@ class Quantity:
     unit: str
     text: str
     values: Callable
+    label: str  # in pictures, without the unit
     shape: bool = False  # has no meaning for a point source
     angle: bool = False  # degrees modulo 180
 
@@ -30,34 +31,43 @@ class Quantity:
 
 
 SHAPES = (
-    Quantity("axis_ratio", "", "axis ratio b/a", lambda d: axis_ratio(d["q"]), shape=True),
+    Quantity("axis_ratio", "", "axis ratio b/a", lambda d: axis_ratio(d["q"]), "axis ratio b/a", shape=True),
     Quantity(
         "position_angle",
         "deg",
         "position angle of the major axis, east of north, in [0, 180)",
         lambda d: position_angle(d["pa"]),
+        "position angle, E of N",
         shape=True,
         angle=True,
     ),
-    Quantity("rhalf", "arcsec", "circularised half-light radius sqrt(a b)", lambda d: d["rhalf"], shape=True),
+    Quantity(
+        "rhalf",
+        "arcsec",
+        "circularised half-light radius sqrt(a b)",
+        lambda d: d["rhalf"],
+        "half-light radius",
+        shape=True,
+    ),
     Quantity(
         "rhalf_major",
         "arcsec",
         "half-light radius along the major axis",
         lambda d: d["rhalf"] / d["q"],
+        "half-light radius, major axis",
         shape=True,
     ),
-    Quantity("sersic", "", "Sersic index n", lambda d: d["sersic"], shape=True),
+    Quantity("sersic", "", "Sersic index n", lambda d: d["sersic"], "Sersic index n", shape=True),
 )
 POSITIONS = (
-    Quantity("ra", "deg", "right ascension, ICRS", lambda d: d["ra"]),
-    Quantity("dec", "deg", "declination, ICRS", lambda d: d["dec"]),
+    Quantity("ra", "deg", "right ascension, ICRS", lambda d: d["ra"], "right ascension"),
+    Quantity("dec", "deg", "declination, ICRS", lambda d: d["dec"], "declination"),
 )
 
 
 def quantities(bands) -> tuple[Quantity, ...]:
     """All output quantities in the order of the columns: positions, fluxes, shapes."""
-    fluxes = (Quantity(b, FLUX_UNIT, f"total flux in {b}", lambda d, b=b: d[b]) for b in bands)
+    fluxes = (Quantity(b, FLUX_UNIT, f"total flux in {b}", lambda d, b=b: d[b], f"{b} flux") for b in bands)
     return (*POSITIONS, *fluxes, *SHAPES)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry import separation
+from ..layout import Layout
+from ..parameters import q_names
 from .columns import SHAPES
 
 MATCH_RADIUS = 0.25  # arcsec
@@ -54,6 +56,24 @@ def matched(truth, catalog, radius: float = MATCH_RADIUS) -> np.ndarray:
     nearest = distance.argmin(axis=1)
     mutual = distance.argmin(axis=0)[nearest] == np.arange(len(truth))
     return np.where(mutual & (distance.min(axis=1) < radius), nearest, -1)
+
+
+def true_rows(layout: Layout, results) -> dict[int, np.ndarray]:
+    """True values by source index, structured as draws are, of a scene that the run has simulated."""
+    from astropy.table import Table
+
+    path = layout.simulation / "truth.fits"
+    if not path.is_file():
+        return {}
+    truth, rows = Table.read(path, hdu=1), results.rows
+    wanted = q_names(results.bands)
+    if not set(wanted) <= set(truth.colnames):
+        return {}
+    values = np.zeros(len(truth), [(name, "f8") for name in wanted])
+    for name in wanted:
+        values[name] = truth[name]
+    pairs = zip(values, matched(truth, rows), strict=True)
+    return {int(rows["source_index"][place]): row for row, place in pairs if place >= 0}
 
 
 def compared(bands) -> list[str]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..images import ShiftedWCS
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -59,21 +61,5 @@ class Picture:
             self.data[part].copy(),
             self.model[part].copy(),
             self.ierr[part].copy(),
-            ShiftedWCS(self.wcs, x0, y0),
+            ShiftedWCS(self.wcs, (-x0, -y0)),
         )
-
-
-@dataclass(frozen=True)
-class ShiftedWCS:
-    """The WCS of a cut-out that starts at pixel (x0, y0)."""
-
-    wcs: object
-    x0: int
-    y0: int
-
-    def world_to_pixel_values(self, ra, dec):
-        x, y = self.wcs.world_to_pixel_values(ra, dec)
-        return x - self.x0, y - self.y0
-
-    def pixel_to_world_values(self, x, y):
-        return self.wcs.pixel_to_world_values(np.asarray(x) + self.x0, np.asarray(y) + self.y0)

@@ -16,9 +16,12 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 76em;
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
 table { border-collapse: collapse; font-size: 0.87em } img { max-width: 100% }
 th, td { padding: 0.15em 0.7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child, td.text { text-align: left }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff }
+.flags th:nth-child(2), .flags td:nth-child(2) { text-align: left; white-space: normal; min-width: 14em }
 .scroll { overflow-x: auto } .note { color: #666 }
 """
+HEADINGS = {"rhalf_major": "half-light radius, major axis", "sersic": "Sersic index"}
+HEADINGS |= {"axis_ratio": "axis ratio b/a", "position_angle": "position angle, E of N"}
 PATCH_COLUMNS = {
     "max_rhat": "largest R-hat",
     "min_bulk_ess": "smallest bulk ESS",
@@ -43,12 +46,11 @@ def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(
         + ".</p>",
         *(_image(plot) for plot in plots if Path(plot).is_file()),
         "<h2>Sources</h2>",
-        _table(*_source_table(table, results.bands)),
-        "<p class=note>Median and standard deviation of the posterior draws; fluxes in nJy, angles in "
-        "degrees east of north, sizes in arcsec.</p>",
+        _table(*_source_table(table, results.bands), kind="flags"),
+        "<p class=note>Median and standard deviation of the posterior draws.</p>",
         _flag_list(table),
         "<h2>Images</h2>",
-        _table(["image", "chi2 per pixel"], [[name, f"{value:.3f}"] for name, value in chi2.items()]),
+        _table(["image", "chi² per pixel"], [[name, f"{value:.3f}"] for name, value in chi2.items()]),
         "<h2>Patches</h2>",
         _table(*_patch_table(results)),
     ]
@@ -65,17 +67,18 @@ def _image(path) -> str:
     return f'<p><img alt="{html.escape(Path(path).stem)}" src="data:image/png;base64,{data}"></p>'
 
 
-def _table(head, rows) -> str:
+def _table(head, rows, kind: str = "") -> str:
     cells = ["<tr>" + "".join(f"<th>{html.escape(str(name))}</th>" for name in head) + "</tr>"]
     cells += [
         "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
     ]
-    return "<div class=scroll><table>" + "\n".join(cells) + "</table></div>"
+    return f'<div class=scroll><table class="{kind}">' + "\n".join(cells) + "</table></div>"
 
 
 def _source_table(table, bands):
     names = [*bands, "rhalf_major", "sersic", "axis_ratio", "position_angle"]
-    head = ["source", "ra", "dec", *names, "R-hat", "ESS", "chi2", "flags"]
+    head = ["source", "flags", "RA (deg)", "Dec (deg)", *(_heading(name, table) for name in names)]
+    head += ["R-hat", "effective sample size", "chi² per pixel"]
     rows = []
     for row in table:
         values = [value_text(row[name], row[f"{name}_err"]) for name in names]
@@ -83,9 +86,19 @@ def _source_table(table, bands):
         quality = [
             number_text(row[n], form) for n, form in (("rhat", ".3f"), ("ess", ".0f"), ("chi2", ".2f"))
         ]
-        flags = " ".join(describe(int(row["flags"])))
-        rows.append([f"{row['source_index']} {row['id']}", *place, *values, *quality, flags])
+        flags = ", ".join(words(name) for name in describe(int(row["flags"])))
+        rows.append([f"{row['source_index']} {row['id']}", flags, *place, *values, *quality])
     return head, rows
+
+
+def words(flag: str) -> str:
+    """A flag's name in plain words."""
+    return flag.lower().replace("_", " ").replace("psf", "PSF")
+
+
+def _heading(name: str, table) -> str:
+    unit = table[name].unit
+    return HEADINGS.get(name, name) + (f" ({unit})" if unit else "")
 
 
 def number_text(value: float, form: str) -> str:
@@ -106,7 +119,9 @@ def value_text(value: float, error: float) -> str:
 def _flag_list(table) -> str:
     used = int(np.bitwise_or.reduce(np.asarray(table["flags"], "i8"))) if len(table) else 0
     items = [
-        f"<li>{flag.name}: {html.escape(text)}</li>" for flag, text in DESCRIPTIONS.items() if used & flag
+        f"<li><b>{words(flag.name)}</b> ({flag.name}): {html.escape(text)}</li>"
+        for flag, text in DESCRIPTIONS.items()
+        if used & flag
     ]
     return f"<p>Flags that occur:</p><ul>{''.join(items)}</ul>" if items else "<p>No source is flagged.</p>"
 

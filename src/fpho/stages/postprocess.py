@@ -10,6 +10,7 @@ from ..passes.steps import is_whole
 from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
+from ..products.comparison import true_rows
 from ..products.images import pictures, write_picture
 from ..products.picture import Picture
 from ..products.plots.chains import plot_chains, plot_corner
@@ -93,7 +94,11 @@ def _plots(config: Config, layout: Layout, results: Results, table, gallery: Gal
 def sources_drawn(config: Config, layout: Layout, results: Results, cores: int):
     """Plots of the sources that are worth one, drawn beside the block's own work if there are cores."""
     chosen = chosen_sources(results, config.postprocess.max_plots)
-    jobs = [(layout.plots / "sources", source, results.bands) for source in chosen]
+    true = true_rows(layout, results)
+    jobs = [
+        (layout.plots / "sources", source, results.bands, true.get(int(source.row["source_index"])))
+        for source in chosen
+    ]
     if cores == 1 or len(jobs) < 2:
         yield
         for job in jobs:
@@ -105,9 +110,9 @@ def sources_drawn(config: Config, layout: Layout, results: Results, cores: int):
         drawn.result()
 
 
-def draw_source(folder, source, bands) -> None:
-    """Chain and corner plots of one source."""
+def draw_source(folder, source, bands, truth=None) -> None:
+    """Chain and corner plots of one source; `truth` is marked where it is known."""
     stem, point = f"source{source.row['source_index']}", bool(source.row["is_point"])
     title = f"source {source.name}, patch {source.patch}"
-    plot_chains(folder / f"{stem}_chains.png", title, source.draws, bands, point, source.n_chains)
-    plot_corner(folder / f"{stem}_corner.png", title, source.draws, bands, point)
+    plot_chains(folder / f"{stem}_chains.png", title, source.draws, bands, point, source.n_chains, truth)
+    plot_corner(folder / f"{stem}_corner.png", title, source.draws, bands, point, truth)

@@ -1,10 +1,13 @@
-"""Chain plots (trace and histogram of every parameter) and corner plots of single sources."""
+"""Plots of single sources: every parameter's trace, ranks and density by chain, and corner plots."""
 
 import numpy as np
 
 from ...parameters import POSITION_COLS
+from ...sampling.diagnostics import bulk_ess, rhat, tail_ess
 from ..columns import continuous, quantities
 from .style import COLOURS, TRUTH, figure, short
+
+CELLS = 30  # of a corner plot, on each axis
 
 
 def shown_quantities(bands, is_point: bool) -> list:
@@ -20,7 +23,7 @@ def parameters_of(draws, bands, is_point: bool) -> dict[str, tuple[str, np.ndarr
     shown = {}
     for quantity in shown_quantities(bands, is_point):
         values = continuous(quantity, quantity.values(draws))
-        label, unit = short(quantity.name, 24), quantity.unit
+        label, unit = short(quantity.label, 30), quantity.unit
         if quantity.name in POSITION_COLS:
             values, unit = (values - np.median(values)) * mas(quantity, draws), "mas"
             label = f"Δ {label}"
@@ -48,44 +51,83 @@ def mas(quantity, draws) -> float:
 
 
 def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, truth=None) -> None:
-    """Trace of each parameter by chain, with its histogram at the right.
+    """Each parameter by chain: trace with R-hat and effective sample size, ranks (ArviZ), density.
 
-    draws : structured (N,), chain after chain. truth : structured row like `draws`, or None.
+    Even ranks mean that the chains agree (Vehtari et al. 2021, section 6).
+
+    draws : structured (N,), chain after chain. truth : structured row with the same names, or None.
     """
     shown = parameters_of(draws, bands, is_point)
     true = true_values(truth, draws, bands, is_point)
-    height = 0.95 * len(shown) + 0.8
-    margins = {"left": 0.17, "right": 0.99, "bottom": 0.45 / height, "top": 1 - 0.35 / height}
+    height = 0.95 * len(shown) + 1.0
+    margins = {"left": 0.16, "right": 0.99, "bottom": 0.45 / height, "top": 1 - 0.6 / height}
     # fixed margins: a constrained layout of so many axes takes longer than the drawing
-    with figure(path, 8.2, height, layout=None) as fig:
-        grid = fig.subplots(len(shown), 2, squeeze=False, width_ratios=[4, 1], sharey="row")
-        fig.subplots_adjust(**margins, wspace=0.03, hspace=0.18)
-        for (name, (label, values)), (trace, marginal) in zip(shown.items(), grid, strict=True):
-            for number, chain in enumerate(np.array_split(values, n_chains)):
-                colour = COLOURS[number % len(COLOURS)]
-                trace.plot(chain, lw=0.5, color=colour, alpha=0.8)
-                marginal.hist(chain, 30, orientation="horizontal", histtype="step", color=colour, lw=0.9)
-            for axis in (trace, marginal):
-                if name in true:
-                    axis.axhline(true[name], color="black", lw=1.0, ls="--")
-                axis.tick_params(labelbottom=axis is trace and axis is grid[-1, 0])
-            trace.set_ylabel(label.replace(" (", "\n("), rotation=0, ha="right", va="center")
-            trace.margins(x=0)
-            marginal.set(xticks=[])
-            trace.yaxis.set_label_coords(-0.09, 0.5)
-        grid[-1, 0].set_xlabel("draw")
-        fig.suptitle(title + (", dashed: truth" if true else ""), fontsize=10, y=1 - 0.12 / height)
+    with figure(path, 10.0, height, layout=None) as fig:
+        grid = fig.subplots(len(shown), 3, squeeze=False, width_ratios=[4, 1.5, 1.2])
+        fig.subplots_adjust(**margins, wspace=0.08, hspace=0.3)
+        for (name, (label, values)), axes in zip(shown.items(), grid, strict=True):
+            chains = values.reshape(n_chains, -1)
+            _trace(axes[0], chains)
+            _ranks(axes[1], chains)
+            _density(axes[2], chains, axes[0].get_ylim())
+            for axis in (axes[0], axes[2]) if name in true else ():
+                axis.axhline(true[name], color="black", lw=1.0, ls="--")
+            axes[0].set_ylabel(
+                label.replace(", ", ",\n").replace(" (", "\n("), rotation=0, ha="right", va="center"
+            )
+            axes[0].yaxis.set_label_coords(-0.09, 0.5)
+        for axis, name in zip(grid[0], ("trace", "ranks: even where chains agree", "density"), strict=True):
+            axis.set_title(name, fontsize=8, loc="left" if name == "trace" else "center")
+        for axis in grid[:-1, :2].ravel():
+            axis.tick_params(labelbottom=False)
+        grid[-1, 0].set_xlabel("draw of each chain")
+        grid[-1, 1].set_xlabel("rank among all draws")
+        fig.suptitle(short(title, 90) + (", dashed: truth" if true else ""), fontsize=10, y=1 - 0.1 / height)
+
+
+def _trace(axis, chains) -> None:
+    for number, chain in enumerate(chains):
+        axis.plot(chain, lw=0.5, color=COLOURS[number % len(COLOURS)], alpha=0.8)
+    axis.margins(x=0)
+    if chains.shape[1] >= 4 and np.ptp(chains) > 0:
+        size = min(float(bulk_ess(chains[..., None])[0]), float(tail_ess(chains[..., None])[0]))
+        text = f"R-hat {float(rhat(chains[..., None])[0]):.3f}, effective sample size {size:.0f}"
+        axis.set_title(text, fontsize=7, loc="right", pad=2)
+
+
+def _ranks(axis, chains) -> None:
+    import arviz
+
+    colours = [COLOURS[number % len(COLOURS)] for number in range(len(chains))]
+    arviz.plot_rank({"value": chains}, ax=axis, colors=colours, labels=False)
+    axis.set(xlabel="", ylabel="", title="", yticks=[])
+    axis.tick_params(labelsize=7)
+
+
+def _density(axis, chains, limits) -> None:
+    import arviz
+
+    for number, chain in enumerate(chains):
+        if np.ptp(chain) > 0:
+            place, density = arviz.kde(chain)
+            axis.plot(density, place, color=COLOURS[number % len(COLOURS)], lw=1.0)
+    axis.set(xticks=[], ylim=limits, xlim=(0, None))
+    axis.tick_params(labelleft=False)
 
 
 def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> None:
-    """Corner plot of one source: marginals with 16, 50, 84% and joint 39 and 86% contours."""
+    """Corner plot of one source: marginals with 16, 50, 84% and joint 39 and 86% contours.
+
+    Histograms are smoothed by the width of Scott's rule (1992, eq. 6.42) for their number of draws.
+    """
     import corner
 
     shown = parameters_of(draws, bands, is_point)
     true = true_values(truth, draws, bands, is_point)
     values = np.stack([v for _, v in shown.values()], axis=-1)
-    labels = [label.replace(" (", "\n(") for label, _ in shown.values()]
+    labels = [label.replace(", ", ",\n").replace(" (", "\n(") for label, _ in shown.values()]
     size = 1.15 * len(shown) + 1.0
+    width = CELLS / 6.5  # cells per standard deviation: axes show some 6.5 of these
     with figure(path, size, size, layout=None) as fig:
         corner.corner(
             values,
@@ -99,20 +141,21 @@ def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> N
             truth_color=TRUTH,
             plot_datapoints=False,
             fill_contours=True,
-            smooth=1.0,
-            bins=24,
+            smooth=width * len(values) ** (-1 / 6),
+            smooth1d=width * len(values) ** (-1 / 5),
+            bins=CELLS,
             max_n_ticks=3,
             label_kwargs={"fontsize": 8},
             labelpad=0.05,
         )
         for axis in fig.axes:
             axis.tick_params(labelsize=6.5)
-        margin = 0.95 / size
+        margin = 1.05 / size
         fig.subplots_adjust(left=margin, bottom=margin, right=0.99, top=0.985, wspace=0.06, hspace=0.06)
-        lines = [_result(label, v) for label, v in shown.values()]
-        fig.text(
-            0.98, 0.97, "\n".join([title, "", *lines]), ha="right", va="top", fontsize=9, linespacing=1.5
-        )
+        lines = [short(title, 60), *(["orange: truth"] if true else []), ""]
+        lines += ["median, and from there to 84% and 16%"]
+        lines += [_result(label, v) for label, v in shown.values()]
+        fig.text(0.98, 0.97, "\n".join(lines), ha="right", va="top", fontsize=9, linespacing=1.5)
 
 
 def _result(label: str, values) -> str:
@@ -122,9 +165,10 @@ def _result(label: str, values) -> str:
 
 
 def _span(values, true=None) -> tuple[float, float]:
-    """Range of an axis: the inner 99.6% of the draws with a margin, and the truth."""
-    low, high = np.percentile(values, (0.2, 99.8))
+    """Range of an axis: four standard deviations, as far as the draws go, with a margin; and the truth."""
+    middle, spread = np.median(values), np.std(values)
+    low, high = max(values.min(), middle - 4 * spread), min(values.max(), middle + 4 * spread)
     if true is not None:
         low, high = min(low, true), max(high, true)
-    margin = 0.05 * (high - low) or 1e-6
+    margin = 0.15 * (high - low) or 1e-6
     return low - margin, high + margin

@@ -5,42 +5,66 @@ import numpy as np
 from ...geometry import pixel_scale
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
-from .style import figure, hide_axes, short
+from .sky import sky_axes
+from .style import RESIDUAL_RANGE, figure, hide_axes, short
 
-SOFTENING = 3.0  # S/N per pixel where the stretch turns from linear to logarithmic
-WHITE = 60.0  # S/N per pixel that is shown at full intensity
-BLACK = -1.5  # S/N per pixel that is shown as black
+BLACK = -1.0  # S/N per pixel that is shown as black, so that the sky is dark grey and its noise is seen
+STRETCH, SOFTENING = 8.0, 6.0  # of Lupton et al. (2004): linear in the sky, white at some 200 sigma
 
 
 def plot_colour(path, pictures: list[Picture], rows) -> None:
-    """Data, model and residual of a field in colour.
+    """Data and model of a field in colour with one stretch, and the residual about grey.
 
     pictures : one for each band, blue to red; the first, middle and last are used, on the grid of
-    the first, each in units of its noise.
+    the first, each in units of its noise. Of two bands the mean is green.
     """
-    chosen = [pictures[0], pictures[len(pictures) // 2], pictures[-1]]
-    grid = chosen[0]
+    grid = pictures[0]
     ny, nx = shape = grid.data.shape
-    with figure(path, 11.4, 3.8 * ny / nx + 0.3) as fig:
-        for axis, name in zip(fig.subplots(1, 3), ("data", "model", "residual"), strict=True):
-            layers = np.stack([_layer(p, name, grid) for p in chosen[::-1]], axis=-1)
-            axis.imshow(colours(layers), origin="lower")
+    with figure(path, 12.0, 3.8 * ny / nx + 1.0) as fig:
+        places = fig.add_gridspec(1, 3)
+        axes = [sky_axes(fig, places[0], grid.wcs), *(fig.add_subplot(place) for place in list(places)[1:])]
+        axes[0].imshow(colours(_layers(pictures, "data", grid)))
+        axes[1].imshow(colours(_layers(pictures, "model", grid)))
+        axes[2].imshow(about_grey(_layers(pictures, "residual", grid)))
+        names = (
+            "data",
+            "model, half-light ellipses",
+            f"residual: grey is 0, black and white ∓{RESIDUAL_RANGE:g} sigma",
+        )
+        for axis, name in zip(axes, names, strict=True):
             axis.set_title(name)
+            axis.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
+        for axis in axes[1:]:
             hide_axes(axis)
-            if name == "data":
-                compass_and_scale(axis, grid.wcs, shape, colour="white")
-            if name == "model":
-                mark_sources(axis, rows, grid.wcs, shape, labels=False, colour="0.85")
-        fig.suptitle("red, green, blue: " + ", ".join(short(p.band) for p in chosen[::-1]), fontsize=9)
+        compass_and_scale(axes[0], grid.wcs, shape, colour="white")
+        mark_sources(axes[1], rows, grid.wcs, shape, labels=False, colour="0.85")
+        fig.suptitle(f"red, green, blue: {', '.join(map(short, _names(pictures)))}", fontsize=9)
 
 
 def colours(layers: np.ndarray) -> np.ndarray:
-    """RGB in [0, 1] from S/N maps (ny, nx, 3): one stretch of the mean, hues kept (Lupton et al. 2004)."""
-    layers = np.nan_to_num(layers) - BLACK
-    mean = np.maximum(layers.mean(axis=-1, keepdims=True), 1e-6)
-    bright = np.arcsinh(mean / SOFTENING) / np.arcsinh((WHITE - BLACK) / SOFTENING)
-    rgb = np.maximum(layers, 0) * bright / mean
-    return rgb / np.maximum(rgb.max(axis=-1, keepdims=True), 1.0)
+    """RGB (ny, nx, 3) of S/N maps by astropy's stretch of the mean, which keeps hues (Lupton et al. 2004)."""
+    from astropy.visualization import make_lupton_rgb
+
+    return make_lupton_rgb(*np.nan_to_num(layers), minimum=BLACK, stretch=STRETCH, Q=SOFTENING)
+
+
+def about_grey(layers: np.ndarray) -> np.ndarray:
+    """RGB (ny, nx, 3) in [0, 1] of residuals in sigma: grey where there is none."""
+    return np.clip(0.5 + np.moveaxis(np.nan_to_num(layers), 0, -1) / (2 * RESIDUAL_RANGE), 0, 1)
+
+
+def _names(pictures) -> list[str]:
+    """Bands of red, green and blue."""
+    bands = [picture.band for picture in pictures]
+    return [bands[-1], bands[len(bands) // 2] if len(bands) > 2 else "their mean", bands[0]]
+
+
+def _layers(pictures, name: str, grid: Picture) -> np.ndarray:
+    """Red, green and blue in S/N, (3, ny, nx)."""
+    first, last = (_layer(picture, name, grid) for picture in (pictures[0], pictures[-1]))
+    middle = pictures[len(pictures) // 2]
+    green = _layer(middle, name, grid) if len(pictures) > 2 else 0.5 * (first + last)
+    return np.stack([last, green, first])
 
 
 def _layer(picture: Picture, name: str, grid: Picture) -> np.ndarray:

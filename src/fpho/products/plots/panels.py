@@ -1,24 +1,39 @@
-"""Data, model and residual side by side: of whole exposures, of patches, and as one colour picture."""
+"""Data, model and residual side by side: of whole exposures and of patches."""
 
 import numpy as np
 
 from ...geometry import linearize
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
-from .style import DATA_MAP, RESIDUAL_MAP, RESIDUAL_RANGE, data_limits, figure, hide_axes, short, stretched
+from .sky import sky_axes
+from .style import (
+    COLOURS,
+    DATA_MAP,
+    OTHERS,
+    RESIDUAL_MAP,
+    RESIDUAL_RANGE,
+    figure,
+    grey_bar,
+    grey_norm,
+    hide_axes,
+    log_axis,
+    short,
+)
+
+BEYOND = 6.0  # sigma; residuals beyond are counted in the outermost bins of the histogram
+TITLES = ("data", "model, half-light ellipses", "data − model")
 
 
 def plot_exposure(path, picture: Picture, rows) -> None:
     """One exposure: data, model with half-light ellipses, residual in sigma with its histogram."""
     ny, nx = picture.data.shape
-    height = 3.4 * ny / nx + 0.55
-    with figure(path, 13.6, height) as fig:
-        axes = fig.subplots(1, 4, width_ratios=[1, 1, 1, 0.62])
-        image = _row(axes[:3], picture, rows, labels=True)
-        compass_and_scale(axes[0], picture.wcs, picture.data.shape)
-        fig.colorbar(image, ax=axes[2], shrink=0.85, pad=0.02, label="residual / sigma", extend="both")
-        residual_histogram(axes[3], picture.pull)
-        for axis, title in zip(axes, ("data", "model", "residual", "residuals"), strict=False):
+    with figure(path, 14.0, 3.0 * ny / nx + 1.0) as fig:
+        grid = fig.add_gridspec(1, 4, width_ratios=[1, 1, 1, 0.62])
+        axes, greys, pull = _row(fig, grid, 0, picture, rows)
+        grey_bar(fig, greys, ax=axes[:2], label="flux / sigma of a pixel", **_bar())
+        fig.colorbar(pull, ax=axes[2], label="residual / sigma", extend="both", **_bar())
+        residual_histogram(fig.add_subplot(grid[0, 3]), picture.pull)
+        for axis, title in zip(axes, TITLES, strict=True):
             axis.set_title(title)
         fig.suptitle(f"{short(picture.id)}  ({short(picture.band)}, {picture.kind})", fontsize=10)
 
@@ -29,24 +44,32 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> N
     pictures : cut-outs of the patch (see `around`), of which the first `max_rows` are drawn.
     rows : all sources near the patch (scene rows). active : source indices that the patch fitted.
     """
-    pictures = pictures[:max_rows]
-    if not pictures:
+    shown = pictures[:max_rows]
+    if not shown:
         return
+    left_out = len(pictures) - len(shown)
     mine = np.isin(rows["source_index"], active)
-    with figure(path, 7.4, 2.15 * len(pictures) + 0.5) as fig:
-        grid = fig.subplots(len(pictures), 3, squeeze=False)
-        for axes, picture in zip(grid, pictures, strict=True):
-            image = _row(axes, picture, rows[mine], labels=True)
-            for axis in axes[1:]:
-                mark_sources(axis, rows[~mine], picture.wcs, picture.data.shape, labels=False, colour="0.5")
-            axes[0].set_ylabel(short(picture.id, 24))
-        for axis, name in zip(grid[0], ("data", "model", "residual"), strict=True):
-            axis.set_title(name)
-        compass_and_scale(grid[0, 0], pictures[0].wcs, pictures[0].data.shape)
+    with figure(path, 8.6, 2.55 * len(shown) + 1.0) as fig:
+        grid = fig.add_gridspec(len(shown), 3)
+        every = []
+        for line, picture in enumerate(shown):
+            axes, _, pull = _row(fig, grid, line, picture, rows[mine], inches=2.2)
+            shape = picture.data.shape
+            mark_sources(axes[1], rows[~mine], picture.wcs, shape, labels=False, colour=OTHERS)
+            axes[0].set_title(short(picture.id, 30) if picture is not shown[0] else "", fontsize=8)
+            every.append(axes)
+        for axis, name in zip(every[0], (short(shown[0].id, 30), *TITLES[1:]), strict=True):
+            axis.set_title(name, fontsize=8)
+        bars = np.array(every)
         fig.colorbar(
-            image, ax=grid, shrink=min(1.0, 2.2 / len(pictures)), label="residual / sigma", extend="both"
+            pull,
+            ax=list(bars[:, 2]),
+            label="residual / sigma",
+            extend="both",
+            **_bar(min(1, 2.2 / len(shown))),
         )
-        fig.suptitle(title, fontsize=10)
+        note = f", {left_out} more images not shown" if left_out else ""
+        fig.suptitle(f"{title}{note}; blue: sources of other patches", fontsize=10)
 
 
 def around(picture: Picture, region) -> Picture | None:
@@ -58,33 +81,47 @@ def around(picture: Picture, region) -> Picture | None:
     return part if min(part.data.shape) >= 4 and part.good.any() else None
 
 
-def _row(axes, picture: Picture, rows, labels: bool):
-    """Data, model and residual on three axes; the residual's image is returned for a colour bar."""
-    noise, limits = picture.noise, data_limits(picture.shown, picture.noise)
-    shape = picture.data.shape
-    axes[0].imshow(stretched(picture.shown, noise), cmap=DATA_MAP, **limits)
-    axes[1].imshow(stretched(picture.model, noise), cmap=DATA_MAP, **limits)
-    pull = axes[2].imshow(picture.pull, cmap=RESIDUAL_MAP, vmin=-RESIDUAL_RANGE, vmax=RESIDUAL_RANGE)
-    mark_sources(axes[1], rows, picture.wcs, shape, labels=labels)
-    for axis in axes[:3]:
-        axis.set(xlim=(-0.5, shape[1] - 0.5), ylim=(-0.5, shape[0] - 0.5))
-        hide_axes(axis)
-    return pull
-
-
 def residual_histogram(axes, pull) -> None:
-    """Histogram of residuals in sigma over the unit Gaussian, logarithmic; chi2 per pixel in the corner."""
+    """Histogram of residuals in sigma over the unit Gaussian, logarithmic; what lies beyond is counted."""
     values = pull[np.isfinite(pull)]
-    bins = np.linspace(-6, 6, 61)
-    axes.hist(np.clip(values, -5.99, 5.99), bins, histtype="stepfilled", color="0.75")
-    axes.plot(
-        bins, _gaussian(bins) * len(values) * (bins[1] - bins[0]), color="#0072B2", lw=1.2, label="N(0, 1)"
-    )
-    axes.set(yscale="log", ylim=(0.5, None), xlim=(-6, 6), xlabel="residual / sigma", ylabel="pixels")
-    text = f"chi²/pixel = {np.mean(values**2):.3f}\nmean = {values.mean():+.3f}\n{len(values)} pixels"
-    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=7)
-    axes.legend(loc="upper right", handlelength=1.2)
+    bins = np.linspace(-BEYOND, BEYOND, 61)
+    inner = np.clip(values, -BEYOND + 0.01, BEYOND - 0.01)
+    axes.hist(inner, bins, histtype="stepfilled", color="0.75")
+    normal = np.exp(-0.5 * bins**2) / np.sqrt(2 * np.pi)
+    axes.plot(bins, normal * len(values) * (bins[1] - bins[0]), color=COLOURS[0], lw=1.2)
+    axes.set(xlim=(-BEYOND, BEYOND), ylim=(0.5, 20.0 * max(len(values), 10)))
+    axes.set(xlabel="residual / sigma", ylabel="number of pixels")
+    log_axis(axes, "y")
+    beyond = np.sum(np.abs(values) > BEYOND)
+    lines = [
+        f"chi² per pixel {np.mean(values**2):.3f}",
+        f"mean {values.mean():+.3f}",
+        f"{len(values)} pixels",
+    ]
+    lines.append(f"{beyond or 'none'} beyond ±{BEYOND:g}{' (outermost bins)' if beyond else ''}")
+    lines.append("line: Gaussian of width 1")
+    axes.text(0.04, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7)
 
 
-def _gaussian(x):
-    return np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+def _row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.0):
+    """Data, model and residual in a line of a grid; (axes, image of the greys, image of the residual).
+
+    Data and model share one stretch; the data's axes are ticked in RA and Dec.
+    """
+    shape, norm = picture.data.shape, grey_norm(picture.shown, picture.noise)
+    axes = [sky_axes(fig, grid[line, 0], picture.wcs)]
+    axes += [fig.add_subplot(grid[line, column]) for column in (1, 2)]
+    axes[0].imshow(picture.shown / picture.noise, cmap=DATA_MAP, norm=norm)
+    greys = axes[1].imshow(picture.model / picture.noise, cmap=DATA_MAP, norm=norm)
+    pull = axes[2].imshow(picture.pull, cmap=RESIDUAL_MAP, vmin=-RESIDUAL_RANGE, vmax=RESIDUAL_RANGE)
+    mark_sources(axes[1], rows, picture.wcs, shape, inches=inches)
+    for axis in axes:
+        axis.set(xlim=(-0.5, shape[1] - 0.5), ylim=(-0.5, shape[0] - 0.5))
+    for axis in axes[1:]:
+        hide_axes(axis)
+    compass_and_scale(axes[0], picture.wcs, shape)
+    return axes, greys, pull
+
+
+def _bar(shrink: float = 0.85) -> dict:
+    return {"shrink": shrink, "pad": 0.01, "aspect": 30}

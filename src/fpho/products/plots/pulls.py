@@ -4,7 +4,8 @@ import numpy as np
 
 from .style import COLOURS, MUTED, band_colours, figure, log_axis, short
 
-CLIP = 6.0  # pulls beyond are drawn at the edge
+CLIP = 6.0  # pulls beyond are drawn as triangles at the edge
+RATIOS = 0.7, 1.3  # likewise of result / truth
 SMALL = 1e-12
 
 
@@ -25,7 +26,9 @@ def plot_pulls(path, table, bands) -> None:
             _pull_panel(axis, side, table, names, colours)
             axis.set_title(kind)
         fig.supxlabel(
-            "S/N in the first band (open: blended group; square: missing from the catalog)", fontsize=9
+            "true S/N in the first band (open: blended group; square: not in the input catalog; "
+            f"triangle at the edge: beyond {CLIP:g})",
+            fontsize=9,
         )
         fig.supylabel("(result - truth) / uncertainty", fontsize=9)
 
@@ -47,8 +50,7 @@ def _pull_panel(axis, side, table, names, colours) -> None:
             (blended, {"marker": "o", "mfc": "white"}),
             (missing, {"marker": "s", "mfc": colour}),
         ):
-            shown = np.clip(pull[chosen], -CLIP + 0.2, CLIP - 0.2)
-            axis.plot(x[chosen], shown, ls="", ms=4, mec=colour, **style)
+            _points(axis, x[chosen], pull[chosen], (-CLIP, CLIP), mec=colour, **style)
         axis.plot([], [], marker="o", ls="", ms=4, color=colour, label=short(name))
     if len(names) > 1:
         axis.legend(
@@ -75,6 +77,18 @@ def _pull_panel(axis, side, table, names, colours) -> None:
         )
 
 
+def _points(axis, x, y, limits, **style) -> None:
+    """Points; those beyond the limits as triangles at the edge that point outwards."""
+    low, high = limits
+    edge = 0.02 * (high - low)
+    for chosen, marker, shown in (
+        ((y >= low) & (y <= high), style.pop("marker"), y),
+        (y < low, "v", np.full(len(y), low + edge)),
+        (y > high, "^", np.full(len(y), high - edge)),
+    ):
+        axis.plot(x[chosen], shown[chosen], ls="", ms=4, marker=marker, **style)
+
+
 def plot_recovery(path, table, bands) -> None:
     """Recovered against true fluxes, sizes, indices, axis ratios, with error bars; ratios below."""
     colours = band_colours(bands)
@@ -95,7 +109,7 @@ def plot_recovery(path, table, bands) -> None:
             if len(names) > 1:
                 top.legend(loc="upper left")
         grid[0, 0].set_ylabel("result")
-        grid[1, 0].set_ylabel("result / truth")
+        grid[1, 0].set_ylabel("result / truth\n(triangles: beyond)")
         grid[1, 3].set_ylabel("result - truth")
 
 
@@ -105,8 +119,12 @@ def _recovery(top, bottom, table, name, colour, ratio: bool) -> None:
     style = {"fmt": "o", "ms": 3, "lw": 0.8, "color": colour}
     top.errorbar(true, value, error, label=short(name), **style)
     if ratio:
-        bottom.errorbar(true, value / true, error / true, **style)
-        bottom.set_ylim(0.7, 1.3)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio, width = value / true, error / true
+        inside = (ratio >= RATIOS[0]) & (ratio <= RATIOS[1])
+        bottom.errorbar(true[inside], ratio[inside], width[inside], **style)
+        _points(bottom, true[~inside], ratio[~inside], RATIOS, marker="o", color=colour)
+        bottom.set_ylim(*RATIOS)
     else:
         bottom.errorbar(true, value - true, error, **style)
 

@@ -13,6 +13,7 @@ from ...files import atomic
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 TRUTH = "#D55E00"
 MARK = "#D55E00"
+OTHERS = "#56B4E9"
 MUTED = "0.45"
 DATA_MAP = "gray_r"
 RESIDUAL_MAP = "RdBu_r"
@@ -63,16 +64,23 @@ def band_colours(bands) -> dict[str, str]:
     return {band: to_hex(colour) for band, colour in zip(bands, scale, strict=True)}
 
 
-def stretched(image, noise: float) -> np.ndarray:
-    """asinh of an image in units of its noise: linear in the sky, logarithmic in the bright parts."""
-    return np.arcsinh(np.asarray(image) / (STRETCH * noise))
+def grey_norm(image, noise: float):
+    """Norm of images in sigma: asinh, linear in the sky; from below the sky to nearly the brightest pixel."""
+    from matplotlib.colors import AsinhNorm
+
+    values = np.asarray(image)[np.isfinite(image)] / noise
+    top = np.percentile(values, 99.9) if values.size else 1.0
+    return AsinhNorm(linear_width=STRETCH, vmin=-STRETCH, vmax=max(top, 10.0))
 
 
-def data_limits(image, noise: float) -> dict:
-    """vmin and vmax of a stretched image: from below the sky to nearly its brightest pixel."""
-    values = np.asarray(image)[np.isfinite(image)]
-    top = np.percentile(values, 99.9) if values.size else noise
-    return {"vmin": np.arcsinh(-2 / STRETCH), "vmax": stretched(max(top, 10 * noise), noise)}
+def grey_bar(fig, image, **options) -> None:
+    """Colour bar of an image in sigma with an asinh norm, with plain numbers."""
+    top = image.norm.vmax
+    ticks = [-3, -1, 0, 1, 3, *(step * 10**power for power in range(1, 7) for step in (1, 3))]
+    ticks = [tick for tick in ticks if tick < top]
+    bar = fig.colorbar(image, extend="both", ticks=ticks, **options)
+    bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
+    bar.ax.minorticks_off()
 
 
 def short(name, most: int = 40) -> str:

@@ -38,7 +38,13 @@ def _sizes(fig, axis, table, band) -> None:
     fig.colorbar(points, ax=axis, label="Sersic index", pad=0.01)
     log_axis(axis, "y")
     axis.set(xlabel=f"{short(band)} (AB mag)", ylabel="half-light radius, major axis (arcsec)")
-    axis.set_title("sizes and magnitudes")
+    axis.set_title("sizes and magnitudes" + _unseen(galaxies[band]))
+
+
+def _unseen(flux) -> str:
+    """How many fluxes have no magnitude, for a title."""
+    count = int(np.sum(~(np.asarray(flux, "f8") > 0)))
+    return f" ({count} fluxes of 0 or less not shown)" if count else ""
 
 
 def _signal(axis, table, bands) -> None:
@@ -47,8 +53,9 @@ def _signal(axis, table, bands) -> None:
         axis.plot(magnitudes(table[band]), snr, "o", ms=4, color=colour, label=short(band))
     log_axis(axis, "y")
     axis.set(xlabel="AB magnitude", ylabel="flux / uncertainty")
-    axis.set_title("signal-to-noise of the fluxes")
-    axis.legend()
+    missing = np.concatenate([np.asarray(table[band], "f8") for band in bands]) if len(table) else []
+    axis.set_title("signal-to-noise of the fluxes" + _unseen(missing))
+    axis.legend(loc="best", frameon=True)
 
 
 def _mixing(axis, table, max_rhat, min_ess) -> None:
@@ -68,8 +75,10 @@ def _mixing(axis, table, max_rhat, min_ess) -> None:
     axis.axvline(min_ess, color=MUTED, lw=0.8, ls="--")
     log_axis(axis, "x")
     axis.set(xlabel="smallest effective sample size", ylabel="largest R-hat")
-    axis.set_title("convergence of each source (dashed: accepted limits)")
-    axis.legend()
+    unsampled = int(np.sum(~np.isfinite(np.asarray(table["rhat"], "f8"))))
+    note = f"; {unsampled} without draws" if unsampled else ""
+    axis.set_title(f"convergence of each source (dashed: accepted limits{note})")
+    axis.legend(loc="best", frameon=True)
 
 
 def _images(axis, chi2) -> None:

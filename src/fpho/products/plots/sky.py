@@ -1,0 +1,45 @@
+"""Axes of the sky: astropy's WCSAxes on whatever WCS an image has."""
+
+from astropy.coordinates import SkyCoord
+from astropy.wcs.wcsapi import BaseLowLevelWCS
+
+from .style import MUTED
+
+SMALL = 6.5  # points, of tick labels
+
+
+class SkyFrame(BaseLowLevelWCS):
+    """A WCS of ours (header, gwcs, cut-out, shifted) in the form that astropy's plots ask for (APE 14)."""
+
+    pixel_n_dim = world_n_dim = 2
+    world_axis_physical_types = ("pos.eq.ra", "pos.eq.dec")
+    world_axis_units = ("deg", "deg")
+    world_axis_object_components = (
+        ("celestial", 0, "spherical.lon.degree"),
+        ("celestial", 1, "spherical.lat.degree"),
+    )
+    world_axis_object_classes = {"celestial": (SkyCoord, (), {"frame": "icrs", "unit": "deg"})}  # noqa: RUF012
+
+    def __init__(self, wcs):
+        self._wcs = wcs
+
+    def pixel_to_world_values(self, *xy):
+        """(ra, dec) in degrees of zero-indexed pixels."""
+        return self._wcs.pixel_to_world_values(*xy)
+
+    def world_to_pixel_values(self, *world):
+        """Zero-indexed pixels (x, y) of positions in degrees."""
+        return self._wcs.world_to_pixel_values(*world)
+
+
+def sky_axes(fig, place, wcs):
+    """Axes at a place of a grid, ticked in right ascension and declination."""
+    axes = fig.add_subplot(place, projection=SkyFrame(wcs))
+    for coordinate, name, turn, pad in zip(axes.coords, ("RA", "Dec"), (0, 90), (0.5, 1.0), strict=True):
+        coordinate.set_axislabel(name, fontsize=7, minpad=pad)
+        coordinate.set_separator((":", ":", ""))
+        coordinate.set_ticks(number=4, size=3)
+        coordinate.set_ticklabel(size=SMALL, rotation=turn, exclude_overlapping=True)
+    axes.coords.frame.set_linewidth(0.5)
+    axes.coords.frame.set_color(MUTED)
+    return axes
