@@ -28,7 +28,8 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
-    if not is_whole(layout, "sample"):
+    planned = layout.plan("sample").is_file()  # not where patches were checked out by hand
+    if planned and not is_whole(layout, "sample"):
         run_stage("sample", config, layout, cores)  # what is gone or damaged is drawn again
     results = collect(layout.outdir)
     rows = results.rows
