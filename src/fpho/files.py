@@ -6,6 +6,7 @@ Others have it beside them, in `.NAME.seal`: a line for what is there, and one f
 that a kill between the two writes does no harm.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -14,11 +15,12 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import Damaged, InputError
+from .errors import Damaged, InputError, MachineError
 
 MARK = b"fpho-seal:"
 DIGITS = 32
 BLANK = b"0" * DIGITS
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PIECE = 1 << 20  # bytes that are read at a time
 _verified: dict[str, tuple] = {}  # path to the state of the file that was found whole, in this process
 
@@ -29,6 +31,11 @@ def atomic(path, seal: bool = False):
 
     The temporary name keeps the suffix, so that writers which look at it work, and says which process it
     belongs to (`remove_abandoned`). `seal`: keep a checksum of the content beside the file.
+
+    Raises
+    ------
+    MachineError
+        If the disk is full; nothing is left then, and a file of before stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +52,11 @@ def atomic(path, seal: bool = False):
         if seal:
             _seal_beside(path, temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if not _full(error):
+            raise
+        cure = "Make room on the disk, and run the same command again: what is finished is kept"
+        raise MachineError(path, f"could not be written ({error})", cure) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -151,6 +163,12 @@ def _process() -> str:
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40]
+
+
+def _full(error: OSError) -> bool:
+    """Whether a disk or quota is full; astropy and numpy tell it in words of their own."""
+    words = re.search(r"requested and -?\d+ written|Not enough space on disk", str(error))
+    return error.errno in FULL or words is not None
 
 
 def _umask() -> int:

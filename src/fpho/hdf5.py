@@ -20,8 +20,8 @@ def create(path):
 
     Raises
     ------
-    OSError
-        If it could not be written; nothing is left then.
+    MachineError
+        If the disk is full; nothing is left then.
     """
     with atomic(path) as temporary:
         with open(temporary, "r+b", buffering=0) as stream:

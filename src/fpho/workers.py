@@ -19,12 +19,13 @@ import traceback
 import weakref
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 
 from .errors import InputError, MachineError
 
 log = logging.getLogger("fpho")
 ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-MACHINE = (OSError, MemoryError, EOFError)
+MACHINE = (OSError, MemoryError, EOFError, MachineError)
 UNSENDABLE = (pickle.PickleError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 PR_SET_PDEATHSIG = 1
 KEPT = "and run the same command again: finished work is kept"
@@ -79,6 +80,8 @@ def results(
 
 def trouble(name: str, error) -> MachineError:
     """What to tell about a fault of the machine."""
+    if isinstance(error, MachineError):
+        return MachineError(f"{name}: {error.where}", error.found, error.cure)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return MachineError(name, _words(error), f"Make room on the disk, {KEPT}")
     if isinstance(error, Lost | MemoryError):
@@ -209,6 +212,17 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     end_with(parent_process().join)
+
+
+def end_with_program(name: str) -> None:
+    """This process ends when one of those above it that run a program of this name does (Linux)."""
+    pid = os.getppid() if sys.platform == "linux" else 0
+    while pid > 1:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if name.encode() in [word.rpartition(b"/")[-1] for word in words[:3]]:
+            program = os.pidfd_open(pid)
+            end_with(lambda program=program: connection.wait([program]))
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[-1].split()[1])
 
 
 def end_with(wait) -> None:

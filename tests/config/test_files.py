@@ -106,6 +106,7 @@ FULL = """
 import resource, sys
 import numpy as np
 from fpho import hdf5
+from fpho.errors import MachineError
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     with hdf5.create(sys.argv[1]) as file:
@@ -114,7 +115,7 @@ try:
             file.create_dataset(f"a{i}/b", data=values, chunks=(32, 64), compression="lzf", fletcher32=True)
             file[f"a{i}"].attrs["text"] = "x" * 3000
             assert np.array_equal(file[f"a{i//2}/b"][:], np.random.default_rng(i//2).random((100, 64)))
-except OSError as error:
+except MachineError as error:
     sys.exit(f"caught: {error}")
 """
 
@@ -126,8 +127,43 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, room):
     sealed_hdf5(path)
     good = path.read_bytes()
     done = subprocess.run([sys.executable, "-c", FULL, path, str(room)], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.startswith("caught:"), done.stderr
+    assert done.returncode == 1 and done.stderr.startswith(f"caught: {path}: could not be"), done.stderr
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == good
+
+
+OTHERS = """
+import resource, sys
+import numpy as np
+from astropy.table import Table
+from fpho.errors import MachineError
+from fpho.files import atomic, write_text
+from fpho.scene import write_scene
+from fpho.parameters import scene_dtype
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+table = Table({"a": np.arange(3000.0)})
+def write(path, kind):
+    if kind == "text":
+        return write_text(path, "x" * 9000)
+    if kind == "scene":
+        return write_scene(path, np.zeros(90, scene_dtype(["r"])), ["r"])
+    with atomic(path) as temporary:
+        if kind == "npz":
+            np.savez(temporary, a=np.arange(3000.0))
+        else:
+            table.write(temporary, format=kind, overwrite=True)
+try:
+    write(*sys.argv[1:])
+except MachineError as error:
+    sys.exit(f"caught: {error}")
+"""
+
+
+@pytest.mark.parametrize("kind", ["text", "scene", "npz", "fits", "ascii.ecsv"])
+def test_a_full_disk_is_an_error_whatever_is_written(tmp_path, kind):
+    path = tmp_path / "a.npz"
+    done = subprocess.run([sys.executable, "-c", OTHERS, path, kind], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith(f"caught: {path}: could not be"), done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_survives_a_process_border():
@@ -147,6 +183,7 @@ def test_names_of_a_run_differ():
     layout = Layout(Path("run"))
     names = [getattr(layout, name) for name, value in vars(Layout).items() if isinstance(value, property)]
     names += [layout.batch("sample", 0, 1), layout.batch("sample", "all", 0), layout.state_after("sample", 0)]
+    names = [name for name in names if isinstance(name, Path)]  # not collections of others
     names += [layout.samples(0), layout.residuals(0), layout.pixels("mosaic"), layout.meta("mosaic")]
     assert all(Path("run") in path.parents for path in names)
     assert len(set(names)) == len(names)

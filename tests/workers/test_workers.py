@@ -103,6 +103,27 @@ def test_workers_end_with_their_parent(tmp_path, killed):
         job.wait()
 
 
+PROGRAM_ABOVE = """
+import subprocess, sys
+subprocess.run(["sh", "-c", "%s -c 'from fpho.workers import *; from tests.workers.work import *; "
+    "end_with_program(\\"above\\"); sleeping(\\"%s\\", 0)'; true" % (sys.executable, sys.argv[1])])
+"""
+
+
+def test_a_job_ends_with_the_program_above_it(tmp_path):
+    """Not with the shell between them only, which waits for it."""
+    script = tmp_path / "above"
+    script.write_text(PROGRAM_ABOVE)
+    (tmp_path / "ids").mkdir()
+    above = subprocess.Popen([sys.executable, script, tmp_path / "ids"], cwd=TOP)
+    pids = wait_for(tmp_path / "ids", 1)
+    time.sleep(0.3)
+    assert alive(pids[0])
+    above.kill()
+    above.wait()
+    assert gone(pids)
+
+
 def wait_for(folder, n):
     """Ids of the n processes that have begun."""
     for _ in range(600):

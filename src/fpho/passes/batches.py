@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..config import Config
-from ..errors import Damaged, InputError
+from ..errors import InputError
 from ..files import checksum, remove_abandoned, write_text
 from ..layout import Layout
 from ..progress import progress
@@ -82,8 +82,9 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
     n_batches = 1 if colour == "all" else config.workflow.batches
     made, outcomes, before = read_plan(layout.plan(stage)), [], rows
     for batch in range(n_batches):
-        some = outcomes_of(config, layout, stage, colour, batch, scene_in, rows.dtype)
-        check_outcomes(some, made.chosen(colour, batch), rows, layout.batch(stage, colour, batch))
+        path = layout.batch(stage, colour, batch)
+        some = read_outcomes(path, rows.dtype, origin(layout, stage, scene_in))
+        check_outcomes(some, made.chosen(colour, batch), rows, path)
         outcomes += some
     if outcomes:
         rows = checkin(rows, *joined(outcomes, bands))
@@ -96,17 +97,6 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
         log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
     write_scene(scene_out, rows, bands)
     write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n", seal=True)
-
-
-def outcomes_of(config: Config, layout: Layout, stage: str, colour, batch: int, scene_in, dtype):
-    """Outcomes of a batch; one that is damaged, or of another plan, is made again of the finished patches."""
-    path = layout.batch(stage, colour, batch)
-    try:
-        return read_outcomes(path, dtype, origin(layout, stage, scene_in))
-    except Damaged as error:
-        log.warning("%s: %s; the batch is put together again", path, error.found)
-    run_batch(config, layout, stage, colour, batch, 1, scene_in)
-    return read_outcomes(path, dtype)
 
 
 def origin(layout: Layout, stage: str, scene_in) -> str:

@@ -85,12 +85,10 @@ def unneeded(config: Config, layout: Layout, stage: str) -> bool:
     """Whether a second optimization would repeat the first: nothing was subtracted and nothing added."""
     if stage != "reoptimize":
         return False
-    from astropy.io import fits
-
     from ..background import read_tweakbg
     from ..registration import read_shifts
 
-    added = len(fits.getdata(layout.scene("detect"), 1)) - len(fits.getdata(layout.scene("optimize"), 1))
+    added = len(read_scene(layout.scene("detect"))[0]) - len(read_scene(layout.scene("optimize"))[0])
     subtracted = config.background.reoptimize and any(read_tweakbg(layout.background)["used"])
     moved = layout.registration.is_file() and bool(read_shifts(layout.registration))
     return not (added or subtracted or moved)

@@ -12,8 +12,9 @@ from inspect import signature
 from pathlib import Path
 
 from ..config import Config, view
-from ..errors import InputError
+from ..errors import Damaged, InputError
 from ..layout import Layout
+from ..workers import MACHINE, end_with_program, trouble
 from .registry import STAGES
 from .stage import Part
 
@@ -40,7 +41,25 @@ def _call(part: Part, config: Config, layout: Layout, **arguments) -> None:
     module, _, name = part.function.partition(":")
     function = getattr(import_module(module), name)
     wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
-    function(view(config, part.options, part.free), layout, **wanted)
+    with damaged_set_aside(layout):
+        function(view(config, part.options, part.free), layout, **wanted)
+
+
+@contextmanager
+def damaged_set_aside(layout: Layout):
+    """A file of the run that the block finds damaged gets another name: the next command makes it again."""
+    try:
+        yield
+    except Damaged as error:
+        path = Path(error.where)
+        if not (path.is_file() and path.resolve().is_relative_to(Path(layout.outdir).resolve())):
+            raise
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        cure = (
+            f"It is now {aside.name}; run the same command again, or the whole workflow, which makes it again"
+        )
+        raise Damaged(path, error.found, cure) from None
 
 
 def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **which) -> None:
@@ -48,6 +67,7 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
 
     config : the whole configuration, as JSON has it. Bad input ends the process with exit status 2.
     """
+    end_with_program("snakemake")  # killed, it can't tell its jobs
     write_into(log)
     start_logging()
     limit_threads(STAGES[name].threads(cores))
@@ -67,12 +87,18 @@ def write_into(log: str) -> None:
 
 @contextmanager
 def told():
-    """Bad input inside the block ends the process with its message alone, and exit status 2."""
+    """Bad input or a fault of the machine in the block ends the process with its message, and status 2."""
     try:
         yield
     except InputError as error:
-        print(f"fpho: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        words = error
+    except MACHINE as error:
+        logging.getLogger("fpho").debug("", exc_info=True)
+        words = trouble("this machine", error)
+    else:
+        return
+    print(f"fpho: {words}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def start_logging(verbose: bool = False) -> None:
