@@ -19,6 +19,7 @@ class Flag(IntFlag):
     MISSING_BAND = 1 << 10
     POOR_FIT = 1 << 11
     NO_DRAWS = 1 << 12
+    LIGHT_OUTSIDE = 1 << 13
 
 
 DESCRIPTIONS = {
@@ -35,6 +36,7 @@ DESCRIPTIONS = {
     Flag.MISSING_BAND: "no unmasked pixel near the source in at least one band; that flux is the prior's",
     Flag.POOR_FIT: "reduced chi-square near the source is far above 1: one Sersic profile does not fit",
     Flag.NO_DRAWS: "no posterior draws, as its patch failed: values and flux errors are those of the optimum",
+    Flag.LIGHT_OUTSIDE: "more than 1% of the model's light lies outside of the pixels used: an extrapolation",
 }
 
 

@@ -109,7 +109,7 @@ def flags_of(rows, drawn=None, bounds=None, weight=None, **scene):
 
 
 def test_flags_say_what_is_wrong():
-    bright = make_rows(BANDS, {"g": 3000.0, "r": 5000.0, "rhalf": 0.25})
+    bright = make_rows(BANDS, {"g": 3000.0, "r": 5000.0, "rhalf": 0.15})
     assert flags_of(bright)[0] == 0
     faint = make_rows(BANDS, {"g": 0.1, "r": 0.1})
     assert flags_of(faint)[0] & Flag.PRIOR_DOMINATED
@@ -117,6 +117,8 @@ def test_flags_say_what_is_wrong():
     one_band = np.repeat([1.0, 0.0], 25)[:, None]
     assert flags_of(bright, weight=one_band)[0] == Flag.MISSING_BAND
     assert flags_of(bright, weight=0.0)[0] & Flag.NO_DATA
+    wide = make_rows(BANDS, {"g": 3000.0, "r": 5000.0, "rhalf": 0.4})
+    assert flags_of(wide)[0] == Flag.LIGHT_OUTSIDE
     double = make_rows(BANDS, {"g": 9000.0, "r": 9000.0, "offset": (0.3, 0.0)}, {"g": 9000.0, "r": 9000.0})
     arrays = make_arrays(double, BANDS, size=40)
     single = SimpleNamespace(rows=double[:1], arrays=arrays)

@@ -43,7 +43,9 @@ class Bounds(Section):
 class Patches(Section):
     maxactive_per_patch: int = option(15, "most sources fitted together", ge=1)
     strict: bool = option(True, "keep a group whole, even above maxactive_per_patch")
-    patch_maxradius: float = option(15.0, "largest radius of a patch", "arcsec", gt=0)
+    patch_maxradius: float = option(
+        15.0, "largest radius of a patch, which holds the roi and nearly all light", "arcsec", gt=0
+    )
     patch_minradius: float = option(1.0, "smallest radius of a patch", "arcsec", gt=0)
     buffer: float = option(0.5, "margin of pixels around the active sources' roi", "arcsec", ge=0)
     max_active_fraction: float = option(1.0, "most of the scene that may be active at once", gt=0, le=1)
@@ -52,7 +54,12 @@ class Patches(Section):
         "sources of other patches within this factor of the roi are fitted along: errors then know them too",
         ge=1,
     )
-    default_roi: float = option(1.0, "roi of sources that have none", "arcsec", gt=0)
+    default_roi: float = option(
+        1.0,
+        "least roi of sources that have none: twice the half-light radius, the width of the PSF",
+        "arcsec",
+        gt=0,
+    )
 
     @model_validator(mode="after")
     def _radii(self):

@@ -3,5 +3,15 @@
 from .gaps import fill_gaps, has_gaps
 from .peaks import Detection, find_peaks
 from .rows import add_new, detect_catalog, find_new
+from .width import widest_psf
 
-__all__ = ["Detection", "add_new", "detect_catalog", "fill_gaps", "find_new", "find_peaks", "has_gaps"]
+__all__ = [
+    "Detection",
+    "add_new",
+    "detect_catalog",
+    "fill_gaps",
+    "find_new",
+    "find_peaks",
+    "has_gaps",
+    "widest_psf",
+]

@@ -93,6 +93,10 @@ class Store:
         """`mosaic` or `exposure`."""
         return self._meta[name]["kind"]
 
+    def psf(self, name: str) -> str:
+        """Key of an exposure's PSF as the table of images gives it; empty: by its id or band."""
+        return self._meta[name]["psf"]
+
     def wcs(self, name: str):
         """WCS of an exposure."""
         if name not in self._wcs:

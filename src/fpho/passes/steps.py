@@ -8,9 +8,12 @@ import json
 import logging
 import shutil
 
+import numpy as np
+
 from ..config import Config
 from ..errors import Damaged
 from ..files import atomic, write_text
+from ..flags import Flag
 from ..layout import Layout
 from ..scene import read_scene, write_scene
 from . import batches
@@ -82,16 +85,21 @@ def is_whole(layout: Layout, stage: str) -> bool:
 
 
 def unneeded(config: Config, layout: Layout, stage: str) -> bool:
-    """Whether a second optimization would repeat the first: nothing was subtracted and nothing added."""
+    """Whether a second optimization would repeat the first.
+
+    It does where nothing was subtracted, added or moved, and no source wants more pixels.
+    """
     if stage != "reoptimize":
         return False
     from ..background import read_tweakbg
     from ..registration import read_shifts
 
-    added = len(read_scene(layout.scene("detect"))[0]) - len(read_scene(layout.scene("optimize"))[0])
+    first = read_scene(layout.scene("optimize"))[0]
+    added = len(read_scene(layout.scene("detect"))[0]) - len(first)
+    outgrown = np.any(first["flags"] & int(Flag.LIGHT_OUTSIDE))
     subtracted = config.background.reoptimize and any(read_tweakbg(layout.background)["used"])
     moved = layout.registration.is_file() and bool(read_shifts(layout.registration))
-    return not (added or subtracted or moved)
+    return not (added or subtracted or moved or outgrown)
 
 
 def copy(source, target) -> None:

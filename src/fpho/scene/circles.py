@@ -5,13 +5,21 @@ from dataclasses import replace
 import numpy as np
 
 from ..geometry import CircularRegion, separation, unit_vectors
+from ..sersic.profile import radius_of
 
 HALF_LIGHT_RADII = 5.0  # within which a fixed source counts, also beyond its roi
+SHARE = 0.01  # of a source's light that may lie outside of its pixels, for a bright source,
+ERRORS = 0.3  # of its flux error, where that is more
+UNKNOWN = 0.05  # and where no error is known
+LARGEST = 0.2
 
 
 def make_region(rows, options) -> CircularRegion:
-    """Circle that holds the roi of sources and the buffer around them, within the limits of `options`."""
-    ra, dec, radius = _circle(rows, options)
+    """Circle that holds the roi and nearly all light of sources and the buffer around them.
+
+    Its radius is within the limits of `options`.
+    """
+    ra, dec, radius = _circle(rows, np.maximum(rows["roi"], light_radius(rows)), options)
     return CircularRegion(ra, dec, float(np.clip(radius, options.patch_minradius, _widest(options))))
 
 
@@ -26,15 +34,29 @@ def wide_region(rows, halo, options) -> CircularRegion:
 
 def fits(rows, options) -> bool:
     """Whether the roi of sources and the buffer fit into one patch."""
-    return _circle(rows, options)[2] <= _widest(options)
+    return _circle(rows, rows["roi"], options)[2] <= _widest(options)
 
 
-def _circle(rows, options) -> tuple[float, float, float]:
+def light_radius(rows) -> np.ndarray:
+    """Semi-major radius (S,) in arcsec within which a galaxy has all light but SHARE, or ERRORS of its error.
+
+    Errors are those of the band with the highest S/N.
+    """
+    names = [name for name in rows.dtype.names if f"{name}_err" in rows.dtype.names]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.array([rows[f"{name}_err"] / np.abs(rows[name]) for name in names])
+    best = np.nanmin(np.where(np.isfinite(relative), relative, np.nan), axis=0, initial=np.inf)
+    outside = np.where(np.isfinite(best), np.clip(ERRORS * best, SHARE, LARGEST), UNKNOWN)
+    index = np.where(rows["is_point"], 1.0, np.clip(rows["sersic"], 0.3, 8.0))
+    return np.where(rows["is_point"], 0.0, rows["rhalf"] / rows["q"] * radius_of(1 - outside, index))
+
+
+def _circle(rows, reach, options) -> tuple[float, float, float]:
     xyz = unit_vectors(rows["ra"], rows["dec"])
     middle = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
     ra = np.degrees(np.arctan2(middle[1], middle[0])) % 360
     dec = np.degrees(np.arcsin(middle[2] / np.sqrt(np.sum(middle**2))))
-    reach = np.max(separation(ra, dec, rows["ra"], rows["dec"]) + rows["roi"])
+    reach = np.max(separation(ra, dec, rows["ra"], rows["dec"]) + reach)
     return float(ra), float(dec), float(reach + options.buffer)
 
 

@@ -20,6 +20,12 @@ def curve_of_growth(radius, n):
     return gammainc(2 * n, b_n(n) * np.asarray(radius, "f8") ** (1 / n))
 
 
+def radius_of(share, n):
+    """Radius (half-light radii) that holds a share of the flux: the inverse of `curve_of_growth`."""
+    n = np.asarray(n, "f8")
+    return (gammaincinv(2 * n, share) / b_n(n)) ** n
+
+
 def surface_brightness(radius, n):
     """Flux per unit area (half-light radius^2) of the profile with unit flux."""
     b = b_n(n)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..background import apply_background, fit_background, read_tweakbg, sky_table
 from ..config import Config
-from ..detect import add_new, detect_catalog, fill_gaps, find_new, has_gaps
+from ..detect import add_new, detect_catalog, fill_gaps, find_new, has_gaps, widest_psf
 from ..errors import InputError
 from ..images import Exposure, open_chosen
 from ..layout import Layout
@@ -26,7 +26,7 @@ def run(config: Config, layout: Layout) -> None:
         for peak in peaks:
             log.info("new source at ra %.6f, dec %.6f, S/N %.1f", peak["ra"], peak["dec"], peak["snr"])
         log.info("%d new sources in the residual images", len(peaks))
-        rows = add_new(rows, peaks, bands, roi=config.patches.default_roi, limits=limits(config))
+        rows = add_new(rows, peaks, bands, roi=least_roi(config, layout, bands), limits=limits(config))
     write_scene(layout.scene("detect"), rows, bands)
 
 
@@ -63,7 +63,7 @@ def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
         PSFStore(layout.psf_store),
         bands,
         nsigma=config.catalog.detect_nsigma,
-        roi=config.patches.default_roi,
+        roi=least_roi(config, layout, bands),
         limits=limits(config),
         interpolation=config.psf.interpolation,
     )
@@ -81,13 +81,19 @@ def measure_gaps(config: Config, layout: Layout, rows, bands) -> np.ndarray:
         images_without_sky(config, layout, bands),
         PSFStore(layout.psf_store),
         bands,
-        roi=config.patches.default_roi,
+        roi=least_roi(config, layout, bands),
         limits=limits(config),
         interpolation=config.psf.interpolation,
     )
     count = np.sum(has_gaps(rows, bands))
     log.info("%d sources start with sizes or fluxes that were measured in the images", count)
     return found
+
+
+def least_roi(config: Config, layout: Layout, bands) -> float:
+    """Roi (arcsec) of sources that have none, at least: the option's, or the width of the widest PSF."""
+    stores, psfs = open_chosen(layout, config.optimize.on), PSFStore(layout.psf_store)
+    return max(config.patches.default_roi, widest_psf(stores, psfs, bands, config.psf.interpolation))
 
 
 def images_without_sky(config: Config, layout: Layout, bands) -> list[Exposure]:

@@ -9,6 +9,7 @@ from ..detect import has_gaps
 from ..images import read_table
 from ..layout import Layout
 from ..scene import group, read_catalog, write_scene
+from .detect import detect_initial, least_roi, measure_gaps
 from .inputs import catalog_of, images_of
 
 log = logging.getLogger("fpho")
@@ -23,15 +24,11 @@ def run(config: Config, layout: Layout) -> None:
     """Write the initial scene, from the catalog or by detection in the images."""
     bands, catalog = bands_of(config, images_of(config, layout)), catalog_of(config, layout)
     if catalog is None:
-        from .detect import detect_initial
-
         rows = detect_initial(config, layout, bands)
     else:
-        options = config.catalog, config.patches.default_roi
+        options = config.catalog, least_roi(config, layout, bands)
         rows = read_catalog(catalog, bands, *options, complete=False)
         if np.any(has_gaps(rows, bands)):
-            from .detect import measure_gaps
-
             rows = measure_gaps(config, layout, rows, bands)
     valid = rows[rows["is_valid"]]
     sizes = np.bincount(group(valid["ra"], valid["dec"], valid["roi"]))

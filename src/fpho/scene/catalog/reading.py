@@ -32,7 +32,7 @@ def read_catalog(
     Parameters
     ----------
     bands : flux columns that are wanted; those of the header keyword FILTERS when None
-    default_roi : roi in arcsec of sources that have none; twice the half-light radius where that is larger
+    default_roi : least roi (arcsec) of sources without one: theirs is twice the semi-major half-light radius
     complete : every galaxy must have a shape, and every source a flux in each band. Else only positions are
         needed: shapes that are not known are START, fluxes and radii NaN (see `fpho.detect.fill_gaps`)
 
@@ -59,7 +59,7 @@ def read_catalog(
     fill_fluxes(rows, columns, bands, needed=complete)
     _fill_shapes(rows, columns, index, complete)
     roi = columns.numbers("roi", "arcsec", needed=False)
-    fallback = np.fmax(default_roi, 2 * rows["rhalf"])
+    fallback = np.fmax(default_roi, 2 * rows["rhalf"] / rows["q"])
     rows["roi"] = np.where((roi > 0) & (roi < values.HUGE), roi, fallback)
     check_values(rows, bands, path, complete)
     say_repeated(rows, path)
