@@ -27,6 +27,12 @@ def slow(task) -> PatchOutcome:
     return fit(task)
 
 
+def brisk(task) -> PatchOutcome:
+    """The same, with some time to be killed in."""
+    time.sleep(0.05)
+    return fit(task)
+
+
 def troubled(task) -> PatchOutcome:
     """Patch 1 raises."""
     if task.patch.index == 1:

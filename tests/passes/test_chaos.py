@@ -1,0 +1,26 @@
+"""A bad day in short: `benchmarks/chaos.py` on a pass with stand-ins for the fits, a moment of each kind."""
+
+import importlib.util
+
+import pytest
+
+from tests.conftest import TOP
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("chaos", TOP / "benchmarks" / "chaos.py")
+    chaos = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(chaos)
+    chaos.STAND_IN = chaos.STAND_IN.replace("toy.slow", "toy.brisk")
+    return chaos.Trials(chaos.StandIn(), tmp_path_factory.mktemp("chaos") / "run", seed=3)
+
+
+@pytest.mark.parametrize("kind", ["job", "worker", "group", "disk"])
+def test_one_ordinary_command_goes_on(trials, kind):
+    """Bit for bit, with no process and no file left over."""
+    trials.disk(kind) if kind == "disk" else trials.killed(kind)
+    assert trials.found[kind, "as before"] == 1, trials.found
+    assert trials.found[kind, "WRONG"] == 0
+    if kind in ("job", "group"):
+        assert trials.found[kind, "met it"] == 1
