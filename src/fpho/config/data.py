@@ -47,11 +47,13 @@ class Psf(Section):
     n_components: int | None = option(
         None, "number of Gaussians; chosen by the data when absent", ge=1, le=20
     )
-    max_components: int = option(8, "most Gaussians when chosen by the data", ge=1, le=20)
+    max_components: int = option(10, "most Gaussians when chosen by the data", ge=1, le=20)
     interpolation: Literal["nearest", "linear"] = option(
         "nearest", "PSF of a source between detector positions"
     )
-
+    remainder: bool = option(
+        True, "keep what the mixture leaves of the PSF image, and take it off the data at the sources' values"
+    )
     center: Literal["auto", "stamp", "centroid"] = option(
         "auto",
         "the source's position in a PSF image: the stamp's middle, the centroid, or auto (the middle, unless "

@@ -156,7 +156,7 @@ def _row(name, image, plots, fit=None):
 def misses(row) -> list[str]:
     """Names of the figures that miss their limits."""
     limits = {"energy": LIMITS["encircled_energy"], "point": LIMITS["point_flux"]}
-    limits |= {name: LIMITS["galaxy_flux"] for name in ("galaxy n=1", "galaxy n=4")}
+    limits |= {name: LIMITS["galaxy_flux_2"] for name in ("galaxy n=1", "galaxy n=4")}
     return [name for name, limit in limits.items() if not abs(row[name]) < limit]
 
 

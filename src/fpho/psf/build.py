@@ -7,11 +7,11 @@ import numpy as np
 
 from .fit import fits, refit
 from .image import PSFImage, effective_image
-from .quality import LIMITS, WANTED_PIXEL, figures
-from .samples import UNDERSAMPLED, take
+from .quality import WANTED, figures
+from .remainder import remainder_of
+from .samples import take
 
 LOG = logging.getLogger("fpho")
-GOOD_ENOUGH = 0.4  # of every limit: no more components are added
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PSFFit:
     quality: dict
 
 
-def fit_mixture(image, n_components=None, max_components=8, **preparation) -> PSFFit:
+def fit_mixture(image, n_components=None, max_components=10, **preparation) -> PSFFit:
     """Fit one PSF.
 
     Parameters
@@ -43,22 +43,17 @@ def fit_mixture(image, n_components=None, max_components=8, **preparation) -> PS
         quality = figures(image, fit.mixture)
         if best is None or _badness(quality) < _badness(best.quality):
             best = PSFFit(image, fit.mixture, quality)
-        if max(_badness(best.quality)) <= GOOD_ENOUGH:
+        if _badness(best.quality) <= 1:
             break
     return best
 
 
-def _badness(quality):
-    """(largest figure of merit over its limit, where it is not good enough; worst pixel over what is wanted).
-
-    Ordered: pixels decide between mixtures that are good enough, and count less in a well sampled core.
-    """
-    wanted = WANTED_PIXEL * (1 if quality["fwhm"] < UNDERSAMPLED else 2)
-    figure = max(abs(quality[name]) / limit for name, limit in LIMITS.items())
-    return max(figure, GOOD_ENOUGH), quality["pixel"] / wanted
+def _badness(quality) -> float:
+    """Largest figure of merit over what is wanted; at 1 no more components are added."""
+    return max(abs(quality[name]) / wanted for name, wanted in WANTED.items())
 
 
-def fit_locations(images, n_components=None, max_components=8) -> list[PSFFit]:
+def fit_locations(images, n_components=None, max_components=10) -> list[PSFFit]:
     """Fit the PSF at several detector locations with components that correspond.
 
     The location nearest the middle is fitted first; every other starts from the solution of its
@@ -81,3 +76,14 @@ def fit_locations(images, n_components=None, max_components=8) -> list[PSFFit]:
 def refit_same(image: PSFImage, start) -> np.ndarray:
     """Mixture of `image` from `start` (J, 6), components in the same order."""
     return refit(take(image), start, keep_order=True).mixture
+
+
+def as_group(fits: list[PSFFit], remainder: bool = True) -> tuple:
+    """What `store.write_store` takes of the fits of one key, with what the mixtures leave of the PSFs."""
+    images = [fit.image for fit in fits]
+    locations = [image.location for image in images] if len(images) > 1 else None
+    attributes = {"half_width": max(image.half_width for image in images)}
+    if images[0].pixel_scale:
+        attributes["pixel_scale"] = images[0].pixel_scale
+    left = [remainder_of(fit.image, fit.mixture) for fit in fits] if remainder else []
+    return np.stack([fit.mixture for fit in fits]), locations, [fit.quality for fit in fits], attributes, left

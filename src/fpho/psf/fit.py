@@ -1,8 +1,8 @@
 """Fit an effective PSF with Gaussians: free amplitudes (either sign), centres and covariances.
 
-Least squares over the samples of `samples.take`, with added rows for the encircled energy and
-for the flux of point sources and galaxies, so that what the faint wings hold is not lost
-beside the bright core. Amplitudes enter linearly: they are solved exactly for each set of
+Least squares over the samples of `samples.take`, with added rows for the encircled energy, for the light
+in quadrants of rings and for the flux of point sources and galaxies, so that what the faint wings hold
+is not lost beside the bright core. Amplitudes enter linearly: they are solved exactly for each set of
 shapes, under the constraint that they sum to the stamp's total (Golub & Pereyra 1973, in
 Kaufman's form); the shapes take Levenberg-Marquardt steps with analytic derivatives.
 Covariances are floor I + L L^t, so no component is narrower than the floor.
@@ -16,6 +16,7 @@ from .mixture import gaussians
 from .samples import Samples
 
 PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0008, 0.0005  # sizes that count as 1 in the cost
+SECTOR_ERROR = 0.001
 SWAPS = 3
 GROWTH_GOAL = 0.002  # worst error of the encircled energy, beyond which it is evened out
 RIDGE = 2e-3  # keeps pairs of large opposite amplitudes out, which float32 would not add up
@@ -47,6 +48,7 @@ class _Rows:
         self.pixel = np.sqrt(samples.area) / (PIXEL_ERROR * np.sqrt(np.sum(samples.area * samples.value**2)))
         self.importance = np.ones(len(samples.ends))  # of the apertures
         self.growth = 1 / (GROWTH_ERROR * samples.total * np.sqrt(len(samples.ends)))
+        self.sector = 1 / (SECTOR_ERROR * samples.total * np.sqrt(len(samples.sectors)))
         self.flux = 1 / (FLUX_ERROR * np.sqrt(len(samples.sources)))
         self.rings = np.append(0, self.s.ends)[np.append(0, self.s.ends) < len(self.s.x)]
         self.aim()
@@ -67,8 +69,9 @@ class _Rows:
         """Rows (R, C) of images (C, P)."""
         rings = np.add.reduceat(images * self.s.area, self.rings, axis=1)[:, : len(self.s.ends)]
         inside = np.cumsum(rings, axis=1) * self.importance
-        through = images @ self.s.sources.T
-        return np.concatenate([images * self.pixel, inside * self.growth, through * self.flux], axis=1).T
+        through, turned = images @ self.s.sources.T, images @ self.s.sectors.T
+        parts = [images * self.pixel, inside * self.growth, through * self.flux, turned * self.sector]
+        return np.concatenate(parts, axis=1).T
 
     def shapes(self, theta):
         """Mixture rows with amplitude 1 from theta (J, 5): x, y, and the Cholesky factor p, q, r."""

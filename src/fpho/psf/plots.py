@@ -27,8 +27,8 @@ def plot_psf(path, name: str, fit) -> Path:
     q = fit.quality
     verdict = "misses a limit" if q["poor"] else "within all limits"
     figure.suptitle(
-        f"{name}   FWHM {q['fwhm']:.2f} pixel   bias of flux: point {100 * q['point_flux']:+.2f}%, "
-        f"galaxy {100 * q['galaxy_flux']:+.2f}%   {verdict}",
+        f"{name}   FWHM {q['fwhm']:.2f} pixel   quadrant {100 * q['quadrant']:.2f}%   bias of flux: point "
+        f"{100 * q['point_flux']:+.2f}%, galaxy {100 * q['galaxy_flux_1']:+.2f}%   {verdict}",
         fontsize=11,
     )
     with atomic(path) as temporary:

@@ -22,6 +22,7 @@ class Samples:
     area: np.ndarray  # (P,) square pixels that the point stands for
     ends: np.ndarray  # (A,) aperture a holds points[: ends[a]]
     sources: np.ndarray  # (G, P) weights whose sum with (image - mixture) is a flux bias
+    sectors: np.ndarray  # (Q, P) square pixels of each point in quadrants of rings
     total: float
     fwhm: float
     step: float
@@ -50,10 +51,21 @@ def take(image: PSFImage) -> Samples:
         area,
         np.unique(np.searchsorted(radius, apertures)),
         points[4:] * area,
+        _sectors(points[1], points[2], width) * area,
         image.total,
         width,
         image.step,
         image.half_width,
+    )
+
+
+def _sectors(x, y, width):
+    """(Q, P) whether points are in quadrants (between the axes, about them) of rings at 1, 2, 4, ... FWHM."""
+    radius, turn = np.hypot(x, y), np.arctan2(y, x) / (2 * np.pi)
+    ring = np.clip(np.log2(np.maximum(radius / width, 0.1)).astype(int) + (radius >= width), 0, None)
+    parts = [np.floor((turn + offset) * 4).astype(int) % 4 for offset in (0.0, 0.125)]
+    return np.array(
+        [(ring == r) & (part == k) for r in range(ring.max() + 1) for part in parts for k in range(4)], "f8"
     )
 
 

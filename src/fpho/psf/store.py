@@ -2,8 +2,9 @@
 
 Layout (that of the older code): `parameters`, structured (locations, components) with amp, xcen,
 ycen, Cxx, Cyy, Cxy (native pixels) and sersic_bin; `detector_locations` (2, locations);
-attribute `n_psf_per_source`. Written here, a group also has `includes_pixel` = true and a
-dataset `quality` (locations,) of figures of merit.
+attribute `n_psf_per_source`. Written here, a group also has `includes_pixel` = true, a dataset `quality`
+(locations,) of figures of merit, and for each location i a dataset `remainder/i` (ny, nx) float32, the PSF's
+samples minus the mixture, with attributes `step` (native pixels) and `center` (x, y of the source, samples).
 """
 
 import warnings
@@ -17,6 +18,7 @@ from ..files import verify
 from ..hdf5 import create
 from .interpolate import Locations
 from .mixture import FIELDS, PIXEL_VARIANCE
+from .remainder import Remainder
 from .validity import check_mixtures
 
 DTYPE = np.dtype([*((name, "f8") for name in FIELDS), ("sersic_bin", "i4")])
@@ -28,7 +30,8 @@ def write_store(path, groups: dict, **attributes) -> None:
     Parameters
     ----------
     groups : key to (mixtures (L, J, 6), locations (L, 2) or None, quality: list of L dicts, and where known
-        a dict of the group's attributes: `pixel_scale` in arcsec, `half_width` of the stamps in pixels)
+        a dict of the group's attributes: `pixel_scale` in arcsec, `half_width` of the stamps in pixels;
+        and a list of L `Remainder`, None where there is none); see `build.as_group`
     attributes : of the file's root, beside the version
     """
     with create(path) as file:
@@ -45,6 +48,10 @@ def write_store(path, groups: dict, **attributes) -> None:
                 group["detector_locations"] = np.asarray(locations, "f8").T
             if quality:
                 group["quality"] = _quality_rows(quality)
+            for i, remainder in enumerate(more[1] if len(more) > 1 else ()):
+                if remainder is not None:
+                    group[f"remainder/{i}"] = remainder.values
+                    group[f"remainder/{i}"].attrs.update({"step": remainder.step, "center": remainder.center})
 
 
 def _quality_rows(quality):
@@ -58,6 +65,7 @@ class PSFStore:
 
     def __init__(self, path):
         self.path = path
+        self._remainders: dict[tuple[str, int], Remainder | None] = {}
         try:
             verify(path)
             with h5py.File(path, "r") as file:
@@ -123,6 +131,14 @@ class PSFStore:
             }
         return worst | {"known": True}
 
+    def remainder(self, key, x=None, y=None) -> Remainder | None:
+        """What the mixture leaves of the PSF at the nearest location; None where the store has none."""
+        mixtures, locations, *_ = self._groups[key]
+        i = 0 if len(mixtures) == 1 else int(locations.weights(float(x), float(y))[0][0])
+        if (key, i) not in self._remainders:
+            self._remainders[key, i] = _read_remainder(self.path, key, i, mixtures[i])
+        return self._remainders[key, i]
+
     def pixel_scale(self, key) -> float | None:
         """Arcsec per pixel that the PSF is for by its own file; None where that says nothing."""
         return self._groups[key][3]
@@ -160,6 +176,14 @@ def _read_group(group, path):
         raise InputError(path, found, "Make the store again")
     scale = group.attrs.get("pixel_scale")
     return mixtures, locations, quality, None if scale is None else float(scale)
+
+
+def _read_remainder(path, key, i, mixture) -> Remainder | None:
+    with h5py.File(path, "r") as file:
+        data = file.get(f"{key}/remainder/{i}")
+        if data is None:
+            return None
+        return Remainder(data[...], float(data.attrs["step"]), tuple(data.attrs["center"]), mixture)
 
 
 def _read_locations(group, n_mixtures, path):

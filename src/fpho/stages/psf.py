@@ -15,10 +15,12 @@ from ..config import Config
 from ..files import atomic
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
+from ..psf.build import as_group
 from ..psf.inputs import images_by_key, read_psf_table
 from ..workers import ONE_THREAD, mapped
 from .inputs import psfs_of
 
+REPORTED = ("pixel", "quadrant", "ring", "centroid", "point_flux", "galaxy_flux_1")
 LOG = logging.getLogger("fpho")
 
 
@@ -35,17 +37,13 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     options, groups = config.psf, {}
     images_of = images_by_key(read_psf_table(source, options.center))
     fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
-    for (key, images), fits in zip(images_of.items(), _map(fit, images_of.values(), cores), strict=True):
-        locations = [image.location for image in images] if len(images) > 1 else None
-        quality, attributes = [fit.quality for fit in fits], {"half_width": max(i.half_width for i in images)}
-        if images[0].pixel_scale:
-            attributes["pixel_scale"] = images[0].pixel_scale
-        groups[key] = np.stack([fit.mixture for fit in fits]), locations, quality, attributes
+    for key, fits in zip(images_of, _map(fit, images_of.values(), cores), strict=True):
+        groups[key] = as_group(fits, options.remainder)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
     rows = [
         {"key": key, "location": i} | q
-        for key, (_, _, all_q, _) in groups.items()
+        for key, (_, _, all_q, *_) in groups.items()
         for i, q in enumerate(all_q)
     ]
     _write_quality(layout, rows)
@@ -76,9 +74,7 @@ def _report(key, fits, layout):
     for i, fit in enumerate(fits):
         place = "" if len(fits) == 1 else " at ({:g}, {:g})".format(*fit.image.location)
         name, q = f"{key}{place}", fit.quality
-        text = ", ".join(
-            f"{part} {q[part]:+.4f}" for part in ("encircled_energy", "point_flux", "galaxy_flux")
-        )
+        text = ", ".join(f"{part} {q[part]:+.4f}" for part in REPORTED)
         LOG.info("PSF %s: %d components, %s", name, len(fit.mixture), text)
         if q["poor"]:
             warnings.warn(f"PSF {name}: the mixture misses its limits ({text})", stacklevel=2)
