@@ -63,6 +63,7 @@ def make_patcher(task: PatchTask, options) -> StorePatch:
         max_snr=options.max_snr,
         tweakbg=stores.tweakbg,
         interpolation=task.config.psf.interpolation,
+        remainder=task.stage != "optimize",  # there the catalog's values are a first guess
     )
 
 

@@ -6,18 +6,22 @@ from .. import kernel
 from ..kernel.arrays import SourceArrays
 from ..parameters import q_names, wrap_degrees
 from .building import components_of_rows, source_geometry, source_state
+from .remainder import subtract_remainder
 
 
 class Neighbours:
     """Calls give the posterior of a patch for one draw of its neighbours; their image is all that is made.
 
     model : `Posterior`, none of these neighbours subtracted
-    rows : scene rows (S,) of the neighbours, to which positions refer
+    rows : scene rows (S,) of the neighbours, to which positions refer; what PSF mixtures leave of their light
+        is taken off at their values
     draws : structured (S, C, N), absolute positions in degrees; C chains of N draws
     """
 
     def __init__(self, model, tiles, rows, draws, psfstore, interpolation="nearest"):
-        self.model, self.rows, self.draws = model, rows, draws
+        arrays = subtract_remainder(model.arrays, tiles, rows, psfstore, model.bands, model.table)
+        self.model = model if arrays is model.arrays else model.with_data(arrays.data)
+        self.rows, self.draws = rows, draws
         geometry = source_geometry(tiles, rows, psfstore, interpolation)
         self.arrays = model.arrays.with_fields(**geometry)
 

@@ -27,6 +27,7 @@ from ..sersic import load_table
 from .backends import require_gpu
 from .building import arrays_of_tiles, subtract_sources
 from .noise import by_exposure, flux_noise, noise_factors, widen_by_misfit
+from .remainder import subtract_remainder
 from .tiles import select_tiles
 
 
@@ -47,6 +48,7 @@ class _Patch:
         max_snr: float | None = None,
         tweakbg=None,
         interpolation: str = "nearest",
+        remainder: bool = True,
     ):
         """
         Parameters
@@ -57,13 +59,15 @@ class _Patch:
         max_snr : cap on the S/N per pixel
         tweakbg : table of backgrounds to subtract, or the path of one
         interpolation : PSF between detector positions, `nearest` or `linear`
+        remainder : take off the data what the PSF mixtures leave of the sources' light, at the values that
+            `prepare_model` gets; not where these are a first guess
         """
         self.psfstore = psfstore if hasattr(psfstore, "mixture") else PSFStore(psfstore)
         self.table = splinedata if hasattr(splinedata, "evaluate") else load_table(splinedata)
         self.return_residual = return_residual
         self.max_snr = max_snr
         self.tweakbg = None if tweakbg is None else np.array(list(rows_by_exposure(tweakbg).values()))
-        self.interpolation = interpolation
+        self.interpolation, self.remainder = interpolation, remainder
 
     def build_patch(self, region, sources=None, allbands=None) -> None:
         """Collect the pixels of a region, those in the circle, from the exposures of `allbands`.
@@ -195,6 +199,8 @@ class CPUPatchMixin:
             fixed = fixed[fixed["is_valid"]]
             sources = (fixed, self.psfstore, self.bands, self.table, self.interpolation)
             arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
+        for rows in (active, fixed) if self.remainder else ():
+            arrays = subtract_remainder(arrays, self.tiles, rows, self.psfstore, self.bands, self.table)
         for rows in (active, fixed) if jitter else ():
             sources = (rows, self.psfstore, self.bands, self.table, self.interpolation)
             arrays = widen_by_misfit(arrays, self.tiles, *sources, jitter, self.backend)

@@ -7,6 +7,7 @@ from ..geometry import linearize
 from ..images import ExposureTiles
 from ..kernel.arrays import TILE, PatchArrays
 from .building import source_geometry, source_state
+from .remainder import remainder_image
 from .tiles import to_image
 
 SOURCES_PER_CALL = 64  # bounds the kernel's list of Gaussians
@@ -35,7 +36,15 @@ def render(
         part = rows[start : start + SOURCES_PER_CALL]
         arrays = _arrays(blank, part, psfstore, interpolation)
         image += kernel.backend(backend).model(arrays, source_state(part, (exposure.band,), table, 1))
-    return to_image(image, blank.tile_x, blank.tile_y, shape)
+    image = to_image(image, blank.tile_x, blank.tile_y, shape)
+    left = remainder_image(exposure, rows, psfstore, (exposure.band,), table, (0, 0), shape, _noise(exposure))
+    return image if left is None else image + left
+
+
+def _noise(exposure) -> float:
+    """Of a typical good pixel, nJy; 0 where there is none."""
+    good = exposure.ierr > 0
+    return float(1 / np.median(exposure.ierr[good])) if good.any() else 0.0
 
 
 def reaches(rows, exposure) -> np.ndarray:
