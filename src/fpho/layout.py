@@ -95,6 +95,11 @@ class Layout:
         return self / "work" / stage
 
     @property
+    def first_sky(self) -> Path:
+        """Table of backgrounds (TSV) that the first optimization starts with."""
+        return self / "background" / "first_sky.tsv"
+
+    @property
     def background(self) -> Path:
         """Table of backgrounds (TSV), used by later stages and editable."""
         return self / "background" / "tweakbg.tsv"

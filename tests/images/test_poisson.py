@@ -1,4 +1,4 @@
-"""Errors that follow the noise of their own pixels, drawn by GalSim; fluxes of known shapes by weighted sums."""
+"""Errors that follow the noise of their own pixels, drawn by GalSim; fluxes of known shapes by sums."""
 
 import logging
 

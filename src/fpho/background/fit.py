@@ -46,8 +46,10 @@ class Sky:
     n_sky: int = 0  # pixels used
 
 
-def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
+def fit_background(exposure, model: np.ndarray, mode: str = "constant", covered=None) -> Sky:
     """Background of `exposure` given the model (ny, nx) of all its sources; `mode` constant or plane.
+
+    covered : (ny, nx) bool, more pixels that are no sky, as long as enough others are left
 
     Where no blank sky is left, the result is zero with unknown error, and a warning says so.
     """
@@ -64,6 +66,8 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant") -> Sky:
     n_sky = len(basis)
     basis = np.stack([*basis, model], axis=-1)  # (ny, nx, P), the wings last
     sky = sky_pixels(model, ierr)
+    if covered is not None and np.count_nonzero(sky & ~covered) >= ENOUGH_SKY * np.count_nonzero(ierr > 0):
+        sky = sky & ~covered
     if sky.sum() < MIN_SKY_PIXELS:
         cure = "set background.mode: in_fit to fit it together with the sources"
         warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)

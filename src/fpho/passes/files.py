@@ -10,13 +10,13 @@ def fit_files(config: Config, layout: Layout, stage: str) -> dict[str, Path | li
     """Files by what they hold: `stores` of pixels, `psf`, `sersic`, and `tables` of backgrounds and shifts.
 
     Stores of both kinds of images: of a band without the kind that a stage asks for, it takes the other. The
-    tables are `given` ones in the first pass, and those of the stage `background` in later ones.
+    tables are the first `sky` and `given` ones in the first pass, those of the stage `background` in later ones.
     """
     files = {"stores": layout.stores, "psf": layout.psf_store, "sersic": layout.sersic_table}
     if stage != "optimize":
         return files | {"tables": [layout.background, layout.registration]}
     tables = config.background.tweakbg, config.registration.table
-    return files | {"given": [Path(table) for table in tables if table]}
+    return files | {"sky": layout.first_sky, "given": [Path(table) for table in tables if table]}
 
 
 def flattened(files: dict[str, Path | list[Path]]) -> list[Path]:

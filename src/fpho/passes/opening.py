@@ -90,10 +90,10 @@ def open_stores(layout: Layout, on: str, tweakbg: str, tweakwcs: str, stamps: tu
 
 
 def _tweakbg(task: PatchTask) -> str:
-    """The table of backgrounds that a stage subtracts: a given one, or after `background` the fitted one."""
-    if task.stage == "optimize":
-        return task.config.background.tweakbg or ""
-    return str(task.layout.background) if Path(task.layout.background).is_file() else ""
+    """The table of backgrounds that a stage subtracts: a given one or the first sky, later the fitted one."""
+    layout, given = task.layout, task.config.background.tweakbg
+    table = layout.background if task.stage != "optimize" else Path(given) if given else layout.first_sky
+    return str(table) if table.is_file() or given else ""
 
 
 def _tweakwcs(task: PatchTask) -> str:
@@ -106,7 +106,7 @@ def _tweakwcs(task: PatchTask) -> str:
 def _stamps(task: PatchTask) -> tuple:
     """Sizes and times of the files, so that stores opened before are not used for changed ones."""
     layout = task.layout
-    files = [layout.psf_store, layout.sersic_table, layout.background, layout.registration]
+    files = [layout.psf_store, layout.sersic_table, layout.first_sky, layout.background, layout.registration]
     files += [path(kind) for kind in KINDS for path in (layout.pixels, layout.meta)]
     states = [Path(path).stat() if Path(path).is_file() else None for path in files]
     return tuple((state.st_size, state.st_mtime_ns) if state else None for state in states)

@@ -91,13 +91,14 @@ def unneeded(config: Config, layout: Layout, stage: str) -> bool:
     """
     if stage != "reoptimize":
         return False
-    from ..background import read_tweakbg
+    from ..background import changed, read_tweakbg
     from ..registration import read_shifts
 
     first = read_scene(layout.scene("optimize"))[0]
     added = len(read_scene(layout.scene("detect"))[0]) - len(first)
     outgrown = np.any(first["flags"] & int(Flag.LIGHT_OUTSIDE))
-    subtracted = config.background.reoptimize and any(read_tweakbg(layout.background)["used"])
+    tables = read_tweakbg(layout.first_sky), read_tweakbg(layout.background)
+    subtracted = config.background.reoptimize and changed(*tables)
     moved = layout.registration.is_file() and bool(read_shifts(layout.registration))
     return not (added or subtracted or moved or outgrown)
 

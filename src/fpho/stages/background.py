@@ -4,7 +4,14 @@ import logging
 
 import numpy as np
 
-from ..background import check_exposures, fit_background, read_tweakbg, sky_table, write_tweakbg
+from ..background import (
+    check_exposures,
+    continued,
+    fit_background,
+    read_tweakbg,
+    sky_table,
+    write_tweakbg,
+)
 from ..background.table import DTYPE
 from ..config import Config
 from ..errors import InputError
@@ -12,6 +19,7 @@ from ..images import open_chosen
 from ..layout import Layout
 from ..scene import read_scene
 from . import register
+from .sky import read_first
 from .sky_inputs import images_with_models
 
 log = logging.getLogger("fpho")
@@ -64,15 +72,19 @@ def unused(layout: Layout, on) -> np.ndarray:
 
 
 def fitted(config: Config, layout: Layout, on, shifts=None) -> np.ndarray:
-    """Backgrounds from the residuals of all images; those below the threshold are not used."""
+    """Backgrounds from the residuals of all images on top of the first sky.
+
+    Those below the threshold are not used; where nothing can be fitted, the first sky stays.
+    """
     options = config.background
     if options.mode == "plane" and options.per == "band":
         cure = "Set background.per: exposure, or background.mode: constant"
         raise InputError("configuration", "a plane belongs to one exposure, not to a band", cure)
     rows, bands, _ = read_scene(layout.scene("optimize"))
-    pairs = images_with_models(config, layout, rows, bands, on, shifts=shifts)
+    first = read_first(layout)
+    pairs = images_with_models(config, layout, rows, bands, on, first, shifts)
     skies = [fit_background(exposure, model, options.mode) for exposure, model in pairs]
-    return sky_table(skies, options.nsigma, options.per)
+    return continued(first, sky_table(skies, options.nsigma, options.per))
 
 
 def report(table: np.ndarray, comment: str) -> None:

@@ -44,7 +44,7 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
     def needed(run: Run) -> Files:
         """What tells whether a second optimization is needed."""
         layout = run.layout
-        tables = {"tables": [layout.background, layout.registration]}
+        tables = {"tables": [layout.background, layout.registration], "sky": layout.first_sky}
         return {"optimized": layout.scene("optimize")} | tables if reopening else {}
 
     def planned(run: Run, colour) -> Files:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..background import apply_background
 from ..config import Config
 from ..files import write_text
 from ..images import open_chosen
@@ -15,6 +16,7 @@ from ..psf import PSFStore
 from ..registration import measure_shift, read_shifts, shift_table, write_shifts
 from ..scene import read_scene
 from ..sersic import load_table
+from .sky import read_first
 
 log = logging.getLogger("fpho")
 
@@ -41,9 +43,11 @@ def measured(config: Config, layout: Layout, on: tuple[str, ...]) -> list[dict]:
     """Shifts of all images that optimization or sampling uses."""
     rows, bands, _ = read_scene(layout.scene("optimize"))
     psfs, table = PSFStore(layout.psf_store), load_table(layout.sersic_table)
+    first = read_first(layout)
     found = []
     for store in open_chosen(layout, *on):
-        for exposure in (store.exposure(name) for name in store.ids if store.band(name) in bands):
+        for name in (name for name in store.ids if store.band(name) in bands):
+            exposure = apply_background(store.exposure(name), first)
 
             def draw(wcs, exposure=exposure):
                 moved = replace(exposure, wcs=wcs)

@@ -110,22 +110,25 @@ PREPROCESS = _stage(
 )
 SCENE = _stage(
     "scene",
-    "Turn the peak catalog, or what is found in the images, into the first scene state.",
+    "Turn the peak catalog, or what is found in the images, into the first scene state; measure the first sky.",
     reads=lambda run: {
         "images": [path for path in run.given(run.inputs.images) if path == run.inputs.images],
         "catalog": run.given(run.inputs.catalog),
-        "stores": run.layout.stores,
-        "psf": run.layout.psf_store,
         "checked": run.layout.checked,
+        **_on_images(run),
     },
-    writes=lambda run: {"scene": run.layout.scene("initial")},
+    writes=lambda run: {"scene": run.layout.scene("initial"), "sky": run.layout.first_sky},
     options=(
         "simulate",
         "images",
         "catalog",
         "bands",
         "patches.default_roi",
+        "background.mode",
+        "background.nsigma",
+        "background.tweakbg",
         "optimize.on",
+        "sample.on",
         "psf.interpolation",
         "bounds.sqrtq_range",
         "bounds.sersic_range",
@@ -139,6 +142,7 @@ BACKGROUND = _stage(
     reads=lambda run: {
         "tables": run.named(run.config.background.tweakbg, run.config.registration.table),
         "scene": run.layout.scene("optimize"),
+        "sky": run.layout.first_sky,
         **_on_images(run),
     },
     writes=lambda run: {"background": run.layout.background, "registration": run.layout.registration},

@@ -9,6 +9,7 @@ from ..detect import has_gaps
 from ..images import read_table
 from ..layout import Layout
 from ..scene import group, read_catalog, write_scene
+from . import sky
 from .detect import detect_initial, least_roi, measure_gaps
 from .inputs import catalog_of, images_of
 
@@ -21,7 +22,7 @@ def bands_of(config: Config, images) -> list[str]:
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write the initial scene, from the catalog or by detection in the images."""
+    """Write the initial scene, from the catalog or by detection in the images, and the first sky."""
     bands, catalog = bands_of(config, images_of(config, layout)), catalog_of(config, layout)
     if catalog is None:
         rows = detect_initial(config, layout, bands)
@@ -33,4 +34,5 @@ def run(config: Config, layout: Layout) -> None:
     valid = rows[rows["is_valid"]]
     sizes = np.bincount(group(valid["ra"], valid["dec"], valid["roi"]))
     log.info("%d sources in %d groups, the largest of %d", len(valid), len(sizes), max(sizes))
+    sky.run(config, layout, rows, bands)
     write_scene(layout.scene("initial"), rows, bands)
