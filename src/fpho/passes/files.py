@@ -10,7 +10,7 @@ def fit_files(config: Config, layout: Layout, stage: str) -> dict[str, Path | li
     """Files by what they hold: `stores` of pixels, `psf`, `sersic`, and `tables` of backgrounds and shifts.
 
     Stores of both kinds of images: of a band without the kind that a stage asks for, it takes the other. The
-    tables are the first `sky` and `given` ones in the first pass, those of the stage `background` in later ones.
+    tables are the first `sky` and `given` ones in the first pass, later those of the stage `background`.
     """
     files = {"stores": layout.stores, "psf": layout.psf_store, "sersic": layout.sersic_table}
     if stage != "optimize":

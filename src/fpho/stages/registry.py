@@ -110,7 +110,7 @@ PREPROCESS = _stage(
 )
 SCENE = _stage(
     "scene",
-    "Turn the peak catalog, or what is found in the images, into the first scene state; measure the first sky.",
+    "Turn the peak catalog, or what the images show, into the first scene state; measure a first sky.",
     reads=lambda run: {
         "images": [path for path in run.given(run.inputs.images) if path == run.inputs.images],
         "catalog": run.given(run.inputs.catalog),
