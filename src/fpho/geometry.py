@@ -115,3 +115,9 @@ def inside_image(wcs, shape, ra, dec, margin: float = 0.0) -> np.ndarray:
     size = np.array([shape[1], shape[0]])
     with np.errstate(invalid="ignore"):
         return np.all((xy >= -0.5 - margin) & (xy <= size - 0.5 + margin), axis=-1)
+
+
+def tile_pixels(tile_x, tile_y) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y), each (T, 64) int: zero-indexed pixels of tiles of 8 x 8 that start at tile_x, tile_y (T,)."""
+    place = np.arange(64)
+    return np.asarray(tile_x)[:, None] + place % 8, np.asarray(tile_y)[:, None] + place // 8

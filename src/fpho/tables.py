@@ -4,13 +4,12 @@ Lines that start with # are comments; an empty cell, or a column that is left ou
 """
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
-from .texts import read_text
+from .texts import expand, read_text
 
 WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}
 
@@ -63,10 +62,7 @@ def path_beside(table) -> Callable:
     """A path, absolute or relative to the table's folder, environment variables expanded."""
 
     def read(text: str) -> Path:
-        expanded = os.path.expandvars(text)
-        if "$" in expanded:
-            raise ValueError("has an environment variable that is not set")
-        return Path(table).parent / expanded
+        return Path(table).parent / expand(text, table)
 
     return read
 
@@ -86,16 +82,23 @@ def read_table(path, columns, what: str, cure: str) -> list[dict]:
         With the line and the column that are wrong.
     """
     path = Path(path)
-    lines = _lines(path, what, cure)
+    if not path.is_file():
+        raise InputError(path, f"no such {what}", cure)
+    lines = _lines(path)
     names = _names(path, lines, columns)
     known = {column.name: column for column in columns}
     return [_row(f"{path}, line {number}", number, text, names, known) for number, text in lines[1:]]
 
 
-def _lines(path: Path, what: str, cure: str) -> list[tuple[int, str]]:
+def cells(path) -> list[dict[str, str]]:
+    """Rows as text by column, for who only looks: what is wrong with them is said by `read_table`."""
+    lines = _lines(Path(path))
+    names = [name.strip() for name in lines[0][1].split("\t")] if lines else []
+    return [dict(zip(names, map(str.strip, text.split("\t")), strict=False)) for _, text in lines[1:]]
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
     """(line number, text) of all lines with content, the header first."""
-    if not path.is_file():
-        raise InputError(path, f"no such {what}", cure)
     numbered = enumerate(read_text(path).split("\n"), start=1)
     return [(n, line) for n, line in numbered if line.strip() and not line.lstrip().startswith("#")]
 

@@ -56,7 +56,7 @@ def test_defaults_indices_and_paths(tmp_path, monkeypatch):
         ([("id", "band", "path"), ("a}", "r", "x")], "id 'a}'"),
         ([("id", "band", "path"), ("a" * 300, "r", "x")], "up to 100"),
         ([("id", "band", "path"), (".", "r", "x")], "id '.'"),
-        ([("id", "band", "path"), ("a", "r", "$NOT_SET_ANYWHERE/x")], "environment variable"),
+        ([("id", "band", "path"), ("a", "r", "$NOT_SET_ANYWHERE/x")], "NOT_SET_ANYWHERE is not set"),
         ([("id", "band", "path"), ("a", "r", "x", "more")], "4 cells in 3 columns"),
         ([("id", "band", "path", "path"), ("a", "r", "x", "y")], "path stands twice"),
         ([("id", "band", "path", "sci_ext"), ("a", "r", "x", "SCI,two")], "SCI,two"),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..geometry import tile_pixels
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -39,8 +41,7 @@ class ExposureTiles:
     @property
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
         """(x, y), each (T, 64) int: positions of all pixels, padding included."""
-        place = np.arange(64)
-        return self.tile_x[:, None] + place % 8, self.tile_y[:, None] + place // 8
+        return tile_pixels(self.tile_x, self.tile_y)
 
 
 def tile_image(image: np.ndarray) -> np.ndarray:

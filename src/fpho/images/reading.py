@@ -118,8 +118,8 @@ def scale_noise(exposure: Exposure, scale) -> Exposure:
     return replace(exposure, ierr=ierr, noise_scale=float(scale), noise_slope=slope)
 
 
-def cap_snr(exposure: Exposure, max_snr: float | None) -> Exposure:
-    """Uncertainties raised so that no pixel's S/N exceeds `max_snr`."""
+def cap_snr(exposure, max_snr: float | None):
+    """An `Exposure` or its tiles with uncertainties raised so that no pixel's S/N exceeds `max_snr`."""
     if max_snr is None:
         return exposure
     snr = np.abs(exposure.data) * exposure.ierr

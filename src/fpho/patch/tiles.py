@@ -7,7 +7,7 @@ import numpy as np
 
 from ..background.table import background_value, rows_by_exposure
 from ..geometry import linearize
-from ..images import ExposureTiles, tile_image
+from ..images import ExposureTiles, cap_snr, tile_image
 from ..kernel.arrays import TILE
 
 
@@ -65,7 +65,7 @@ def select_tiles(
             tiles = keep_region(exposure, region)
         if len(tiles.ierr):
             tiles = _subtract(tiles, backgrounds.get(tiles.id))
-            selected.append(tiles if max_snr is None else _cap(tiles, max_snr))
+            selected.append(cap_snr(tiles, max_snr))
     return tuple(selected)
 
 
@@ -82,11 +82,6 @@ def _subtract(tiles: ExposureTiles, row) -> ExposureTiles:
         return tiles
     data = tiles.data - background_value(row, *tiles.pixels)
     return replace(tiles, data=np.where(tiles.ierr > 0, data, 0).astype("f4"))
-
-
-def _cap(tiles: ExposureTiles, max_snr: float) -> ExposureTiles:
-    snr = np.abs(tiles.data) * tiles.ierr
-    return replace(tiles, ierr=(tiles.ierr / np.maximum(snr / max_snr, 1)).astype("f4"))
 
 
 def _frame(wcs, region):

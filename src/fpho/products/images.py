@@ -10,7 +10,8 @@ from ..config import load_config
 from ..errors import InputError
 from ..files import atomic
 from ..fitstext import escaped, unescaped
-from ..images import open_store
+from ..images import open_chosen
+from ..images.wcs import header_wcs
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
@@ -19,7 +20,6 @@ from ..sersic import load_table
 from .collecting import Results, collect
 from .picture import Picture
 
-KINDS = ("exposure", "mosaic")
 LAYERS = {
     "DATA": "calibrated data, background subtracted",
     "MODEL": "posterior median model",
@@ -70,13 +70,10 @@ def pictures(root, rows=None, results: Results | None = None, config=None):
 def exposures(layout: Layout):
     """Yield the exposures of a run's stores, with the used backgrounds subtracted."""
     shifts = read_shifts(layout.registration) if layout.registration.is_file() else None
-    for kind in KINDS:
-        if layout.pixels(kind).is_file():
-            store = open_store(layout.pixels(kind), layout.meta(kind), shifts)
-            for name in store.ids:
-                exposure = store.exposure(name)
-                known = layout.background.is_file()
-                yield apply_background(exposure, layout.background) if known else exposure
+    for store in open_chosen(layout, "all", shifts=shifts):
+        for exposure in map(store.exposure, store.ids):
+            known = layout.background.is_file()
+            yield apply_background(exposure, layout.background) if known else exposure
 
 
 def bands_of(rows) -> list[str]:
@@ -122,7 +119,6 @@ def write_picture(path, picture: Picture) -> Path:
 def read_picture(path) -> Picture:
     """A picture from the file that `write_picture` made."""
     from astropy.io import fits
-    from astropy.wcs import WCS
 
     if not Path(path).is_file():
         raise InputError(path, "no such image", "Run `fpho postprocess` with postprocess.images: true")
@@ -133,7 +129,7 @@ def read_picture(path) -> Picture:
         header = hdus["DATA"].header
         data, model = hdus["DATA"].data.astype("f8"), hdus["MODEL"].data.astype("f8")
         names = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
-        return Picture(*names, "", data, model, ierr, WCS(header), header)
+        return Picture(*names, "", data, model, ierr, header_wcs(header, path), header)
 
 
 def wcs_cards(header):

@@ -1,19 +1,15 @@
 """The table of PSF images (TSV), and the images that it names, key by key."""
 
-import io
 import warnings
-from pathlib import Path
 
-import pandas as pd
-
+from .. import tables
 from ..errors import InputError
-from ..texts import expand, read_text
+from ..tables import Column, number, one_of, path_beside
 from .image import PSFImage
 from .readers import READERS
 from .source import Source
 
 SCALE_ERROR = (0.01, 0.03)  # said, refused
-COLUMNS = ("key", "path", "ext", "format", "oversample", "pixel_response", "x", "y", "filter")
 
 
 def read_psf_table(path, center="auto") -> list[tuple[Source, str]]:
@@ -24,38 +20,29 @@ def read_psf_table(path, center="auto") -> list[tuple[Source, str]]:
     InputError
         For a missing table, unknown or missing columns, or cells that make no sense.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such table of PSF images", "Mend `psfs` in the configuration")
-    text = io.StringIO(read_text(path))
-    table = pd.read_csv(text, sep="\t", dtype=str, comment="#").rename(columns=str.strip)
-    if set(table.columns) - set(COLUMNS) or not {"key", "path"} <= set(table.columns):
-        cure = f"Needed: key, path; known: {', '.join(COLUMNS)} (separated by tabs)"
-        raise InputError(path, f"columns {list(table.columns)}", cure)
-    if not len(table):
+    rows = tables.read_table(path, _columns(path), "table of PSF images", "Mend `psfs` in the configuration")
+    if not rows:
         raise InputError(path, "the table has no rows", "Give a row per PSF image")
-    return [_row(cells, path, center) for cells in table.to_dict("records")]
+    return [_source(row, center) for row in rows]
 
 
-def _row(cells, path, center):
-    cell = {name: _text(cells.get(name)) for name in COLUMNS}
-    if not cell["key"] or not cell["path"]:
-        raise InputError(path, f"a row without key or path: {cells}", "Fill both")
-    form = cell["format"] or "fits"
-    if form not in READERS:
-        raise InputError(path, f"format {form!r} of PSF {cell['key']!r}", f"Known: {', '.join(READERS)}")
-    try:
-        oversample = float(cell["oversample"]) if cell["oversample"] else None
-        location = (float(cell["x"]), float(cell["y"])) if cell["x"] and cell["y"] else None
-    except ValueError as error:
-        raise InputError(path, f"PSF {cell['key']!r}: {error}", "Give numbers for oversample, x, y") from None
-    file = path.parent / expand(cell["path"], path)
-    options = {name: cell[name] for name in ("key", "ext", "pixel_response", "filter")}
-    return Source(path=file, oversample=oversample, location=location, center=center, **options), form
+def _columns(path) -> list[Column]:
+    return [
+        Column("key", needed=True),
+        Column("path", path_beside(path), needed=True),
+        Column("ext"),
+        Column("format", one_of(*READERS), default="fits"),
+        Column("oversample", number),
+        Column("pixel_response"),
+        *(Column(name, number) for name in ("x", "y")),
+        Column("filter"),
+    ]
 
 
-def _text(value):
-    return value.strip() or None if isinstance(value, str) else None
+def _source(row: dict, center) -> tuple[Source, str]:
+    both = row["x"] is not None and row["y"] is not None
+    options = {name: row[name] for name in ("key", "path", "ext", "oversample", "pixel_response", "filter")}
+    return Source(location=(row["x"], row["y"]) if both else None, center=center, **options), row["format"]
 
 
 def check_pixel_scale(where, stated, scales, image) -> None:

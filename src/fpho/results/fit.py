@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..geometry import tile_pixels
 from ..parameters import q_names
 
 RADII = 2.0  # half-light radii
@@ -16,8 +17,7 @@ def source_chi2(model, q) -> tuple[np.ndarray, np.ndarray]:
     block = np.asarray(q)[: n_sources * len(names)].reshape(n_sources, len(names))
     state, _ = model.state(model.transform.inverse_transform(q))
     squares = arrays.weight * (arrays.data - model.kernel.model(arrays, state)) ** 2
-    place = np.arange(64)
-    x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
+    x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
     chi2, n_pix = np.zeros(n_sources), np.zeros(n_sources)
     for e in range(arrays.n_exposures):
         part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])

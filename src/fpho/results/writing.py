@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..geometry import tile_pixels
 from ..layout import Layout
 from ..parameters import SHAPE_COLS, q_names
 from .record import Result
@@ -124,8 +125,7 @@ def write_residuals(path, result: Result, model) -> None:
     from ..hdf5 import create
 
     arrays, q, first = model.arrays, result.patch.final_q, model.plan.components.first
-    place = np.arange(64)
-    x, y = arrays.tile_x[:, None] + place % 8, arrays.tile_y[:, None] + place // 8
+    x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
     with create(path) as file:
         file.attrs["fpho_version"] = __version__
         file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())

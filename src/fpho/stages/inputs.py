@@ -1,6 +1,5 @@
 """Where a run's inputs are: the configuration's files, or those that `simulate` drew."""
 
-import csv
 import os
 import tempfile
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
-from ..texts import read_text
+from ..tables import cells
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,6 @@ def _rows(table: Path) -> list[dict]:
     if table.suffix not in (".tsv", ".txt"):
         return []
     try:
-        text = read_text(table)
+        return cells(table)
     except InputError:
         return []
-    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
-    return [
-        {key: value or "" for key, value in row.items() if key}
-        for row in csv.DictReader(lines, delimiter="\t")
-    ]
