@@ -19,8 +19,8 @@ class InputError(Exception):
 class Damaged(InputError):
     """A file of the run that is not what was written."""
 
-    def __init__(self, path, found="its content does not fit its checksum", cure=""):
-        again = "Delete it, and run the same command again: what is missing is made again"
+    def __init__(self, path, found="its content does not fit its checksum", cure="", more: str = ""):
+        again = f"Delete it, and run the same command again: what is missing is made again{more}"
         text = str(found)
         super().__init__(path, text if text.startswith("damaged") else f"damaged: {text}", cure or again)
 

@@ -51,6 +51,8 @@ def atomic(path, seal: bool = False):
         temporary.chmod(0o666 & ~_umask())
         if seal:
             _seal_beside(path, temporary)
+        else:
+            _beside(path).unlink(missing_ok=True)  # of what was there before
         os.replace(temporary, path)
     except OSError as error:
         if not _full(error):
@@ -113,8 +115,18 @@ def verify(path, ours: bool = False) -> None:
         at = _place(path) if path.suffix == ".h5" else None
         whole = not ours if at is None else _digest(path, at) == _digits(path, at)
     if not whole:
-        raise Damaged(path)
+        mine = f"; or, if you changed it yourself, delete {beside.name}" if beside.is_file() else ""
+        raise Damaged(path, more=mine)
     _verified[str(path)] = now
+
+
+def is_whole(path) -> bool:
+    """Whether a file is there and as it was written."""
+    try:
+        verify(path)
+    except (Damaged, FileNotFoundError):
+        return False
+    return True
 
 
 def _beside(path: Path) -> Path:

@@ -87,6 +87,20 @@ def test_a_checksum_holds_for_what_was_there_before(tmp_path, monkeypatch):
     verify(path)
 
 
+def test_a_checksum_goes_with_its_file(tmp_path):
+    """One that was beside another file of this name says nothing of a new one."""
+    path = tmp_path / "a.h5"
+    write_text(path, "text", seal=True)
+    sealed_hdf5(path)
+    verify(path, ours=True)
+    write_text(path, "text", seal=True)
+    path.write_text("edited")
+    with pytest.raises(Damaged, match=r"if you changed it yourself, delete \.a\.h5\.seal"):
+        verify(path)
+    (tmp_path / ".a.h5.seal").unlink()
+    verify(path)
+
+
 def test_a_file_from_elsewhere_is_taken_as_it_is(tmp_path):
     (tmp_path / "a.fits").write_text("anything")
     verify(tmp_path / "a.fits")

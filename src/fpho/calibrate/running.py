@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..codehash import code_hash
 from ..config import Config, declared
-from ..files import checksum
+from ..files import checksum, is_whole
 from ..progress import progress
 from ..workers import results
 from .trial import KINDS, Trial, run_trial
@@ -39,7 +39,7 @@ def run_trials(config: Config, psf_store, folder, cores: int = 1) -> list[Path]:
     """Run the trials that have no file yet; the files of all."""
     trials = make_trials(config, psf_store)
     paths = trial_paths(config, trials, folder)
-    waiting = [(t, path) for t, path in zip(trials, paths, strict=True) if not path.is_file()]
+    waiting = [(t, path) for t, path in zip(trials, paths, strict=True) if not is_whole(path)]
     log.info("calibrate: %d trials, %d of them to be run", len(trials), len(waiting))
     with progress("calibrate, trials", len(waiting)) as advance:
         names = [f"calibrate, {path.stem}" for _, path in waiting]

@@ -61,7 +61,7 @@ def run_trial(trial: Trial, path) -> None:
     snr = snr_of(truth, config) if len(drawn) else np.zeros((len(truth), len(bands_of(config))))
     meta = {"kind": trial.kind, "index": trial.index, **outcome.pop("meta")}
     values = values_of(truth, known, bands_of(config))
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         np.savez(temporary, meta=json.dumps(meta), truth=values, snr=snr, **outcome)
 
 

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from ..files import atomic
+from ..files import atomic, verify
 from ..fitstext import escaped_table, unescaped_table
 
 
@@ -45,6 +45,7 @@ def read_fits_table(path):
     from astropy.io import fits
     from astropy.table import Table, vstack
 
+    verify(path)
     with fits.open(path, memmap=False) as hdus:
         parts = [Table.read(hdu) for hdu in hdus[1:]]
     joined = parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="silent")
@@ -59,7 +60,7 @@ def write_fits_tables(tables, path, name: str) -> None:
     """
     from astropy.io import fits
 
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         fits.PrimaryHDU().writeto(temporary, overwrite=True)
         for number, table in enumerate(tables, 1):
             hdu = _table_hdu(escaped_table(table))

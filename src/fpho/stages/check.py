@@ -12,7 +12,7 @@ from .. import __version__
 from ..background import check_exposures, read_tweakbg
 from ..config import Config
 from ..errors import InputError
-from ..files import checksum, write_text
+from ..files import checksum, is_whole, write_text
 from ..images import ExposureSpec, pixel_scales, read_table, validate
 from ..layout import Layout
 from ..psf import PSFStore
@@ -42,7 +42,7 @@ def run(config: Config, layout: Layout) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise InputError("inputs", f"{len(problems)} problems", f"Mend each of them:{listed}")
-    write_text(layout.checked, json.dumps(record(inputs, layout), indent=2) + "\n")
+    write_text(layout.checked, json.dumps(record(inputs, layout), indent=2) + "\n", seal=True)
     log.info("inputs and options are good")
 
 
@@ -130,7 +130,7 @@ def kernel_problems(config: Config) -> Iterator[InputError]:
 
 def record(inputs: Inputs, layout: Layout) -> dict:
     """Checksums of all input files; those of unchanged size and time are taken from the last record."""
-    last = json.loads(layout.checked.read_text())["files"] if layout.checked.is_file() else {}
+    last = json.loads(layout.checked.read_text())["files"] if is_whole(layout.checked) else {}
     files = {}
     for table in (inputs.images, inputs.psfs, inputs.catalog):
         for path in local_files(Path(table)) if table else ():

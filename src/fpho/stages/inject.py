@@ -74,7 +74,7 @@ def prepare(layout: Layout, inside: Layout, inner: Config, cores: int) -> None:
     }
     for stage, (source, target) in pairs.items():
         if source.is_file():
-            with atomic(target) as temporary:
+            with atomic(target, seal=True) as temporary:
                 shutil.copyfile(source, temporary)
         elif not target.is_file():
             run_stage(stage, inner, inside, cores)

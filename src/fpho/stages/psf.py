@@ -63,7 +63,7 @@ def _copy(source, layout):
     """A store given by the user: validated by reading it, and copied as it is."""
     store = PSFStore(source)
     _write_quality(layout, [{"key": key, "location": 0} | store.quality(key) for key in store.keys()])
-    with atomic(layout.psf_store) as temporary:
+    with atomic(layout.psf_store, seal=True) as temporary:
         shutil.copyfile(source, temporary)
 
 

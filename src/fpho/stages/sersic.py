@@ -19,6 +19,6 @@ def run(config: Config, layout: Layout) -> None:
         table = fit_compact(fit_table(options.n_components))
         write_table(layout.sersic_table, table, fpho_version=__version__)
     else:
-        with atomic(layout.sersic_table) as temporary:
+        with atomic(layout.sersic_table, seal=True) as temporary:
             shutil.copyfile(DEFAULT_PATH if options.table == "default" else options.table, temporary)
     check_bounds(load_table(layout.sersic_table), config.bounds.sersic_range, config.bounds.rhalf_range)
