@@ -34,7 +34,7 @@ DESCRIPTIONS = {
     Flag.DETECTED_IN_RESIDUAL: "added by detection in the residual images",
     Flag.TRUNCATED_PATCH: "the source's group was cut into several patches",
     Flag.MISSING_BAND: "no unmasked pixel near the source in at least one band; that flux is the prior's",
-    Flag.POOR_FIT: "reduced chi-square near the source is far above 1: one Sersic profile does not fit",
+    Flag.POOR_FIT: "residuals far above the noise near the source, under its light, around it, or everywhere",
     Flag.NO_DRAWS: "no posterior draws, as its patch failed: values and flux errors are those of the optimum",
     Flag.LIGHT_OUTSIDE: "more than 1% of the model's light lies outside of the pixels used: an extrapolation",
 }

@@ -13,7 +13,7 @@ from fpho.optimize import run_opt
 from fpho.parameters import ellipticity, source_vector
 from fpho.posterior import Posterior
 from fpho.results import Residuals, Samples, optimum_rows, write_to_disk
-from fpho.results.fit import source_chi2
+from fpho.results.fit import fit_quality
 from fpho.sampling import run_lmc
 
 from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
@@ -125,8 +125,8 @@ def test_flags_say_what_is_wrong():
     for name in ("position", "scale", "gain", "psf_index"):
         object.__setattr__(arrays, name, np.ascontiguousarray(getattr(arrays, name)[:, :1]))
     model = Posterior(arrays, single.rows, BANDS, TABLE, reference=(RA, DEC))
-    chi2, n_pix = source_chi2(model, source_vector(single.rows, BANDS, (RA, DEC)))
-    assert chi2[0] > 1.5 * n_pix[0]
+    quality = fit_quality(model, source_vector(single.rows, BANDS, (RA, DEC)))
+    assert quality.chi2[0] > 1.5 * quality.n_pix[0]
     optimum, _ = run_opt(model, source_vector(single.rows, BANDS, (RA, DEC)))
     assert optimum_rows(model, optimum, single.rows)["flags"][0] & Flag.POOR_FIT
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..parameters import q_names
 from ..showing import html_table
-from .fit import source_chi2
+from .fit import fit_quality
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import sampled_rows
 
@@ -84,7 +84,7 @@ class Result:
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
-        chi2, n_pix = source_chi2(model, q)
+        quality = fit_quality(model, q)
         self.patch = FittedPatch(
             region=region,
             active=active,
@@ -96,8 +96,8 @@ class Result:
             cov=np.atleast_2d(np.cov(flat.T)),
             chi2=model.chi2(q),
             n_pix=model.n_pix,
-            source_chi2=chi2,
-            source_n_pix=n_pix,
+            source_chi2=quality.chi2,
+            source_n_pix=quality.n_pix,
         )
         return final, self.patch.cov
 

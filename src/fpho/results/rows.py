@@ -5,13 +5,11 @@ import numpy as np
 from ..flags import Flag
 from ..models import ANGLE, PARAMETERS, POSITIVE, RATIO
 from ..parameters import POSITION_COLS, ellipticity, error_col, fill_rows, from_ellipticity, q_names
-from .fit import source_chi2
+from .fit import fit_quality
 from .light import light_outside, too_much_outside
 
 EDGE = 0.01  # of the range (sizes: of its log): nearer to a bound than this is at it
 DOMINATED = 0.9  # posterior sd of a shape in units of its prior's
-POOR = 1.5  # reduced chi-square near a source
-SIGNIFICANT = 5.0  # and its excess over 1 in standard deviations
 OURS = (
     Flag.OPTIMIZE_FAILED
     | Flag.AT_BOUND
@@ -68,13 +66,10 @@ def _flagged(rows, active, model, q, spread, own) -> np.ndarray:
     flags = (active["flags"] & ~int(OURS)) | own
     flags |= _at_bound(rows, model) | _dominated(model.plan, spread, len(rows))
     flags |= _without_data(model)
-    chi2, n_pix = source_chi2(model, q)
-    excess = (chi2 - n_pix) / np.sqrt(2 * np.maximum(n_pix, 1))
-    poor = (chi2 > POOR * n_pix) & (excess > SIGNIFICANT)
     flux, error = (np.stack([rows[of(b)] for b in model.bands], axis=-1) for of in (str, error_col))
     extrapolated = too_much_outside(light_outside(model, q), flux, error)
     flags |= np.where(extrapolated, int(Flag.LIGHT_OUTSIDE), 0)
-    rows["flags"] = flags | np.where(poor, int(Flag.POOR_FIT), 0)
+    rows["flags"] = flags | np.where(fit_quality(model, q).poor, int(Flag.POOR_FIT), 0)
     return rows
 
 
