@@ -6,7 +6,7 @@ from .errors import InputError
 from .fitstext import escaped
 from .parameters import BOOKKEEPING, POSITION_COLS, SHAPE_COLS
 
-LONGEST = 40  # characters in FITS, where a column's name with its suffix has 68
+LONGEST = 26  # characters in FITS, where the name of a column, such as a colour's error, has 68
 RESERVED = {
     *(name for name, _ in BOOKKEEPING),
     *(*POSITION_COLS, *SHAPE_COLS, "axis_ratio", "position_angle", "rhalf_major", "type"),
@@ -36,7 +36,7 @@ def _fault(band: str, bands: set[str]) -> str:
         return f"is longer than {LONGEST} characters (an accented or Greek one counts as 6)"
     if not band.isprintable() or any(sign in band for sign in ",/") or band in (".", ".."):
         return "holds a comma, a slash or a character that is not printable"
-    if band in RESERVED:
+    if band in RESERVED or band.startswith("colour_"):
         return "is also the name of a column of the results"
     shared = [other for other in bands if band.startswith(other) and SUFFIX.fullmatch(band[len(other) :])]
     return f"is also the name of a column of band {shared[0]!r}" if shared else ""

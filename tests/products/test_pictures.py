@@ -46,11 +46,15 @@ def test_image_file_has_the_inputs_wcs_and_adds_up(tmp_path):
     one = picture()
     path = write_picture(tmp_path / "g1.fits", one)
     with fits.open(path) as hdus:
-        good = hdus["ERR"].data > 0
+        good = hdus["MASK"].data == 0
         assert np.allclose(
             (hdus["DATA"].data - hdus["MODEL"].data)[good], hdus["RESIDUAL"].data[good], atol=1e-4
         )
-        assert hdus["RESIDUAL"].data[3, 4] == 0 and hdus["MODEL"].header["BUNIT"] == "nJy"
+        masked = {name: hdus[name].data[3, 4] for name in ("DATA", "RESIDUAL", "ERR", "CHI")}
+        assert np.isnan(list(masked.values())).all() and np.isfinite(hdus["MODEL"].data).all()
+        assert hdus["MASK"].data.sum() == hdus["MASK"].data[3, 4] == 1
+        assert np.nanstd(hdus["CHI"].data) == pytest.approx(1, abs=0.05)
+        assert hdus["MODEL"].header["BUNIT"] == "nJy" and "BUNIT" not in hdus["CHI"].header
         place = WCS(hdus["RESIDUAL"].header).pixel_to_world_values(10, 20)
     assert np.allclose(place, one.wcs.pixel_to_world_values(10, 20), atol=1e-9)
     assert np.allclose(read_picture(path).pull, one.pull, equal_nan=True, atol=1e-4)

@@ -23,7 +23,7 @@ FIRST = {
     "bounds.rhalf_range": {"check", "sersic", "scene", "detect", "calibrate"} | FITS,
     "bounds.sqrtq_range": {"check", "scene", "detect", "calibrate"} | FITS,
     "bounds": {"check", "calibrate"} | FITS,
-    "priors": {"calibrate"} | FITS,
+    "priors": {"check", "calibrate"} | FITS,
     "model": FITS,
     "patches.default_roi": {"check", "scene", "detect"} | FITS,
     "patches": FITS,
@@ -59,7 +59,7 @@ FOLLOWERS = {
     "scene": {"optimize"},
     **{one: {other} for one, other in itertools.pairwise(CHAIN)},
 }
-ALWAYS = {"settings", "inject", "calibrate_field"}  # these depend on every option
+ALWAYS = {"settings", "inject"}  # these depend on every option
 
 
 def expected(option: str) -> set[str]:

@@ -1,8 +1,9 @@
 """Simulation of the built-in example, and the products."""
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import Section, option
 from .field import SimulatedField
@@ -23,7 +24,18 @@ class Postprocess(Section):
     plots: bool = option(True, "write chain, corner and data-model-residual plots")
     max_plots: int = option(12, "most sources, and most patches, that get plots of their own", ge=0)
     percentiles: list[Percentile] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog", "%")
+    tables: list[Literal["ecsv", "votable", "parquet"]] = option(
+        ["ecsv", "votable"], "forms of the catalog beside FITS; parquet needs pyarrow (fpho[parquet])"
+    )
     chain_draws: int = option(400, "most draws of each source in the catalog of chains", ge=1)
+
+    @field_validator("tables")
+    @classmethod
+    def _writable(cls, tables):
+        """Said before sampling, not after."""
+        if "parquet" in tables and find_spec("pyarrow") is None:
+            raise ValueError('parquet needs pyarrow: pip install "fpho[parquet]"')
+        return tables
 
 
 class Workflow(Section):

@@ -45,7 +45,7 @@ def _take(out, some, peaks, bands, roi: float, limits) -> None:
     unknown = np.isnan(out["rhalf"][some])
     radius = np.clip(peaks["rhalf"], *limits.get("rhalf", (0, np.inf)))
     wider = unknown & (out["roi"][some] == roi)
-    out["roi"][some] = np.where(wider, np.maximum(roi, 2 * radius), out["roi"][some])
+    out["roi"][some] = np.where(wider, np.maximum(roi, 2 * radius / out["q"][some]), out["roi"][some])
     out["rhalf"][some] = np.where(unknown, radius, out["rhalf"][some])
     for band in bands:
         unknown = np.isnan(out[band][some])

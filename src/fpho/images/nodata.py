@@ -36,12 +36,15 @@ def no_data(data: np.ndarray, sigma: np.ndarray, good: np.ndarray, where) -> np.
     ):
         found |= _said(bad, sigma, text, where)
     left = good & ~found
-    wild = left & (np.abs(data) > WILD * sigma)
+    with np.errstate(over="ignore"):
+        wild = left & (np.abs(data) > WILD * sigma)
+        single = data.astype("f4")  # as files have it
     found |= _said(wild, data, f"values beyond {WILD:g} sigma", where)
     left &= ~wild
-    if left.any() and _is_noise(data, sigma, left):
-        for value in SENTINELS:
-            same = left & _equal(data, value)
+    suspect = left & np.isin(single, np.float32(SENTINELS))
+    if np.count_nonzero(suspect) >= REPEATED and _is_noise(data, sigma, left & ~suspect):
+        for value in np.unique(single[suspect]):
+            same = suspect & (single == value)
             near = np.count_nonzero(left & (np.abs(data - value) < 0.01 * abs(value)))
             count = np.count_nonzero(same)
             if count >= REPEATED and 2 * count > near and not same.all():
@@ -68,18 +71,12 @@ def _tiny(sigma, good):
 
 def _is_noise(data, sigma, good) -> bool:
     """Whether the image holds noise that is not quantised, so that a repeated value means something."""
-    other = good & ~np.any([_equal(data, value) for value in SENTINELS], axis=0)
-    values = _thinned(data[other], SAMPLE)
+    values = _thinned(data[good], SAMPLE)
     if len(values) < 100 or len(np.unique(values)) < CONTINUOUS * len(values):
         return False
-    pair = other[:, 1:] & other[:, :-1]
+    pair = good[:, 1:] & good[:, :-1]
     steps = _thinned((np.abs(np.diff(data, axis=1)) / sigma[:, 1:])[pair], SAMPLE)
     return len(steps) > 0 and bool(np.median(steps) > NOISY)
-
-
-def _equal(data, value):
-    """In single precision, as files have it."""
-    return data.astype("f4") == np.float32(value)
 
 
 def _thinned(values, most: int = 1_000_000):

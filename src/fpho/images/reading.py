@@ -58,7 +58,8 @@ def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
     if spec.background_path is not None:
         data = data - plane(spec.background_path, spec.background_ext, data.shape, spec.path)
         good &= np.isfinite(data)
-    data, sigma = data * factor, sigma * factor
+    with np.errstate(over="ignore", invalid="ignore"):  # of pixels that are masked
+        data, sigma = data * factor, sigma * factor
     require_plausible(sigma[good], spec.path)
     ierr = np.zeros(data.shape, "f4")
     ierr[good] = 1 / sigma[good]

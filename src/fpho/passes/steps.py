@@ -15,6 +15,7 @@ from ..errors import Damaged
 from ..files import atomic, write_text
 from ..flags import Flag
 from ..layout import Layout
+from ..psf import PSFStore
 from ..scene import read_scene, write_scene
 from . import batches
 from .accounts import check_numbers, check_sources, without_draws
@@ -87,7 +88,8 @@ def is_whole(layout: Layout, stage: str) -> bool:
 def unneeded(config: Config, layout: Layout, stage: str) -> bool:
     """Whether a second optimization would repeat the first.
 
-    It does where nothing was subtracted, added or moved, and no source wants more pixels.
+    It does where nothing was subtracted, added or moved, no source wants more pixels, and the PSFs' mixtures
+    are all there is of them: what they leave is taken off only where sources have been fitted.
     """
     if stage != "reoptimize":
         return False
@@ -100,7 +102,7 @@ def unneeded(config: Config, layout: Layout, stage: str) -> bool:
     tables = read_tweakbg(layout.first_sky), read_tweakbg(layout.background)
     subtracted = config.background.reoptimize and changed(*tables)
     moved = layout.registration.is_file() and bool(read_shifts(layout.registration))
-    return not (added or subtracted or moved or outgrown)
+    return not (added or subtracted or moved or outgrown or PSFStore(layout.psf_store).has_remainders())
 
 
 def copy(source, target) -> None:

@@ -1,4 +1,4 @@
-"""Catalogs of the posterior: percentiles, and draws; units and descriptions on all columns."""
+"""Catalogs of the posterior: percentiles, and draws; unit, description and UCD on all columns."""
 
 from pathlib import Path
 
@@ -9,14 +9,15 @@ from ..config import load_config
 from ..flags import Flag
 from ..layout import Layout
 from .collecting import Results, SourceResult, collect
-from .columns import quantities, summarise, unsampled
-from .tables import read_fits_table, table_of, write_ecsv, write_fits_tables
+from .columns import Cell, quantities, summarise, unsampled
+from .photometry import photometry
+from .tables import FORMS, read_fits_table, table_of, write_fits_tables
 
 PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
 SHARD = 1000  # sources of one extension of the file of draws
 
 
-def postsample_catalog(root, catname=None, percentiles=None):
+def postsample_catalog(root, catname=None, percentiles=None, formats=("ecsv",)):
     """Catalog of percentiles of a sampled run, one row per source (astropy Table).
 
     A source without draws (flag NO_DRAWS) has the values and flux errors of its optimum.
@@ -24,9 +25,11 @@ def postsample_catalog(root, catname=None, percentiles=None):
     Parameters
     ----------
     root : folder of a run, a list of samples files, or `Results`.
-    catname : FITS file to write, and the same as ECSV beside it; none: only the table is returned.
-        A bare name lies in the run's folder of catalogs.
-    percentiles : in per cent; those of the run's configuration, or 2.5, 16, 50, 84 and 97.5.
+    catname : FITS file to write; none: only the table is returned. A bare name lies in the run's folder of
+        catalogs.
+    percentiles : in per cent; those of the run's configuration, or 2.5, 16, 50, 84 and 97.5. The median
+        is the value itself and has no second column.
+    formats : what is written beside the FITS file: `ecsv`, `votable`, `parquet`.
     """
     results = _results(root)
     if percentiles is None:
@@ -36,7 +39,9 @@ def postsample_catalog(root, catname=None, percentiles=None):
     path = _target(root, catname)
     if path is not None:
         write_fits_tables([table], path, "POSTERIOR")
-        write_ecsv(table, path.with_suffix(".ecsv"))
+        for name in formats:
+            suffix, write = FORMS[name]
+            write(table, path.with_suffix(suffix))
     return table
 
 
@@ -82,40 +87,55 @@ def _configured(root):
     return load_config(path).postprocess.percentiles if path.is_file() else PERCENTILES
 
 
-def _identity(source) -> dict:
+def _identity(source) -> dict[str, Cell]:
     row = source.row
     return {
-        "source_index": (int(row["source_index"]), "", "row of the source in the scene"),
-        "id": (str(row["id"]), "", "identifier given in the input catalog"),
-        "patch": (source.patch, "", "patch whose draws these are"),
-        "is_point": (bool(row["is_point"]), "", "modelled as a point source: its shape columns are NaN"),
+        "source_index": Cell(int(row["source_index"]), "", "row of the source in the scene", "meta.record"),
+        "id": Cell(str(row["id"]), "", "identifier given in the input catalog", "meta.id;meta.main"),
+        "patch": Cell(source.patch, "", "patch whose draws these are", "meta.id.part"),
+        "is_point": Cell(
+            bool(row["is_point"]),
+            "",
+            "modelled as a point source: its shape columns are NaN",
+            "src.class.starGalaxy",
+        ),
     }
 
 
-def _row(source, bands, percentiles) -> dict:
-    """Columns of one source: name to (value, unit, description)."""
+def _row(source, bands, percentiles) -> dict[str, Cell]:
+    """Columns of one source by name."""
     row, draws = _identity(source), source.draws
     for quantity in quantities(bands):
-        sampled = source.n_draws > 0
-        columns = (
-            summarise(quantity, draws, percentiles)
-            if sampled
-            else unsampled(quantity, source.row, percentiles)
-        )
+        if source.n_draws:
+            columns = summarise(quantity, draws, percentiles)
+        else:
+            columns = unsampled(quantity, source.row, percentiles)
         if quantity.shape and source.row["is_point"]:
-            columns = {name: (np.nan, unit, text) for name, (_, unit, text) in columns.items()}
+            columns = {name: cell._replace(value=np.nan) for name, cell in columns.items()}
         row.update(columns)
+    row.update(photometry(source.median, draws, bands))
+    return row | _quality(source)
+
+
+def _quality(source) -> dict[str, Cell]:
     meaning = ", ".join(f"{flag.value} {flag.name}" for flag in Flag)
-    row["n_draws"] = (source.n_draws, "", "posterior draws, all chains")
-    row["rhat"] = (source.rhat, "", "largest R-hat of the source's parameters (rank-normalised, split)")
-    row["ess"] = (source.ess, "", "smallest bulk or tail effective sample size of its parameters")
-    row["chi2"] = (source.chi2, "", "mean squared residual (sigma^2) within 2 rhalf, over all images")
-    row["chi2_pixels"] = (source.chi2_pixels, "", "pixels that chi2 is the mean of, over all images")
-    row["flags"] = (int(source.row["flags"]), "", f"quality flags: {meaning}")
-    return row
+    number, fit = "meta.number", "stat.fit.goodness"
+    chi2 = "mean squared residual (sigma^2) within 2 rhalf, over all images"
+    return {
+        "n_draws": Cell(source.n_draws, "", "posterior draws, all chains", number),
+        "rhat": Cell(
+            source.rhat, "", "largest R-hat of the source's parameters (rank-normalised, split)", fit
+        ),
+        "ess": Cell(source.ess, "", "smallest bulk or tail effective sample size of its parameters", number),
+        "chi2": Cell(source.chi2, "", chi2, "stat.fit.chi2"),
+        "chi2_pixels": Cell(
+            source.chi2_pixels, "", "pixels that chi2 is the mean of, over all images", number
+        ),
+        "flags": Cell(int(source.row["flags"]), "", f"quality flags: {meaning}", "meta.code.qual"),
+    }
 
 
-def _draws_row(source, bands, count: int) -> dict:
+def _draws_row(source, bands, count: int) -> dict[str, Cell]:
     row, draws = _identity(source), source.draws
     keep = np.linspace(0, source.n_draws - 1, count).round().astype(int)
     for quantity in quantities(bands):
@@ -123,8 +143,9 @@ def _draws_row(source, bands, count: int) -> dict:
             values = np.full(count, np.nan)
         else:
             values = np.asarray(quantity.values(draws[keep]), "f8")
-        row[quantity.name] = (values, quantity.unit, f"{quantity.text}: draws")
-    row["n_chains"] = (source.n_chains, "", "chains that the draws come from, one after the other")
+        row[quantity.name] = Cell(values, quantity.unit, f"{quantity.text}: draws", quantity.ucd)
+    text = "chains that the draws come from, one after the other"
+    row["n_chains"] = Cell(source.n_chains, "", text, "meta.number")
     return row
 
 

@@ -6,10 +6,20 @@ east to north, rhalf circularised. Tables show axis ratio, position angle east o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..parameters import FLUX_UNIT, axis_ratio, position_angle, wrap_degrees
+
+
+class Cell(NamedTuple):
+    """A value of one source, and what its column says of it."""
+
+    value: Any
+    unit: str
+    text: str
+    ucd: str  # IVOA's word for the kind of quantity (UCD1+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class Quantity:
     text: str
     values: Callable
     label: str  # in pictures, without the unit
+    ucd: str
     shape: bool = False  # has no meaning for a point source
     angle: bool = False  # degrees modulo 180
 
@@ -31,13 +42,22 @@ class Quantity:
 
 
 SHAPES = (
-    Quantity("axis_ratio", "", "axis ratio b/a", lambda d: axis_ratio(d["q"]), "axis ratio b/a", shape=True),
+    Quantity(
+        "axis_ratio",
+        "",
+        "axis ratio b/a",
+        lambda d: axis_ratio(d["q"]),
+        "axis ratio b/a",
+        "phys.size.axisRatio",
+        shape=True,
+    ),
     Quantity(
         "position_angle",
         "deg",
         "position angle of the major axis, east of north, in [0, 180)",
         lambda d: position_angle(d["pa"]),
         "position angle, E of N",
+        "pos.posAng",
         shape=True,
         angle=True,
     ),
@@ -47,6 +67,7 @@ SHAPES = (
         "circularised half-light radius sqrt(a b)",
         lambda d: d["rhalf"],
         "half-light radius",
+        "phys.angSize",
         shape=True,
     ),
     Quantity(
@@ -55,19 +76,25 @@ SHAPES = (
         "half-light radius along the major axis",
         lambda d: d["rhalf"] / d["q"],
         "half-light radius, major axis",
+        "phys.angSize.smajAxis",
         shape=True,
     ),
-    Quantity("sersic", "", "Sersic index n", lambda d: d["sersic"], "Sersic index n", shape=True),
+    Quantity(
+        "sersic", "", "Sersic index n", lambda d: d["sersic"], "Sersic index n", "src.morph.param", shape=True
+    ),
 )
 POSITIONS = (
-    Quantity("ra", "deg", "right ascension, ICRS", lambda d: d["ra"], "right ascension"),
-    Quantity("dec", "deg", "declination, ICRS", lambda d: d["dec"], "declination"),
+    Quantity("ra", "deg", "right ascension, ICRS", lambda d: d["ra"], "right ascension", "pos.eq.ra"),
+    Quantity("dec", "deg", "declination, ICRS", lambda d: d["dec"], "declination", "pos.eq.dec"),
 )
 
 
 def quantities(bands) -> tuple[Quantity, ...]:
     """All output quantities in the order of the columns: positions, fluxes, shapes."""
-    fluxes = (Quantity(b, FLUX_UNIT, f"total flux in {b}", lambda d, b=b: d[b], f"{b} flux") for b in bands)
+    fluxes = (
+        Quantity(b, FLUX_UNIT, f"total flux in {b}", lambda d, b=b: d[b], f"{b} flux", "phot.flux.density")
+        for b in bands
+    )
     return (*POSITIONS, *fluxes, *SHAPES)
 
 
@@ -93,11 +120,11 @@ def continuous(quantity: Quantity, values) -> np.ndarray:
     return values
 
 
-def summarise(quantity: Quantity, draws, percentiles) -> dict[str, tuple[float, str, str]]:
-    """Columns of one quantity of one source: name to (value, unit, description).
+def summarise(quantity: Quantity, draws, percentiles) -> dict[str, Cell]:
+    """Columns of one quantity of one source, by name.
 
-    draws : structured (N,). The value is the median; `_err` the standard deviation of the draws (for ra
-    in arcsec on the sky, times cos(dec)).
+    draws : structured (N,). The value is the median, which is not given again as 50%; `_err` the standard
+    deviation of the draws (for ra in arcsec on the sky, times cos(dec)).
     """
     values = continuous(quantity, quantity.values(draws))
     median = np.median(values)
@@ -106,28 +133,32 @@ def summarise(quantity: Quantity, draws, percentiles) -> dict[str, tuple[float, 
         error *= 3600 * (np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1)
         unit = "arcsec"
     median = np.mod(median, 180.0 if quantity.angle else 360.0) if quantity.cyclic else median
+    main = f"{quantity.ucd};meta.main" if quantity.name in ("ra", "dec") else quantity.ucd
+    text = f"standard deviation of {quantity.name}{_on_sky(quantity)}"
     columns = {
-        quantity.name: (median, quantity.unit, f"{quantity.text}: median of the draws"),
-        f"{quantity.name}_err": (error, unit, f"standard deviation of {quantity.name}{_on_sky(quantity)}"),
+        quantity.name: Cell(median, quantity.unit, f"{quantity.text}: median of the draws", main),
+        f"{quantity.name}_err": Cell(error, unit, text, f"stat.error;{quantity.ucd}"),
     }
     note = ", unwrapped about the median" if quantity.angle else ""
     for percent, value in zip(percentiles, np.percentile(values, percentiles), strict=True):
-        text = f"{percent:g}% of the draws of {quantity.name} are below{note}"
-        columns[percentile_name(quantity.name, percent)] = (value, quantity.unit, text)
+        if percent != 50:
+            text = f"{percent:g}% of the draws of {quantity.name} are below{note}"
+            name = percentile_name(quantity.name, percent)
+            columns[name] = Cell(value, quantity.unit, text, f"stat.percentile;{quantity.ucd}")
     return columns
 
 
-def unsampled(quantity: Quantity, row, percentiles) -> dict[str, tuple[float, str, str]]:
+def unsampled(quantity: Quantity, row, percentiles) -> dict[str, Cell]:
     """The columns of `summarise` for a source without draws: its scene row's value and flux error."""
     at = np.zeros(1, [(name, "f8") for name in row.dtype.names if row.dtype[name].kind == "f"])
     for name in at.dtype.names:
         at[name] = row[name]
     columns = summarise(quantity, at, percentiles)
     value = columns.pop(quantity.name)
-    blank = {name: (np.nan, unit, text) for name, (_, unit, text) in columns.items()}
+    blank = {name: cell._replace(value=np.nan) for name, cell in columns.items()}
     error = f"{quantity.name}_err"
     if error in at.dtype.names:
-        blank[error] = (float(row[error]), *blank[error][1:])
+        blank[error] = blank[error]._replace(value=float(row[error]))
     return {quantity.name: value, **blank}
 
 

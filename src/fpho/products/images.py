@@ -21,15 +21,18 @@ from .collecting import Results, collect
 from .picture import Picture
 
 LAYERS = {
-    "DATA": "calibrated data, background subtracted",
+    "DATA": "calibrated data, background subtracted, NaN where masked",
     "MODEL": "posterior median model",
-    "RESIDUAL": "data - model, 0 where masked",
-    "ERR": "1 sigma uncertainty, 0 where masked",
+    "RESIDUAL": "data - model, NaN where masked",
+    "ERR": "1 sigma uncertainty, NaN where masked",
+    "CHI": "(data - model) / sigma, NaN where masked",
+    "MASK": "1 where masked",
 }
+WITHOUT_UNIT = ("CHI", "MASK")  # the others: nJy
 
 
 def write_images(root, outdir=None, rows=None) -> list[Path]:
-    """Write `<image id>.fits` with extensions DATA, MODEL, RESIDUAL and ERR for every image of a run.
+    """Write `<image id>.fits` with the extensions of `LAYERS` for every image of a run.
 
     Parameters
     ----------
@@ -98,10 +101,9 @@ def write_picture(path, picture: Picture) -> Path:
     """One FITS file; every extension has the input's WCS."""
     from astropy.io import fits
 
-    good = picture.good
-    sigma = np.divide(1.0, picture.ierr, out=np.zeros(picture.data.shape), where=good)
-    layers = {"DATA": picture.data, "MODEL": picture.model}
-    layers |= {"RESIDUAL": np.where(good, picture.data - picture.model, 0.0), "ERR": sigma}
+    sigma = np.divide(1.0, picture.ierr, out=np.full(picture.data.shape, np.nan), where=picture.good)
+    layers = {"DATA": picture.shown, "MODEL": picture.model, "RESIDUAL": picture.residual, "ERR": sigma}
+    layers |= {"CHI": picture.pull, "MASK": ~picture.good}
     primary = fits.PrimaryHDU()
     primary.header.update(
         {"FPHOVER": __version__, "FILTER": escaped(picture.band), "EXPOSURE": escaped(picture.id)}
@@ -110,7 +112,10 @@ def write_picture(path, picture: Picture) -> Path:
     for name, data in layers.items():
         header = wcs_cards(picture.header)
         header["BUNIT"], header["CONTENT"] = "nJy", LAYERS[name]
-        hdus.append(fits.ImageHDU(data.astype("f4"), header, name=name))
+        if name in WITHOUT_UNIT:
+            del header["BUNIT"]
+        kind = "u1" if name == "MASK" else "f4"
+        hdus.append(fits.ImageHDU(data.astype(kind), header, name=name))
     with atomic(path) as temporary:
         fits.HDUList(hdus).writeto(temporary, overwrite=True)
     return Path(path)

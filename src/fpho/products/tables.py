@@ -1,8 +1,10 @@
 """Tables of sources, built row by row from results, and written whole."""
 
 import io
+import warnings
 
 import numpy as np
+from astropy.io.votable.exceptions import VOTableSpecWarning
 
 from ..files import atomic, verify
 from ..fitstext import escaped_table, unescaped_table
@@ -12,7 +14,7 @@ def table_of(sources, make_row, meta: dict):
     """astropy Table of one row per source.
 
     sources : in the order of the rows; they are asked patch by patch, as their draws lie in files of these.
-    make_row : gives the columns of a source: name to (value, unit, description).
+    make_row : gives the columns of a source: `Cell` by name.
     """
     from astropy.table import Table
 
@@ -23,18 +25,18 @@ def table_of(sources, make_row, meta: dict):
         if values is None:
             width = max(len(str(source.row["id"])) for source in sources)
             values, first = np.zeros(len(sources), _dtype(row, width)), row
-        for name, (value, _, _) in row.items():
-            values[name][place] = value
+        for name, cell in row.items():
+            values[name][place] = cell.value
     table = Table(values, copy=False) if values is not None else Table()
     table.meta = meta
-    for name, (_, unit, text) in first.items():
-        table[name].unit = unit or None
-        table[name].description = text
+    for name, cell in first.items():
+        table[name].unit, table[name].description = cell.unit or None, cell.text
+        table[name].meta["ucd"] = cell.ucd
     return table
 
 
 def _dtype(row: dict, width: int) -> np.dtype:
-    kinds = {name: np.asarray(value) for name, (value, _, _) in row.items()}
+    kinds = {name: np.asarray(cell.value) for name, cell in row.items()}
     return np.dtype(
         [(n, f"U{max(width, 1)}" if a.dtype.kind == "U" else a.dtype, a.shape) for n, a in kinds.items()]
     )
@@ -74,6 +76,26 @@ def write_ecsv(table, path) -> None:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
 
 
+def write_votable(table, path) -> None:
+    """A table as VOTable 1.4, written whole."""
+    with atomic(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", VOTableSpecWarning)  # XML identifiers of names that are not ASCII
+        table.write(temporary, format="votable", overwrite=True)
+
+
+def write_parquet(table, path) -> None:
+    """A table as parquet, written whole; matrices are lists, row after row. Needs pyarrow."""
+    with atomic(path) as temporary:
+        table.write(temporary, format="parquet", overwrite=True)
+
+
+FORMS = {
+    "ecsv": (".ecsv", write_ecsv),
+    "votable": (".vot", write_votable),
+    "parquet": (".parquet", write_parquet),
+}
+
+
 def _table_hdu(table):
     from astropy.io import fits
 
@@ -82,4 +104,5 @@ def _table_hdu(table):
     hdu = fits.open(io.BytesIO(stream.getvalue()))[1]
     for number, name in enumerate(table.colnames, 1):
         hdu.header[f"TCOMM{number}"] = table[name].description or ""
+        hdu.header[f"TUCD{number}"] = table[name].meta.get("ucd", "")
     return hdu

@@ -70,6 +70,7 @@ class PSFStore:
             verify(path)
             with h5py.File(path, "r") as file:
                 self._groups = {key: _read_group(group, path) for key, group in _groups(file)}
+                self._whole = {key for key, group in _groups(file) if "remainder" in group}
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             cure = "Give the path of a PSF store (HDF5), or of a table of PSF images (TSV)"
             raise InputError(path, f"cannot be read as a PSF store ({error})", cure) from None
@@ -131,8 +132,14 @@ class PSFStore:
             }
         return worst | {"known": True}
 
+    def has_remainders(self) -> bool:
+        """Whether the store holds what a mixture leaves of its PSF, of any key."""
+        return bool(self._whole)
+
     def remainder(self, key, x=None, y=None) -> Remainder | None:
         """What the mixture leaves of the PSF at the nearest location; None where the store has none."""
+        if key not in self._whole:
+            return None
         mixtures, locations, *_ = self._groups[key]
         i = 0 if len(mixtures) == 1 else int(locations.weights(float(x), float(y))[0][0])
         if (key, i) not in self._remainders:

@@ -42,7 +42,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         if options.plots:
             plot_exposure(layout.plots / f"field_{picture.id}.png", picture, rows)
             gallery.add(picture)
-    table = postsample_catalog(results, layout.posterior, options.percentiles)
+    table = postsample_catalog(results, layout.posterior, options.percentiles, options.tables)
     write_chains(layout.chains, results, options.chain_draws)
     if options.regions:
         write_sourcereg(rows, layout.regions / "sources.reg")

@@ -2,9 +2,8 @@
 
 import numpy as np
 
+from ..photometry import magnitudes
 from .style import COLOURS, MUTED, band_colours, figure, log_axis, short
-
-AB_ZEROPOINT = 31.4  # of nJy
 
 
 def plot_summary(path, table, bands, chi2: dict[str, float], max_rhat: float, min_ess: float) -> None:
@@ -18,12 +17,6 @@ def plot_summary(path, table, bands, chi2: dict[str, float], max_rhat: float, mi
         _signal(snr, table, bands)
         _mixing(mixing, table, max_rhat, min_ess)
         _images(images, chi2)
-
-
-def magnitudes(flux) -> np.ndarray:
-    """AB magnitudes of fluxes in nJy; NaN where not positive."""
-    flux = np.asarray(flux, "f8")
-    return AB_ZEROPOINT - 2.5 * np.log10(np.where(flux > 0, flux, np.nan))
 
 
 def _sizes(fig, axis, table, band) -> None:

@@ -59,7 +59,8 @@ def read_catalog(
     fill_fluxes(rows, columns, bands, needed=complete)
     _fill_shapes(rows, columns, index, complete)
     roi = columns.numbers("roi", "arcsec", needed=False)
-    fallback = np.fmax(default_roi, 2 * rows["rhalf"] / rows["q"])
+    q = np.where(rows["q"] > 0, rows["q"], 1.0)  # what is not valid may have none
+    fallback = np.fmax(default_roi, 2 * rows["rhalf"] / q)
     rows["roi"] = np.where((roi > 0) & (roi < values.HUGE), roi, fallback)
     check_values(rows, bands, path, complete)
     say_repeated(rows, path)
