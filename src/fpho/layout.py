@@ -165,6 +165,11 @@ class Layout:
         return self / "calibration"
 
     @property
+    def field_calibration(self) -> Path:
+        """Results of `calibrate --field`: a table for each simulated field, figures, a page."""
+        return self / "calibration_field"
+
+    @property
     def injection(self) -> Path:
         """Images with simulated sources and the run on them, by `inject`."""
         return self / "injection"

@@ -59,7 +59,7 @@ FOLLOWERS = {
     "scene": {"optimize"},
     **{one: {other} for one, other in itertools.pairwise(CHAIN)},
 }
-ALWAYS = {"settings", "inject"}  # these depend on every option
+ALWAYS = {"settings", "inject", "calibrate_field"}  # these depend on every option
 
 
 def expected(option: str) -> set[str]:

@@ -1,7 +1,8 @@
-"""Whether the posterior's widths can be believed; not part of `all`: `snakemake calibrate --cores N`.
+"""Whether the posterior's widths can be believed; not part of `all`: `snakemake calibrate --cores N`,
+`snakemake calibrate_field --cores N`.
 
 in:  nothing (sources drawn from the priors, images drawn by GalSim)
-out: calibration/ with tables, pictures and a page; finished trials lie in calibration/trials/
+out: calibration/, calibration_field/ with tables, pictures and a page; finished trials and fields lie in folders there
 """
 
 
@@ -18,5 +19,22 @@ rule calibrate:
     threads: cores_of("calibrate")
     params:
         **depends("calibrate"),
+    script:
+        "../scripts/stage.py"
+
+
+rule calibrate_field:
+    """Whole runs on simulated deep fields, compared with the truth."""
+    output:
+        **writes("calibrate_field"),
+    log:
+        layout.log("calibrate_field"),
+    benchmark:
+        layout.benchmark("calibrate_field")
+    conda:
+        environment
+    threads: cores_of("calibrate_field")
+    params:
+        **depends("calibrate_field"),
     script:
         "../scripts/stage.py"

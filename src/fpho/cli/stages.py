@@ -31,8 +31,9 @@ Batch = Annotated[int, typer.Option(min=0, help="Which batch of that colour, for
 def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     for name, stage in STAGES.items():
-        made = postprocess if name == "postprocess" else _pass(stage) if stage.parts else _command(stage)
-        app.command(name, help=stage.help)(made)
+        if name not in WITHOUT_COMMAND:
+            made = OWN_COMMANDS.get(name) or (_pass(stage) if stage.parts else _command(stage))
+            app.command(name, help=stage.help)(made)
 
 
 def _command(stage: Stage):
@@ -67,6 +68,21 @@ def _colour(text: str) -> str | int:
     if not text.isdecimal():
         raise InputError("--colour", f"{text!r} is no colour", "Give a number from 0, or `all`")
     return int(text)
+
+
+Field = Annotated[bool, typer.Option("--field", help="On whole simulated fields, not on single sources.")]
+
+
+def calibrate(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    cores: Cores = 1,
+    verbose: Verbose = False,
+    field: Field = False,
+):
+    """Whether the posterior's widths can be believed."""
+    stage = STAGES["calibrate_field" if field else "calibrate"]
+    run_stage(stage.name, *prepare(config, overrides, stage.threads(cores), verbose), cores)
 
 
 Root = Annotated[Path | None, typer.Option(help="Folder of a run; its own configuration is used.")]
@@ -109,3 +125,7 @@ def _postop(layout, catname: Path | None) -> None:
     if catname is not None and catname.parent == Path("."):
         target = Path(layout.outdir) / catname
     postop_catalog(layout.outdir, catname=target)
+
+
+OWN_COMMANDS = {"postprocess": postprocess, "calibrate": calibrate}
+WITHOUT_COMMAND = ("calibrate_field",)  # `calibrate --field`

@@ -7,6 +7,16 @@ from pydantic import Field, model_validator
 from .base import Edges, PositiveRange, Positives, Section, option
 
 
+class FieldCalibration(Section):
+    fields: int = option(6, "simulated fields to draw, measure and compare", ge=1)
+    sources: int = option(200, "sources of each field", ge=2)
+    densities: list[float] = option([50.0, 150.0, 400.0], "sources per square arcmin, field after field")
+    starts: list[Literal["rough", "detect"]] = option(
+        ["rough"], "what a run begins with: a rough catalog of the sources that can be seen, or detection"
+    )
+    keep: bool = option(False, "keep the images and the runs, not only the tables")
+
+
 class Calibrate(Section):
     isolated: int = option(500, "isolated sources to draw, fit and sample", ge=0)
     pairs: int = option(200, "close pairs", ge=0)
@@ -26,6 +36,9 @@ class Calibrate(Section):
     )
     rhalf_range: PositiveRange = option((0.03, 0.8), "bounds of the half-light radius", "arcsec")
     separation: PositiveRange = option((0.3, 0.8), "distance of the two of a pair", "arcsec")
+    field: FieldCalibration = Field(
+        default=FieldCalibration(), description="whole runs on simulated fields (`fpho calibrate --field`)"
+    )
 
     @model_validator(mode="after")
     def _one_pixel_each(self):

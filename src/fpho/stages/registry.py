@@ -251,6 +251,19 @@ INJECT = _stage(
     cores=True,
     processes=True,
 )
+CALIBRATE_FIELD = _stage(
+    "calibrate_field",
+    "Run everything on simulated deep fields, and compare with the truth.",
+    reads=lambda run: {},
+    writes=lambda run: {
+        "page": run.layout.field_calibration / "fields.html",
+        "tables": run.layout.field_calibration / "fields.md",
+    },
+    options=ALL,
+    runs=tuple(dict.fromkeys(stage.module for stage in (SIMULATE, *MEASURING, POSTPROCESS))),
+    cores=True,
+    processes=True,
+)
 STAGES = {
     stage.name: stage
     for stage in (
@@ -270,6 +283,7 @@ STAGES = {
         POSTPROCESS,
         COMPARE,
         CALIBRATE,
+        CALIBRATE_FIELD,
         INJECT,
     )
 }
