@@ -8,24 +8,32 @@ import yaml
 from astropy.io import fits
 from astropy.table import Table
 
-from tests.conftest import TOP
+from fpho.cli import main
+from fpho.config import make_config
+from fpho.layout import Layout
+from fpho.stages.running import run_stage
 from tests.workflow.running import fpho, snakemake
+
+IN = "in; 'é' $(touch executed)"  # a name that a shell would take apart, and execute
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     """Inputs of the tiny scene: tables, images, PSFs, catalog."""
-    folder = tmp_path_factory.mktemp("drawn")
-    done = fpho(folder, "simulate", "--config", TOP / "config" / "tiny.yaml")
-    assert done.returncode == 0, done.text
-    return folder / "results" / "tiny" / "simulation"
+    layout = Layout(tmp_path_factory.mktemp("drawn"))
+    run_stage("simulate", make_config({"simulate": {"scene": "tiny"}}), layout)
+    return layout.simulation
 
 
 @pytest.fixture
 def folder(drawn, tmp_path) -> Path:
     """A user's folder: those inputs as the user's own, and a configuration `my.yaml`."""
-    shutil.copytree(drawn, tmp_path / "in")
-    paths = {"images": "in/exposures.tsv", "psfs": "in/psfs.tsv", "catalog": {"path": "in/catalog.fits"}}
+    shutil.copytree(drawn, tmp_path / IN)
+    paths = {
+        "images": f"{IN}/exposures.tsv",
+        "psfs": f"{IN}/psfs.tsv",
+        "catalog": {"path": f"{IN}/catalog.fits"},
+    }
     (tmp_path / "my.yaml").write_text(yaml.safe_dump({"outdir": "out", **paths}))
     return tmp_path
 
@@ -36,26 +44,26 @@ def edit_table(path, change):
 
 
 def no_image(folder):
-    (folder / "in/images/F125W_1.fits").unlink()
+    (folder / IN / "images/F125W_1.fits").unlink()
 
 
 def no_table(folder):
-    (folder / "in/exposures.tsv").unlink()
+    (folder / IN / "exposures.tsv").unlink()
 
 
 def band_without_psf(folder):
-    edit_table(folder / "in/psfs.tsv", lambda rows: [row for row in rows if not row.startswith("F125W\t")])
+    edit_table(folder / IN / "psfs.tsv", lambda rows: [row for row in rows if not row.startswith("F125W\t")])
 
 
 def no_overlap(folder):
-    with fits.open(folder / "in/images/F814W_1.fits", mode="update") as file:
+    with fits.open(folder / IN / "images/F814W_1.fits", mode="update") as file:
         for hdu in file:
             if "CRVAL1" in hdu.header:
                 hdu.header["CRVAL1"] += 1.0
 
 
 def catalog_without_column(folder):
-    path = folder / "in/catalog.fits"
+    path = folder / IN / "catalog.fits"
     table = Table.read(path, hdu=1)
     table.remove_column("dec")
     table.write(path, overwrite=True)
@@ -66,7 +74,7 @@ def unknown_option(folder):
 
 
 def unsaid_convention(folder):
-    path = folder / "in/catalog.fits"
+    path = folder / IN / "catalog.fits"
     table = Table.read(path, hdu=1)
     del table.meta["CONVENT"]
     for name in ("axis_ratio", "position_angle"):
@@ -93,13 +101,14 @@ def test_good_inputs_pass(folder):
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda function: function.__name__)
-def test_bad_inputs_are_named(folder, breakage):
+def test_bad_inputs_are_named(folder, breakage, capsys, monkeypatch):
     breakage(folder)
-    done = fpho(folder, "check", "--config", "my.yaml")
-    assert done.returncode == 2
-    messages = [line for line in done.text.splitlines() if line.startswith("fpho: ")]
-    assert len(messages) == 1, done.text
-    assert "Traceback" not in done.text
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "--config", "my.yaml"])
+    assert stop.value.code == 2
+    messages = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fpho: ")]
+    assert len(messages) == 1
     for word in BREAKAGES[breakage]:
         assert word in messages[0]
     assert not (folder / "out").exists(), "nothing may be written"
@@ -123,3 +132,12 @@ def test_a_failing_check_keeps_what_was_there(folder):
     no_image(folder)
     assert snakemake(folder, config=folder / "my.yaml").returncode != 0
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+@pytest.mark.parametrize("option", ["outdir=out {x}", "background={tweakbg: 'sky {x}.tsv'}"])
+def test_braces_in_names_are_refused(folder, option):
+    """Snakemake would take them for wildcards, and there is no other way to write them."""
+    (folder / "sky {x}.tsv").touch()
+    done = snakemake(folder, "-n", "--config", option, config=folder / "my.yaml")
+    assert done.returncode != 0
+    assert "{x}" in done.text and "the name has braces" in done.text

@@ -51,12 +51,16 @@ def test_module_entry_point(tmp_path):
     assert done.returncode == 0, done.text
 
 
-@pytest.mark.parametrize("batches, fits", [(1, ("optimize", "sample")), (2, ("batch",))])
-def test_rules_on_a_graphics_card_ask_for_it(tmp_path, batches, fits):
+FITS = {"optimize", "reoptimize", "sample"}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "batches", "asking"),
+    [("gpu", 1, {"check", *FITS}), ("gpu", 2, {"check", "batch"}), ("cpu", 1, set())],
+)
+def test_rules_on_a_graphics_card_ask_for_it(tmp_path, kernel, batches, asking):
     """With `kernel: gpu` the fits, and `check`, which looks for the card; with `kernel: cpu` nobody."""
-    for kernel, wanted in (("gpu", {"check", *fits}), ("cpu", set())):
-        done = snakemake(tmp_path, "-n", "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}")
-        assert done.returncode == 0, done.text
-        blocks = re.split(r"^(?:local)?rule ", done.text, flags=re.MULTILINE)[1:]
-        asking = {block.split(":")[0] for block in blocks if re.search(r"resources:.*\bgpu=1\b", block)}
-        assert asking - {"reoptimize"} == wanted
+    done = snakemake(tmp_path, "-n", "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}")
+    assert done.returncode == 0, done.text
+    blocks = re.split(r"^(?:local)?rule ", done.text, flags=re.MULTILINE)[1:]
+    assert {block.split(":")[0] for block in blocks if re.search(r"resources:.*\bgpu=1\b", block)} == asking

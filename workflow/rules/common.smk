@@ -20,6 +20,7 @@ if (TOP / "src" / "fpho").is_dir():
 from fpho.config import make_config
 from fpho.errors import InputError
 from fpho.layout import Layout
+from fpho.passes.files import flattened
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import Run
@@ -52,9 +53,6 @@ try:
     options_used = make_config({key.replace("__", "."): plain(value) for key, value in config.items()})
     run_used = Run(options_used, Layout(Path(options_used.outdir)))
     inputs_used = run_used.inputs  # here, so that a missing one is told first
-    if set("{}") & set(options_used.outdir):
-        cure = "Choose another folder: in names of outputs, Snakemake takes braces for wildcards"
-        raise InputError("configuration", f"outdir {options_used.outdir!r} has braces", cure)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -78,12 +76,14 @@ wildcard_constraints:
 def reads(name):
     """Input files of a stage, by what they hold.
 
-    They are functions, since in a name Snakemake would take braces for wildcards. What `check` leaves must be
-    there, but reruns nothing: who depends on an input file or an option says so.
+    What `check` leaves must be there, but reruns nothing: who depends on an input file or an option says so.
     """
     files = STAGES[name].reads(run_used)
-    functions = {key: lambda wildcards, some=some: some for key, some in files.items() if key != "checked"}
-    return functions | {key: ancient(files[key]) for key in files if key == "checked"}
+    for path in flattened(files):
+        if set("{}") & set(str(path)):
+            found = "the name has braces, which Snakemake takes for wildcards"
+            raise WorkflowError(str(InputError(path, found, "Rename it, or choose another outdir")))
+    return {key: ancient(some) if key == "checked" else some for key, some in files.items()}
 
 
 def writes(name, **marks):
