@@ -18,12 +18,13 @@ from fpho.geometry import CircularRegion
 from fpho.images import open_store
 from fpho.layout import Layout
 from fpho.parameters import axis_ratio, position_angle, scene_dtype
-from fpho.passes import steps
 from fpho.psf import PSFStore
 from fpho.scene import read_scene
-from fpho.stages import background, detect, preprocess, psf, scene, sersic
+from fpho.stages.running import run_stage
 
 from .conftest import TOP
+
+STAGES = ("psf", "sersic", "preprocess", "scene", "optimize", "background", "detect", "reoptimize")
 
 
 class Patcher(DirectPatch, CPUPatchMixin):
@@ -40,12 +41,8 @@ def optimum(shared_data, tmp_path_factory):
             patch.chdir(TOP)
             config = load_config(f"config/{name}.yaml", [f"outdir={folder}", *overrides])
             layout = Layout(folder)
-            for stage in (psf, sersic, preprocess, scene):
-                stage.run(config, layout)
-            steps.run(config, layout, "optimize")
-            for stage in (background, detect):
-                stage.run(config, layout)
-            steps.run(config, layout, "reoptimize")
+            for stage in STAGES:
+                run_stage(stage, config, layout)
         entries = json.loads(layout.scene("reoptimize").with_suffix(".log.json").read_text())
         return read_scene(layout.scene("reoptimize"))[0], entries, config, layout
 

@@ -12,7 +12,8 @@ from fpho.flags import Flag
 from fpho.images import write_store
 from fpho.layout import Layout
 from fpho.scene import read_scene, write_scene
-from fpho.stages import background, detect
+from fpho.stages import detect
+from fpho.stages.running import run_stage
 from tests.patch.scenes import draw, make_rows, make_store
 
 BANDS = ("blue", "red")
@@ -55,12 +56,12 @@ def config(layout, **options):
 
 
 def test_background_then_detection(folder, truth):
-    background.run(config(folder), folder)
+    run_stage("background", config(folder), folder)
     table = read_tweakbg(folder.background)
     assert list(table["exposure"]) == list(SKY)
     assert np.all(np.abs(table["constant"] - list(SKY.values())) < 3 * table["error"])
     assert list(table["used"]) == [False, True, True]
-    detect.run(config(folder, **{"detect.enabled": True}), folder)
+    run_stage("detect", config(folder, **{"detect.enabled": True}), folder)
     rows, bands, _ = read_scene(folder.scene("detect"))
     assert list(rows["id"]) == ["s0", "s1", "new1"] and tuple(bands) == BANDS
     assert rows["flags"][2] == Flag.DETECTED_IN_RESIDUAL
@@ -68,13 +69,13 @@ def test_background_then_detection(folder, truth):
 
 
 def test_detection_off_keeps_the_scene(folder):
-    detect.run(config(folder), folder)
+    run_stage("detect", config(folder), folder)
     before, after = (read_scene(folder.scene(stage))[0] for stage in ("optimize", "detect"))
     assert before.tobytes() == after.tobytes()
 
 
 def test_nothing_is_subtracted_when_fitted_inside_the_patches(folder):
-    background.run(config(folder, **{"background.mode": "in_fit"}), folder)
+    run_stage("background", config(folder, **{"background.mode": "in_fit"}), folder)
     table = read_tweakbg(folder.background)
     assert list(table["exposure"]) == list(SKY) and not table["used"].any()
     assert "in_fit" in folder.background.read_text()
@@ -84,12 +85,12 @@ def test_a_given_table_is_used_as_it_is(folder, tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_text("exposure\tconstant\nm-red\t0.25\n")
     options = config(folder, **{"background.tweakbg": str(path)})
-    background.run(options, folder)
+    run_stage("background", options, folder)
     (row,) = read_tweakbg(folder.background)
     assert (row["exposure"], row["constant"], row["used"]) == ("m-red", 0.25, True)
     path.write_text("exposure\tconstant\nm-rde\t0.25\n")
     with pytest.raises(InputError, match="'m-red'"):
-        background.run(options, folder)
+        run_stage("background", options, folder)
 
 
 def test_a_catalog_from_the_images(folder, truth):

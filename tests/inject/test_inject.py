@@ -11,7 +11,7 @@ from fpho.config import make_config
 from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.simulate.scenes import REFERENCE
-from fpho.stages import inject, simulate
+from fpho.stages.running import run_stage
 
 BANDS = ("F814W", "F125W")
 OFFSETS = ((0.05, 0.0), (1.45, 0.05), (-0.05, 1.35))  # arcsec; far from the source that the catalog lacks
@@ -39,8 +39,8 @@ def ran(tmp_path_factory):
     options |= {"inject.stages": STAGES, "detect.enabled": True, "optimize.on": "mosaic"}
     config = make_config(options)
     layout = Layout(folder / "run")
-    simulate.run(config, layout)
-    inject.run(config, layout)
+    run_stage("simulate", config, layout)
+    run_stage("inject", config, layout)
     return config, layout
 
 
@@ -88,7 +88,7 @@ def test_bad_input_is_told(tmp_path):
     layout = Layout(tmp_path)
     config = make_config({"simulate.scene": "tiny"})
     with pytest.raises(InputError, match=r"inject\.stages"):
-        inject.run(make_config({"inject.stages": ["paint"]}), layout)
-    simulate.run(config, layout)
+        run_stage("inject", make_config({"inject.stages": ["paint"]}), layout)
+    run_stage("simulate", config, layout)
     with pytest.raises(InputError, match="no catalog is given"):
-        inject.run(config, layout)
+        run_stage("inject", config, layout)

@@ -14,7 +14,7 @@ from fpho.products.collecting import PatchResult, Results, SourceResult
 from fpho.products.medians import median_row
 from fpho.scene import read_scene
 from fpho.simulate.scenes import REFERENCE
-from fpho.stages import preprocess, psf, scene, settings, simulate
+from fpho.stages.running import run_stage
 
 BANDS = ["g", "r"]
 CHAINS, DRAWS = 4, 250
@@ -62,11 +62,11 @@ def run(tmp_path_factory):
     layout = Layout(tmp_path_factory.mktemp("run"))
     overrides = ["simulate.scene=tiny", "psf.n_components=4", "bands=[F125W]", "postprocess.max_plots=1"]
     config = load_config(None, [f"outdir={layout.outdir}", *overrides])
-    simulate.run(config, layout)
+    run_stage("simulate", config, layout)
     table = layout.simulation / "psfs.tsv"  # the other band's PSFs would only take time
     table.write_text("".join(line for line in table.read_text().splitlines(True) if line[:5] != "F814W"))
-    for stage in (settings, psf, preprocess, scene):
-        stage.run(config, layout)
+    for stage in ("settings", "sersic", "psf", "preprocess", "scene"):
+        run_stage(stage, config, layout)
     rows, bands, _ = read_scene(layout.scene("initial"))
     region = CircularRegion(*REFERENCE, 2.0)
     patcher = Patcher(layout.pixels("exposure"), layout.meta("exposure"), layout.psf_store)

@@ -8,7 +8,7 @@ from astropy.table import Table
 from fpho.products import collect, postop_catalog, postsample_catalog, write_images
 from fpho.scene import read_scene
 from fpho.scene.catalog import read_catalog
-from fpho.stages import compare, postprocess
+from fpho.stages.running import run_stage
 
 
 def test_forward_model_is_that_of_galsim(run, tmp_path):
@@ -40,8 +40,8 @@ def test_results_are_collected(run):
 
 def test_postprocess_writes_everything(run):
     config, layout = run
-    postprocess.run(config, layout)
-    compare.run(config, layout)
+    run_stage("postprocess", config, layout)
+    run_stage("compare", config, layout)
     names = ["plots/field_F125W_1.png", "plots/summary.png", "plots/patches/patch0.png", "summary.html"]
     names += ["catalogs/posterior.ecsv", "catalogs/chains.fits", "images/F125W_1.fits", "regions/sources.reg"]
     names += ["comparison/comparison.ecsv", "comparison/comparison.png", "comparison/recovery.png"]

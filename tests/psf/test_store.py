@@ -14,6 +14,7 @@ from fpho.psf.interpolate import Locations
 from fpho.psf.mixture import evaluate
 from fpho.psf.store import DTYPE
 from fpho.stages import psf as stage
+from fpho.stages import running
 
 MIXTURE = np.array([[0.7, 0.1, 0.0, 1.0, 1.2, 0.1], [0.3, 0.0, 0.2, 5.0, 4.0, -0.5]])
 DIMMER = MIXTURE * [0.8, 1, 1, 1, 1, 1]
@@ -100,7 +101,7 @@ def run_stage(folder, psfs, **options):
         outdir=str(folder), images="i.tsv", psfs=str(psfs), catalog={"path": "c.fits"}, psf=options
     )
     layout = Layout(folder)
-    stage.run(config, layout)
+    running.run_stage("psf", config, layout)
     return layout
 
 

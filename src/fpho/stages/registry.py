@@ -95,7 +95,7 @@ PSF = _stage(
         "plots": run.layout.psf_plots,
     },
     folders=("plots",),
-    options=("simulate", "psfs", "psf.center", "psf.n_components", "psf.max_components"),
+    options=("simulate", "psfs", "psf.center", "psf.n_components", "psf.max_components", "psf.remainder"),
     cores=True,
     measures=True,
 )
