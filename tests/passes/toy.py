@@ -4,10 +4,12 @@ import errno
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from fpho.errors import InputError
+from fpho.hdf5 import create
 from fpho.passes.tasks import PatchOutcome
 
 
@@ -19,6 +21,21 @@ def fit(task) -> PatchOutcome:
     final["g"] = 0.5 * final["g"] + 1e-3 * light + rng.normal(size=len(final))
     final["ra"] = np.mod(final["ra"] + 1e-6 * rng.normal(size=len(final)), 360)
     return PatchOutcome(final, {"n_draws": 8}, covs=np.eye(2) * light)
+
+
+def drawn(task) -> PatchOutcome:
+    """The same as a sampling, with a file."""
+    out, path = fit(task), task.layout.samples(task.patch.index)
+    with create(path) as file:
+        file["drawn"] = out.final["g"].sum()
+    return replace(out, log={**out.log, "files": [str(path)]})
+
+
+def drawn_but_one(task) -> PatchOutcome:
+    """Patch 1 raises."""
+    if task.patch.index == 1:
+        raise ValueError("no such luck")
+    return drawn(task)
 
 
 def slow(task) -> PatchOutcome:
