@@ -105,3 +105,10 @@ def test_convergence_is_that_of_arviz_and_does_not_mind_the_angle(results):
     worst, ess = convergence(draws, BANDS, 4)
     assert worst == pytest.approx(float(arviz.rhat(draws["g"].reshape(4, -1))), rel=1e-3)
     assert ess == pytest.approx(float(arviz.ess(draws["g"].reshape(4, -1))), rel=0.1)
+
+
+def test_a_survey_does_not_swamp_the_page(results, tmp_path, monkeypatch):
+    monkeypatch.setattr("fpho.products.report.MOST_ROWS", 2)
+    write_summary(tmp_path / "s.html", results, postsample_catalog(results), {})
+    text = (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "0 s0" in text and "2 s2" not in text and "1 more are not shown" in text

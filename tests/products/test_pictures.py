@@ -129,7 +129,7 @@ def test_points_beyond_the_axis_are_triangles(tmp_path):
 def test_sky_axes_show_right_ascension_and_declination(tmp_path):
     part = picture().cut((30, 40), 12)
     with figure(tmp_path / "p.png", 4, 4) as fig:
-        axes = sky_axes(fig, fig.add_gridspec(1, 1)[0], part.wcs)
+        axes = sky_axes(fig, fig.add_gridspec(1, 1)[0], part.wcs, part.data.shape)
         axes.imshow(part.data)
         fig.canvas.draw()
         texts = [text for c in axes.coords for side in c._ticklabels.text.values() for text in side]

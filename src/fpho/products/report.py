@@ -22,6 +22,7 @@ th:first-child, td:first-child { text-align: left; position: sticky; left: 0; ba
 """
 HEADINGS = {"rhalf_major": "half-light radius, major axis", "sersic": "Sersic index"}
 HEADINGS |= {"axis_ratio": "axis ratio b/a", "position_angle": "position angle, E of N"}
+MOST_ROWS = 1000  # of a table of the page; the catalog has them all
 PATCH_COLUMNS = {
     "max_rhat": "largest R-hat",
     "min_bulk_ess": "smallest bulk ESS",
@@ -68,11 +69,13 @@ def _image(path) -> str:
 
 
 def _table(head, rows, kind: str = "") -> str:
+    note = f"<p class=note>{len(rows) - MOST_ROWS} more are not shown.</p>" if len(rows) > MOST_ROWS else ""
+    rows = rows[:MOST_ROWS]
     cells = ["<tr>" + "".join(f"<th>{html.escape(str(name))}</th>" for name in head) + "</tr>"]
     cells += [
         "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
     ]
-    return f'<div class=scroll><table class="{kind}">' + "\n".join(cells) + "</table></div>"
+    return f'<div class=scroll><table class="{kind}">' + "\n".join(cells) + "</table></div>" + note
 
 
 def _source_table(table, bands):

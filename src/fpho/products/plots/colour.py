@@ -6,7 +6,7 @@ from ...geometry import pixel_scale
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
 from .sky import sky_axes
-from .style import RESIDUAL_RANGE, figure, hide_axes, short
+from .style import RESIDUAL_RANGE, figure, headline, hide_axes, short
 
 BLACK = -1.0  # S/N per pixel that is shown as black, so that the sky is dark grey and its noise is seen
 STRETCH, SOFTENING = 8.0, 6.0  # of Lupton et al. (2004): linear in the sky, white at some 200 sigma
@@ -22,14 +22,17 @@ def plot_colour(path, pictures: list[Picture], rows) -> None:
     ny, nx = shape = grid.data.shape
     with figure(path, 12.0, 3.8 * ny / nx + 1.0) as fig:
         places = fig.add_gridspec(1, 3)
-        axes = [sky_axes(fig, places[0], grid.wcs), *(fig.add_subplot(place) for place in list(places)[1:])]
+        axes = [
+            sky_axes(fig, places[0], grid.wcs, shape),
+            *(fig.add_subplot(place) for place in list(places)[1:]),
+        ]
         axes[0].imshow(colours(_layers(pictures, "data", grid)))
         axes[1].imshow(colours(_layers(pictures, "model", grid)))
         axes[2].imshow(about_grey(_layers(pictures, "residual", grid)))
         names = (
             "data",
             "model, half-light ellipses",
-            f"residual: grey is 0, black and white ∓{RESIDUAL_RANGE:g} sigma",
+            f"residual: black −{RESIDUAL_RANGE:g}, grey 0, white +{RESIDUAL_RANGE:g} sigma",
         )
         for axis, name in zip(axes, names, strict=True):
             axis.set_title(name)
@@ -38,7 +41,7 @@ def plot_colour(path, pictures: list[Picture], rows) -> None:
             hide_axes(axis)
         compass_and_scale(axes[0], grid.wcs, shape, colour="white")
         mark_sources(axes[1], rows, grid.wcs, shape, labels=False, colour="0.85")
-        fig.suptitle(f"red, green, blue: {', '.join(map(short, _names(pictures)))}", fontsize=9)
+        headline(fig, f"red, green, blue: {', '.join(map(short, _names(pictures)))}")
 
 
 def colours(layers: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def free_places(lines, names, shape, inches: float) -> np.ndarray:
     for i, size in enumerate(half):
         # along a diagonal the name stands at the ellipse, not at the corner of its box
         reach = (0.5 * (high[i] - low[i])) * np.where(np.abs(sides).sum(1) == 2, 0.8, 1.0)[:, None]
-        centres = 0.5 * (low[i] + high[i]) + sides * (reach + size + 1.0 * point)
+        centres = 0.5 * (low[i] + high[i]) + sides * (reach + size + 2.5 * point)
         edge = np.minimum(centres - size, np.array([nx, ny]) - 1 - centres - size)
         cost = -np.minimum(edge, 0).sum(axis=1) * size.sum() * 4
         for bottom, top in taken:

@@ -15,6 +15,7 @@ from .style import (
     figure,
     grey_bar,
     grey_norm,
+    headline,
     hide_axes,
     log_axis,
     short,
@@ -35,7 +36,7 @@ def plot_exposure(path, picture: Picture, rows) -> None:
         residual_histogram(fig.add_subplot(grid[0, 3]), picture.pull)
         for axis, title in zip(axes, TITLES, strict=True):
             axis.set_title(title)
-        fig.suptitle(f"{short(picture.id)}  ({short(picture.band)}, {picture.kind})", fontsize=10)
+        headline(fig, f"{short(picture.id)}  ({short(picture.band)}, {picture.kind})")
 
 
 def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> None:
@@ -69,7 +70,7 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> N
             **_bar(min(1, 2.2 / len(shown))),
         )
         note = f", {left_out} more images not shown" if left_out else ""
-        fig.suptitle(f"{title}{note}; blue: sources of other patches", fontsize=10)
+        headline(fig, f"{title}{note}; blue: sources of other patches")
 
 
 def around(picture: Picture, region) -> Picture | None:
@@ -109,7 +110,7 @@ def _row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.0):
     Data and model share one stretch; the data's axes are ticked in RA and Dec.
     """
     shape, norm = picture.data.shape, grey_norm(picture.shown, picture.noise)
-    axes = [sky_axes(fig, grid[line, 0], picture.wcs)]
+    axes = [sky_axes(fig, grid[line, 0], picture.wcs, shape)]
     axes += [fig.add_subplot(grid[line, column]) for column in (1, 2)]
     axes[0].imshow(picture.shown / picture.noise, cmap=DATA_MAP, norm=norm)
     greys = axes[1].imshow(picture.model / picture.noise, cmap=DATA_MAP, norm=norm)

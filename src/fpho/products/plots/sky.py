@@ -1,8 +1,10 @@
 """Axes of the sky: astropy's WCSAxes on whatever WCS an image has."""
 
+import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs.wcsapi import BaseLowLevelWCS
 
+from ...geometry import linearize
 from .style import MUTED
 
 SMALL = 6.5  # points, of tick labels
@@ -32,14 +34,24 @@ class SkyFrame(BaseLowLevelWCS):
         return self._wcs.world_to_pixel_values(*world)
 
 
-def sky_axes(fig, place, wcs):
-    """Axes at a place of a grid, ticked in right ascension and declination."""
+def sky_axes(fig, place, wcs, shape):
+    """Axes at a place of a grid for an image of `shape`, ticked in right ascension and declination.
+
+    The coordinate that runs more along the image's rows is ticked below, the other at the left.
+    """
     axes = fig.add_subplot(place, projection=SkyFrame(wcs))
-    for coordinate, name, turn, pad in zip(axes.coords, ("RA", "Dec"), (0, 90), (0.5, 1.0), strict=True):
-        coordinate.set_axislabel(name, fontsize=7, minpad=pad)
+    ny, nx = shape
+    ra, dec = wcs.pixel_to_world_values((nx - 1) / 2, (ny - 1) / 2)
+    _, scale = linearize(wcs, np.array([float(ra)]), np.array([float(dec)]))
+    along = np.abs(scale[0][0])  # of east and north, in x
+    sides = "bl" if along[0] >= along[1] else "lb"
+    for coordinate, name, side in zip(axes.coords, ("RA", "Dec"), sides, strict=True):
+        coordinate.set_axislabel(name, fontsize=7, minpad=0.5 if side == "b" else 1.0)
         coordinate.set_separator((":", ":", ""))
         coordinate.set_ticks(number=4, size=3)
-        coordinate.set_ticklabel(size=SMALL, rotation=turn, exclude_overlapping=True)
+        coordinate.set_ticklabel(size=SMALL, rotation=0 if side == "b" else 90, exclude_overlapping=True)
+        for put in ("set_ticks_position", "set_ticklabel_position", "set_axislabel_position"):
+            getattr(coordinate, put)(side)
     axes.coords.frame.set_linewidth(0.5)
     axes.coords.frame.set_color(MUTED)
     return axes

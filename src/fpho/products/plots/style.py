@@ -53,6 +53,13 @@ def figure(path, width: float, height: float, **options):
             fig.savefig(temporary, format="png")
 
 
+def headline(fig, text: str) -> None:
+    """A title above everything else, of constant height in inches."""
+    height = fig.get_size_inches()[1]
+    fig.suptitle(text, fontsize=10, y=1 - 0.07 / height, va="top")
+    fig.get_layout_engine().set(rect=(0, 0, 1, 1 - 0.3 / height))
+
+
 def band_colours(bands) -> dict[str, str]:
     """A colour for each band: distinct ones for a few, a scale from blue to red for many."""
     if len(bands) <= len(COLOURS):
