@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("flags")(flags)
     app.command("stages")(stages)
     app.command("render")(render)
+    app.command("export")(export)
 
 
 def config(schema: Annotated[bool, typer.Option(help="Print the JSON schema instead.")] = False):
@@ -56,4 +57,29 @@ def render(
     from ..stages.render import render as draw
 
     for path in draw(catalog, images, psfs, out, convention):
+        typer.echo(path)
+
+
+def export(
+    form: Annotated[str, typer.Argument(help="eazy, bagpipes or prospector.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter", metavar="BAND=NAME", help="The program's name or number of a band's filter."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files; the run's catalogs if absent.")
+    ] = None,
+):
+    """Write the fluxes of a run's catalog for another program."""
+    from ..errors import InputError
+    from ..products import export as write
+
+    pairs = [text.partition("=") for text in filters or ()]
+    for band, sign, name in pairs:
+        if not (sign and name):
+            raise InputError("--filter", f"{band!r} is not BAND=NAME", "Such as --filter F125W=203")
+    for path in write(run, form, out, {band: name for band, _, name in pairs}):
         typer.echo(path)

@@ -3,6 +3,7 @@
 from .catalogs import chain_catalog, postsample_catalog
 from .collecting import collect
 from .comparison import compare
+from .exports import export
 from .images import write_images
 from .postop import postop_catalog
 from .regions import write_patchreg, write_sourcereg
@@ -11,6 +12,7 @@ __all__ = [
     "chain_catalog",
     "collect",
     "compare",
+    "export",
     "postop_catalog",
     "postsample_catalog",
     "write_images",
