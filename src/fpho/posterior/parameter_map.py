@@ -93,7 +93,7 @@ class ParameterMap:
         fluxes, unit = self.index[:, : self.n_bands], self.unit[:, : self.n_bands]
         value = self.origin[:, : self.n_bands] + unit * z[np.maximum(fluxes, 0)]
         beyond = (fluxes >= 0) & (kind == 0) & (np.abs(value - centre) > half)
-        extra[fluxes[beyond]] = (unit**2 * (1 / slope**2 - mean))[beyond]
+        extra[fluxes[beyond]] = unit[beyond] ** 2 * (1 / slope[beyond] ** 2 - mean[beyond])
         return extra
 
     def names(self) -> list[tuple[int, str]]:
