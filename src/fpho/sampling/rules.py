@@ -97,6 +97,7 @@ def flags_of(summary: Summary, limits: Limits) -> int:
         flags |= Flag.NOT_CONVERGED
     if summary.divergences:
         flags |= Flag.DIVERGENCES
-    if summary.max_sd_ratio is not None and summary.max_sd_ratio > HARD_SD_RATIO:
+    far = summary.max_sd_ratio is not None and summary.max_sd_ratio > HARD_SD_RATIO
+    if far and not accepted(summary, limits):
         flags |= Flag.HARD_POSTERIOR
     return int(flags)
