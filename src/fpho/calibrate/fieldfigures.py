@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..flags import Flag
+from ..flags import REMARKS, Flag
 
 LEVELS = {68: ("p16", "p84"), 95: ("p2_5", "p97_5")}
 SHAPES = ("axis_ratio", "rhalf", "sersic")
@@ -130,7 +130,7 @@ def is_flagged(table) -> np.ndarray:
     return (np.asarray(table["flags"]) & int(TROUBLE)) != 0
 
 
-TROUBLE = ~(Flag.DETECTED_IN_RESIDUAL | Flag.TRUNCATED_PATCH)  # these tell what was done, not what is wrong
+TROUBLE = ~REMARKS
 
 
 def worst_pull(table) -> np.ndarray:
