@@ -1,18 +1,12 @@
 """Names of bands: they become columns, keywords, and variables of files, so that some cannot be one."""
 
 import re
+from functools import cache
 
 from .errors import InputError
 from .fitstext import escaped
-from .parameters import BOOKKEEPING, POSITION_COLS, SHAPE_COLS
 
 LONGEST = 26  # characters in FITS, where the name of a column, such as a colour's error, has 68
-RESERVED = {
-    *(name for name, _ in BOOKKEEPING),
-    *(*POSITION_COLS, *SHAPE_COLS, "axis_ratio", "position_angle", "rhalf_major", "type"),
-    *("patch", "n_draws", "n_chains", "rhat", "ess", "chi2", "chi2_pixels", "flux_cov"),
-    *("chain", "draw", "source", "background", "exposure"),
-}
 SUFFIX = re.compile(r"_(err|mag|mag_err|p\d[\d_]*)")  # of columns that tables derive from a flux
 CURE = "Rename it in the table of exposures, the table of PSFs and the catalog"
 
@@ -36,7 +30,20 @@ def _fault(band: str, bands: set[str]) -> str:
         return f"is longer than {LONGEST} characters (an accented or Greek one counts as 6)"
     if not band.isprintable() or any(sign in band for sign in ",/") or band in (".", ".."):
         return "holds a comma, a slash or a character that is not printable"
-    if band in RESERVED or band.startswith("colour_"):
+    if band in _reserved() or band.startswith("colour_"):
         return "is also the name of a column of the results"
     shared = [other for other in bands if band.startswith(other) and SUFFIX.fullmatch(band[len(other) :])]
     return f"is also the name of a column of band {shared[0]!r}" if shared else ""
+
+
+@cache
+def _reserved() -> set[str]:
+    """Columns of the results. Names are imported only now: a configuration without bands needs no numpy."""
+    from .parameters import BOOKKEEPING, POSITION_COLS, SHAPE_COLS
+
+    return {
+        *(name for name, _ in BOOKKEEPING),
+        *(*POSITION_COLS, *SHAPE_COLS, "axis_ratio", "position_angle", "rhalf_major", "type"),
+        *("patch", "n_draws", "n_chains", "rhat", "ess", "chi2", "chi2_pixels", "flux_cov"),
+        *("chain", "draw", "source", "background", "exposure"),
+    }

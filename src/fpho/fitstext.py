@@ -5,8 +5,6 @@ Used for keywords, column names and cells alike, and reversible: a Greek band co
 
 import re
 
-import numpy as np
-
 OTHER = re.compile(r"[^ -~]|\\(?=u[0-9a-f]{4}|U[0-9a-f]{8})")  # the backslash of what looks escaped, too
 ESCAPED = re.compile(r"\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
@@ -31,12 +29,16 @@ def unescaped_table(table):
     return _converted(table, unescaped)
 
 
-def unescaped_cells(cells) -> np.ndarray:
-    """An array of texts from FITS as they were given."""
+def unescaped_cells(cells):
+    """An array (numpy) of texts from FITS as they were given."""
+    import numpy as np  # only here, since reading a configuration comes this way
+
     return np.array([unescaped(cell) for cell in np.asarray(cells).astype(str)], dtype=str)
 
 
 def _converted(table, convert):
+    import numpy as np
+
     out = table.copy(copy_data=False)
     for name in table.colnames:
         column = table[name]

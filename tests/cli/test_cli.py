@@ -50,8 +50,6 @@ def test_bad_input_is_one_message(arguments, words, capsys, tmp_path, monkeypatc
 
 def test_starting_is_light():
     """`fpho --help` must not wait for numerical packages."""
-    program = (
-        "import sys, fpho.cli; print([n for n in ('numba', 'astropy', 'h5py', 'scipy') if n in sys.modules])"
-    )
+    program = "import sys, fpho.cli; print([n for n in ('numpy', 'numba', 'astropy', 'h5py', 'scipy') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

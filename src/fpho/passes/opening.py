@@ -91,9 +91,10 @@ def open_stores(layout: Layout, on: str, tweakbg: str, tweakwcs: str, stamps: tu
 
 def _tweakbg(task: PatchTask) -> str:
     """The table of backgrounds that a stage subtracts: a given one or the first sky, later the fitted one."""
-    layout, given = task.layout, task.config.background.tweakbg
-    table = layout.background if task.stage != "optimize" else Path(given) if given else layout.first_sky
-    return str(table) if table.is_file() or given else ""
+    if task.stage == "optimize" and task.config.background.tweakbg:
+        return task.config.background.tweakbg
+    table = task.layout.first_sky if task.stage == "optimize" else task.layout.background
+    return str(table) if table.is_file() else ""
 
 
 def _tweakwcs(task: PatchTask) -> str:
