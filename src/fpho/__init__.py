@@ -31,5 +31,5 @@ def __getattr__(name: str):
     raise AttributeError(f"module 'fpho' has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted([*globals(), *_HOME])
+def __dir__() -> list[str]:
+    return __all__
