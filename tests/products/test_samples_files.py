@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from fpho.products import collect, postop_catalog, postsample_catalog, write_images
+from fpho.products import collect, inference_data, postop_catalog, postsample_catalog, write_images
 from fpho.scene import read_scene
 from fpho.scene.catalog import read_catalog
 from fpho.stages.running import run_stage
@@ -57,3 +57,21 @@ def test_postop_catalog_is_an_input_catalog(run):
     rows = read_catalog(layout.postop, ["F125W"])
     assert np.array_equal(rows["q"], read_scene(layout.postop)[0]["q"])
     assert rows["is_point"].tolist() == [False, False, True]
+
+
+def test_arviz_gets_ids_physical_names_and_units(run):
+    import arviz
+
+    _, layout = run
+    data = inference_data(layout.samples(0))
+    table = postsample_catalog(layout.outdir)
+    assert list(data.posterior.source.values) == ["gal-1", "gal-2", "star-3"]
+    assert data.posterior["F125W"].dims == ("chain", "draw", "source")
+    assert data.posterior["F125W"].attrs["units"] == "nJy" and "lp" not in data.posterior
+    one = data.posterior.sel(source="gal-2")
+    assert float(one["axis_ratio"].median()) == table["axis_ratio"][1]
+    assert float(one["F125W"].std()) == pytest.approx(table["F125W_err"][1])
+    assert np.isnan(data.posterior.sel(source="star-3")["sersic"]).all()
+    worst = arviz.rhat(one[["ra", "dec", "F125W", "rhalf", "sersic"]]).to_array().max()
+    assert float(worst) <= table["rhat"][1] + 1e-3
+    assert data.sample_stats.sizes["chain"] == 2 and "diverging" in data.sample_stats

@@ -5,6 +5,7 @@ from .collecting import collect
 from .comparison import compare
 from .exports import export
 from .images import write_images
+from .posterior import inference_data
 from .postop import postop_catalog
 from .regions import write_patchreg, write_sourcereg
 
@@ -13,6 +14,7 @@ __all__ = [
     "collect",
     "compare",
     "export",
+    "inference_data",
     "postop_catalog",
     "postsample_catalog",
     "write_images",
