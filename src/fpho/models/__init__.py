@@ -4,10 +4,7 @@ A new model is a file here and its place in `MODELS`; the posterior, the bounds,
 take the rest from it.
 """
 
-import numpy as np
-
 from ..errors import InputError
-from .components import Components, component_values, components_of
 from .parameter import (
     ALL,
     ANGLE,
@@ -72,5 +69,14 @@ def models_of(rows) -> list[SourceModel]:
     unknown = set(rows["model"].tolist()) - {"", *_BY_NAME}
     if unknown:
         raise InputError("column model", f"{sorted(unknown)[0]!r}", f"Known are {', '.join(_BY_NAME)}")
-    names = np.where(rows["is_point"], POINT.name, np.where(rows["model"] == "", SERSIC.name, rows["model"]))
-    return [_BY_NAME[name] for name in names.tolist()]
+    pairs = zip(rows["is_point"].tolist(), rows["model"].tolist(), strict=True)
+    return [POINT if point else _BY_NAME[name or SERSIC.name] for point, name in pairs]
+
+
+def __getattr__(name: str):
+    """The components, on first use: the configuration names models, and needs no numpy for it."""
+    if name in ("Components", "component_values", "components_of"):
+        from . import components
+
+        return getattr(components, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
