@@ -165,6 +165,10 @@ def written(table: Table, form: str, encoding: str) -> bytes:
     out = io.BytesIO()
     if form == "parquet":
         table.to_pandas().to_parquet(out)
+    elif (
+        form == "votable"
+    ):  # astropy's writer of plain VOTable (not its reader) overruns a buffer for cells like <b>
+        table.write(out, format=form, tabledata_format="binary2")
     else:
         table.write(out, format=form)
     return out.getvalue()
