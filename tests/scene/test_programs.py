@@ -63,7 +63,7 @@ def test_a_stated_unit_is_converted(tmp_path, unit, njy):
 
 
 @pytest.mark.parametrize(
-    "unit", ["ct", "adu", "MJy / sr", "mag", "mag(ST)", "deg", "uJy / beam", "njy", "bananas"]
+    "unit", ["ct", "adu", "MJy / sr", "mag", "mag(ST)", "deg", "uJy / beam", "njy", "bananas", "AB"]
 )
 def test_a_unit_that_is_no_flux_is_refused_by_the_column(tmp_path, unit):
     with pytest.raises(InputError, match="column 'g'"):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..parameters import error_col
-from .peaks import RHALF_OF_SIGMA, SIZES, core_size, measure, peak_dtype
+from .peaks import RHALF_OF_SIGMA, SIZES, core_size, measure, next_source, peak_dtype
 
 
 def has_gaps(rows, bands) -> np.ndarray:
@@ -29,13 +29,13 @@ def fill_gaps(rows, exposures, psfstore, bands, *, roi: float, limits=None, inte
     out, gaps = rows.copy(), has_gaps(rows, bands)
     core = core_size(exposures, psfstore, interpolation)
     blank = [np.zeros(exposure.data.shape, "f4") for exposure in exposures]
+    apart = np.full(len(rows), np.inf)
+    apart[rows["is_valid"]] = next_source(rows[rows["is_valid"]])
     for points, sizes in ((True, [0.0]), (False, SIZES * core * RHALF_OF_SIGMA)):
-        some = np.flatnonzero(rows["is_valid"] & (rows["is_point"] == points))
-        if not np.any(gaps[some]):
-            continue
+        some = np.flatnonzero(gaps & (rows["is_point"] == points))
         peaks = np.zeros(len(some), peak_dtype(bands))
         peaks["ra"], peaks["dec"] = rows["ra"][some], rows["dec"][some]
-        measure(peaks, exposures, blank, psfstore, bands, sizes, interpolation)
+        measure(peaks, exposures, blank, psfstore, bands, sizes, interpolation, apart[some])
         _take(out, some, peaks, bands, roi, limits or {})
     return out
 

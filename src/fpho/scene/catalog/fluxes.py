@@ -89,6 +89,9 @@ def _unit(columns: Columns, name: str, stated: bool = False):
     option = columns.options.flux_unit
     said = columns.unit(name)
     given = units.parse(option, "catalog.flux_unit", columns.path) if option else None
+    if given is None and str(said) == "AB":  # to astropy 3631 Jy
+        found = f"column {name!r} is in AB, which can mean magnitudes or units of 3631 Jy"
+        raise InputError(columns.path, found, "Set catalog.flux_unit: AB for magnitudes, or write 3631 Jy")
     if said is None or given is None:
         unit = said if given is None else given
         return unit if unit is not None or stated else units.parse("nJy", name, columns.path)

@@ -56,7 +56,7 @@ def read_table(path, ext=None):
     except InputError:
         raise
     except Exception as error:  # the libraries' readers raise all kinds on damaged files
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(path, f"no table can be read ({reason})", f"Give {FORMATS}") from None
     return _plain(table, path)
 
