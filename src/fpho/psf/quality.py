@@ -80,8 +80,10 @@ def _light_errors(image, model):
 
 def _centroid_shift(image, model):
     """Shift (native pixels) that a least-squares fit of position and flux with the mixture finds."""
-    slopes = np.gradient(model, image.step)
-    basis = np.stack([model.ravel(), slopes[0].ravel(), slopes[1].ravel()], axis=1)
+    transform = np.fft.fft2(model)
+    waves = [2j * np.pi * np.fft.fftfreq(size, image.step) for size in model.shape]
+    slopes = [np.fft.ifft2(transform * wave).real for wave in (waves[0][:, None], waves[1][None])]
+    basis = np.stack([part.ravel() for part in (model, *slopes)], axis=1)
     solution = np.linalg.lstsq(basis, (image.data - model).ravel(), rcond=None)[0]
     return np.hypot(*solution[1:])
 
