@@ -116,12 +116,48 @@ def point_errors(image, truth, store, plain, width):
     return out
 
 
+def draw(truth, image_store, plain, path):
+    """Picture of a point source and a galaxy: GalSim, the mixture, mixture and remainder, the difference."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(17, 8.2), layout="constrained", dpi=50)
+    FigureCanvasAgg(figure)
+    offset, table = (0.3, -0.2), load_table("default")
+    galaxy = {"n": 1.5, "axis_ratio": 0.5, "rhalf": 3.0}
+    for panels, options in zip(figure.subplots(2, 4), ({"point": True}, galaxy), strict=True):
+        light = galsim.DeltaFunction() if "point" in options else sersic(**galaxy)
+        drawn = galsim.Convolve(light, truth).drawImage(
+            nx=121, ny=121, scale=1, method="no_pixel", offset=offset, dtype=float
+        )
+        exposure = exposure_of(FLUX * drawn.array, 1e-7 * FLUX)
+        row, peak = row_of(exposure, offset, **options), exposure.data.max()
+        images = [exposure.data, *(render(row, exposure, one, table, ("B",)) for one in (plain, image_store))]
+        titles = ("GalSim through the PSF image", "mixture", "mixture and remainder")
+        for panel, image, title in zip(panels, images, titles, strict=False):
+            panel.imshow(
+                image.clip(1e-5 * peak), norm=LogNorm(1e-5 * peak, peak), origin="lower", cmap="magma"
+            )
+            panel.set_title(title)
+        difference = 100 * (images[2] - images[0]) / peak
+        shown = panels[3].imshow(difference, origin="lower", cmap="RdBu_r", vmin=-0.1, vmax=0.1)
+        panels[3].set_title("difference, % of the peak")
+        figure.colorbar(shown, ax=panels[3], shrink=0.7)
+    figure.savefig(path)
+
+
+def sersic(n, axis_ratio, rhalf):
+    """GalSim's galaxy of `row_of`, in pixels; x is to the west."""
+    angle = (180 - np.degrees(0.5)) * galsim.degrees
+    return galsim.Sersic(n=n, half_light_radius=rhalf).shear(q=axis_ratio, beta=angle)
+
+
 def galaxy_errors(truth, store, plain, width, n, axis_ratio, size):
     """((flux, size) relative errors of the mixture alone, of one more fit with the remainder)."""
     rhalf, offset = size * width, (0.2, -0.35)
     side = 2 * int(8 * width + 6 * rhalf) + 1
-    angle = (180 - np.degrees(0.5)) * galsim.degrees  # x is to the west
-    galaxy = galsim.Sersic(n=n, half_light_radius=rhalf).shear(q=axis_ratio, beta=angle)
+    galaxy = sersic(n, axis_ratio, rhalf)
     drawn = (
         galsim.Convolve(
             galaxy, truth, gsparams=galsim.GSParams(maximum_fft_size=16384, folding_threshold=1e-3)
@@ -143,8 +179,8 @@ def galaxy_errors(truth, store, plain, width, n, axis_ratio, size):
     return np.array(out)
 
 
-def measure(name, image, folder, max_components=None):
-    """A row of the table: numbers as in HEADING."""
+def measure(name, image, folder, max_components=None, plots=None):
+    """A row of the table: numbers as in HEADING; a picture in the folder `plots`."""
     fit = fit_mixture(image, **({"max_components": max_components} if max_components else {}))
     stores = []
     for remainder in (True, False):
@@ -152,6 +188,8 @@ def measure(name, image, folder, max_components=None):
         write_store(path, {"B": as_group([fit], remainder)})
         stores.append(PSFStore(path))
     truth, width = as_galsim(image), fit.quality["fwhm"]
+    if plots:
+        draw(truth, *stores, Path(plots) / f"psf_remainder_{name.replace(' ', '_')}.png")
     points = point_errors(image, truth, *stores, width)
     galaxies = np.array([galaxy_errors(truth, *stores, width, *galaxy) for galaxy in GALAXIES])
     worst = np.take_along_axis(galaxies, abs(galaxies).argmax(axis=0)[None], axis=0)[0]
@@ -180,13 +218,15 @@ def main():
     parser.add_argument("--data", help="folder with jwst_ceers/psf")
     parser.add_argument("--only", help="names, comma separated")
     parser.add_argument("--max-components", type=int)
+    parser.add_argument("--plots", help="folder for a picture of each (PNG)")
     options = parser.parse_args()
     print(HEADING)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for name, image in cases(options.data):
             if not options.only or name in options.only.split(","):
-                print(line(name, measure(name, image, folder, options.max_components)), flush=True)
+                row = measure(name, image, folder, options.max_components, options.plots)
+                print(line(name, row), flush=True)
 
 
 if __name__ == "__main__":
