@@ -30,7 +30,16 @@ def check_file(path: Path) -> None:
                 for index, hdu in enumerate(hdus):
                     _read(hdu, f"{path}[{hdu.name or index}]")
     # what astropy and the decompressors raise for streams that end too early or make no sense
-    except (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, VerifyError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        VerifyError,
+    ) as error:
         raise InputError(path, f"cannot be read to its end ({error})", CURE) from None
     for warning in said:
         text = str(warning.message)

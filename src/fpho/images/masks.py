@@ -29,7 +29,9 @@ def rejected(bits: np.ndarray, header, bitmask: int, planes, jwst: bool, where) 
     jwst : whether it is the DQ extension of a JWST file
     """
     bits = _integers(bits, where)
-    named = {key[3:].upper(): int(value) for key, value in header.items() if key.startswith("MP_")}
+    named = {
+        key[3:].upper(): _bit(key, value, where) for key, value in header.items() if key.startswith("MP_")
+    }
     if bitmask == ALL_BITS and named:
         wanted = sum(1 << bit for name, bit in named.items() if name in planes)
         other = [name for name, bit in named.items() if name not in planes and np.any(bits & (1 << bit))]
@@ -63,6 +65,12 @@ def check_sources(mask: np.ndarray, xy: np.ndarray, where) -> None:
         )
         cure = "It may mark sources: give preprocess.bitmask (bits that reject a pixel) or another mask"
         raise InputError(where, found, cure)
+
+
+def _bit(key: str, value, where) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 63:
+        raise InputError(where, f"{key} = {value!r} is no bit of a mask", "Mend the keyword, from 0 to 62")
+    return value
 
 
 def _integers(bits: np.ndarray, where) -> np.ndarray:

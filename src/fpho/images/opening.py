@@ -1,10 +1,11 @@
 """FITS files opened and their extensions found, with errors that say what is wrong and where."""
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
+from astropy.io.fits.verify import VerifyError
 
 from .. import files
 from ..errors import InputError
@@ -35,7 +36,18 @@ ENDINGS = {
 MASKS = ("DQ", "MASK")
 
 
-open_fits = partial(files.open_fits, table="the table of exposures")
+@contextmanager
+def open_fits(path):
+    """The extensions of a FITS file that a row of the table names, headers read."""
+    with files.open_fits(path, table="the table of exposures") as hdus:
+        try:
+            for hdu in hdus:
+                tuple(hdu.header.items())
+        # what astropy raises for cards and structures that are damaged
+        except (VerifyError, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+            found = f"a header that cannot be read ({error})"
+            raise InputError(path, found, "The file is damaged: copy it again from its source") from None
+        yield hdus
 
 
 def image_hdu(hdus, extension, path):

@@ -15,6 +15,17 @@ from astropy.wcs import WCS, FITSFixedWarning
 from ..errors import InputError
 from .frames import in_icrs, without_leftovers
 
+# What astropy raises for keywords that contradict each other, of another type, or without their tables.
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    NameError,
+    AssertionError,
+    MemoryError,
+)
 LOOKUP = ("CPDIS", "CPERR", "DP1", "DP2", "D2IM")  # keywords of look-up table distortions
 TOLERANCE = 0.05  # pixel; a larger difference between header and gwcs is reported
 
@@ -34,8 +45,7 @@ def _astropy_wcs(header, where, hdus=None):
         try:
             wcs = WCS(header, hdus, naxis=2)
             wcs.wcs.set()
-        # what astropy raises for keywords that contradict each other or tables that are not there
-        except (ValueError, KeyError, AssertionError, MemoryError) as error:
+        except UNREADABLE as error:
             raise InputError(where, f"its WCS cannot be read ({error})", "Mend the header") from None
     if not wcs.has_celestial:
         cure = "Add CTYPE, CRVAL, CRPIX and a CD matrix"
