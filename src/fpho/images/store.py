@@ -1,10 +1,11 @@
 """Pixel store and meta store: images in 8 x 8 tiles in HDF5, read region by region.
 
 Pixel store: one group per exposure with `data` and `ierr`, (T, 64) float32, all tiles of the padded
-image row by row. Meta store: one group per exposure with its header (text), `wcs` where the header
-cannot hold it (bytes of an ASDF file with the gwcs, or of a FITS file with look-up tables), and as
-attributes band, kind, psf, shape (ny, nx), noise_scale and noise_slope (see `fpho.images.noise`), and
-footprint (ra, dec in degrees and radius in arcsec of a circle around the image).
+image row by row, and `sums`, (T, 2) uint32, a checksum of each (see `fpho.images.sums`). Meta store: one
+group per exposure with its header (text), `wcs` where the header cannot hold it (bytes of an ASDF file with
+the gwcs, or of a FITS file with look-up tables), and as attributes band, kind, psf, shape (ny, nx),
+noise_scale and noise_slope (see `fpho.images.noise`), and footprint (ra, dec in degrees and radius in arcsec
+of a circle around the image).
 """
 
 import json
@@ -21,9 +22,9 @@ from ..errors import Damaged, InputError
 from ..files import verify
 from ..geometry import CircularRegion, footprint, linearize
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
+from .sums import read_tiles, tile_sums
 from .wcs import ShiftedWCS, restore_wcs
 
-STORED = {"compression": "lzf", "shuffle": True, "fletcher32": True}
 CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
 
 
@@ -46,10 +47,13 @@ def write_store(pixel_path, meta_path, exposures, provenance: dict | None = None
 
 
 def _write_pixels(group, exposure: Exposure) -> None:
+    sums = []
     for name in ("data", "ierr"):
         tiles = tile_image(getattr(exposure, name))
         chunks = (min(CHUNK, len(tiles)), 64)
-        group.create_dataset(name, data=tiles, chunks=chunks, **STORED)
+        group.create_dataset(name, data=tiles, chunks=chunks, compression="lzf", shuffle=True)
+        sums.append(tile_sums(tiles))
+    group["sums"] = np.stack(sums, axis=-1)
 
 
 def _write_meta(group, exposure: Exposure) -> None:
@@ -130,9 +134,7 @@ class Store:
                 (x_low, x_high), (y_low, y_high) = box
                 rows = [slice(row * across + x_low, row * across + x_high) for row in range(y_low, y_high)]
                 index = np.concatenate([np.arange(row.start, row.stop) for row in rows])
-                data, ierr = (
-                    np.concatenate([pixels[name][kind][row] for row in rows]) for kind in ("data", "ierr")
-                )
+                data, ierr = read_tiles(self.pixel_path, pixels[name], rows)
         return ExposureTiles(
             id=name,
             band=meta["band"],
@@ -149,7 +151,11 @@ class Store:
         """A whole image."""
         meta = self._meta[name]
         with _open(self.pixel_path) as pixels:
-            planes = {kind: untile_image(pixels[name][kind][:], meta["shape"]) for kind in ("data", "ierr")}
+            n_tiles = int(np.prod([-(-size // 8) for size in meta["shape"]]))
+            both = read_tiles(self.pixel_path, pixels[name], [slice(0, n_tiles)])
+        planes = {
+            kind: untile_image(one, meta["shape"]) for kind, one in zip(("data", "ierr"), both, strict=True)
+        }
         names = ("band", "kind", "header", "psf", "noise_scale", "noise_slope", "wcs_bytes")
         return Exposure(id=name, wcs=self.wcs(name), **planes, **{key: meta[key] for key in names})
 
@@ -178,7 +184,7 @@ def open_store(pixel_path, meta_path, shifts: dict | None = None) -> Store:
 
 @contextmanager
 def _open(path, whole: bool = False):
-    """A store, held against its checksum if `whole`; chunks have their own, which HDF5 looks at."""
+    """A store, held against its checksum if `whole`; tiles have their own, see `read_tiles`."""
     import h5py
 
     if not path.is_file():
@@ -188,8 +194,8 @@ def _open(path, whole: bool = False):
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError) as error:
-        raise Damaged(path, error) from None
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise Damaged(path, str(error)) from None
 
 
 def _read_meta(group) -> dict:
