@@ -9,6 +9,7 @@ from fpho.background import apply_background, changed, continued, first_sky, sky
 from fpho.background.first import covered
 from fpho.background.table import DTYPE
 from fpho.images import Exposure
+from fpho.stages.detect import without_sky
 
 SIDE, SCALE = 320, 0.05  # pixels, arcsec
 LISTED, UNLISTED = 26, 75  # 360 and 1050 per square arcmin
@@ -81,6 +82,13 @@ def test_level_and_slope(field, level, slope, model):
     assert abs(left.mean()) < (FAINT if table["used"].all() else 0.12)
     assert np.abs(left - left.mean()).max() < 4 * FAINT
     assert 0.002 < sky.error < FAINT
+
+
+def test_without_any_catalog(field):
+    """What detection subtracts before it knows of a source."""
+    exposure, right = observed(field, 40.0, 0.6)
+    left = without_sky(exposure).data - (exposure.data - right)
+    assert np.abs(left).max() < 0.2
 
 
 def test_no_sky_is_not_subtracted(field):

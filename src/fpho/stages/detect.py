@@ -13,7 +13,7 @@ from ..layout import Layout
 from ..psf import PSFStore
 from ..registration import read_shifts
 from ..scene import read_scene, write_scene
-from .sky_inputs import images_with_models
+from .sky_inputs import images, images_with_models
 
 log = logging.getLogger("fpho")
 
@@ -97,18 +97,13 @@ def least_roi(config: Config, layout: Layout, bands) -> float:
 
 
 def images_without_sky(config: Config, layout: Layout, bands) -> list[Exposure]:
-    """The images of `bands` that optimization works on, each less a constant from its blank pixels."""
-    exposures = []
-    for store in open_chosen(layout, config.optimize.on):
-        for name in store.ids:
-            if store.band(name) in bands:
-                exposures.append(without_sky(store.exposure(name)))
-    return exposures
+    """The images of `bands` that optimization works on, each less a plane from its blank pixels."""
+    return [without_sky(exposure) for exposure in images(layout, bands, (config.optimize.on,))]
 
 
 def without_sky(exposure: Exposure) -> Exposure:
-    """The exposure less a constant from its blank pixels, for finding sources when none is known."""
-    sky = fit_background(exposure, np.zeros(exposure.data.shape))
+    """The exposure less a plane from its blank pixels, for finding sources when none is known."""
+    sky = fit_background(exposure, np.zeros(exposure.data.shape), "plane")
     return apply_background(exposure, sky_table([sky], nsigma=0.0))
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..background import apply_background
 from ..config import Config
 from ..files import write_text
-from ..images import open_chosen
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
@@ -17,6 +15,7 @@ from ..registration import measure_shift, read_shifts, shift_table, write_shifts
 from ..scene import read_scene
 from ..sersic import load_table
 from .sky import read_first
+from .sky_inputs import images
 
 log = logging.getLogger("fpho")
 
@@ -43,17 +42,14 @@ def measured(config: Config, layout: Layout, on: tuple[str, ...]) -> list[dict]:
     """Shifts of all images that optimization or sampling uses."""
     rows, bands, _ = read_scene(layout.scene("optimize"))
     psfs, table = PSFStore(layout.psf_store), load_table(layout.sersic_table)
-    first = read_first(layout)
     found = []
-    for store in open_chosen(layout, *on):
-        for name in (name for name in store.ids if store.band(name) in bands):
-            exposure = apply_background(store.exposure(name), first)
+    for exposure in images(layout, bands, on, read_first(layout)):
 
-            def draw(wcs, exposure=exposure):
-                moved = replace(exposure, wcs=wcs)
-                return render(rows, moved, psfs, table, bands, config.psf.interpolation)
+        def draw(wcs, exposure=exposure):
+            moved = replace(exposure, wcs=wcs)
+            return render(rows, moved, psfs, table, bands, config.psf.interpolation)
 
-            found.append((exposure, *measure_shift(exposure, draw, largest=config.registration.largest)))
+        found.append((exposure, *measure_shift(exposure, draw, largest=config.registration.largest)))
     centre = np.median(rows["ra"]), np.median(rows["dec"])
     return shift_table(found, *centre, config.registration.nsigma)
 
