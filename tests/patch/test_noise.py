@@ -1,22 +1,20 @@
-"""Weights: correlated noise at the scale of a source, and light that the model gets wrong."""
+"""Weights: correlated noise at the scale of a source."""
 
 from dataclasses import replace
 
-import galsim
 import numpy as np
 import pytest
 
 from fpho.bounds import make_bounds
 from fpho.config import Bounds
 from fpho.geometry import CircularRegion
-from fpho.images import Exposure
 from fpho.images.noise import measure_noise_scale, measure_noise_slope
 from fpho.optimize import run_opt
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.patch.building import source_state
 from fpho.patch.noise import flux_noise, footprint_sides
-from fpho.simulate import draw_noiseless, make_wcs
-from tests.patch.scenes import DEC, PSFS, RA, draw, make_rows, make_store
+from fpho.simulate import draw_noiseless
+from tests.patch.scenes import DEC, RA, draw, galsim_psf, make_rows, make_store
 
 BANDS = ("blue",)
 
@@ -44,7 +42,7 @@ def test_footprint_of_a_galaxy(prepared):
     rows = make_rows(BANDS, {"blue": 1.0, "q": 0.8, "pa": 0.4, "rhalf": 0.15, "sersic": 1.5})
     exposure = draw(rows, "blue", "one", shape=(128, 128))
     model, _, patcher = prepared(exposure, rows)
-    image = draw_noiseless(rows, exposure.wcs, _psf(0.0), (128, 128), "blue")
+    image = draw_noiseless(rows, exposure.wcs, galsim_psf("blue"), (128, 128), "blue")
     side = footprint_sides(model.arrays, 0, source_state(rows, BANDS, patcher.table))
     assert side[0] == pytest.approx(image.sum() / np.sqrt(np.sum(image**2)), rel=0.02)
 
@@ -108,38 +106,3 @@ def test_the_slope_is_that_of_the_noise():
     ones = np.ones(white.shape, "f4")
     assert measure_noise_slope(white, ones) < 0.06 and abs(measure_noise_scale(white, ones) - 1) < 0.06
     assert measure_noise_slope(white + 0.15 * wide, ones) > 0.15
-
-
-def _psf(wing):
-    """The store's PSF with a part of its light moved to a wide wing that the store knows nothing of."""
-    parts = [galsim.Gaussian(sigma=sigma, flux=(1 - wing) * part) for part, sigma in PSFS["blue"]]
-    return galsim.Add([*parts, galsim.Gaussian(sigma=6.0, flux=wing)])
-
-
-def test_jitter_absorbs_a_wrong_psf(prepared):
-    """2% of the light in a wing that the model lacks, S/N 800: pulls of flux too wide without jitter."""
-    rng = np.random.default_rng(8)
-    pulls = {0.0: [], 0.01: []}
-    for _ in range(12):
-        row = make_rows(BANDS, {"blue": 100.0, "rhalf": rng.uniform(0.1, 0.3), "q": rng.uniform(0.75, 1)})
-        row["pa"] = rng.uniform(-1, 1)
-        wcs, shape = make_wcs(RA, DEC, 0.05, (72, 72)), (72, 72)
-        image = draw_noiseless(row, wcs, _psf(0.02), shape, "blue")
-        sigma = np.sqrt(np.sum(image**2)) / 800
-        data = image + sigma * rng.standard_normal(shape)
-        exposure = Exposure(
-            "one",
-            "blue",
-            "exposure",
-            data.astype("f4"),
-            np.full(shape, 1 / sigma, "f4"),
-            wcs,
-            wcs.to_header(),
-        )
-        for jitter, some in pulls.items():
-            model, q, _ = prepared(exposure, row, held=("sersic",), jitter=jitter)
-            optimum, _ = run_opt(model, q)
-            error = model.plan.unit[0, 0] * np.sqrt(optimum.covariance[0, 0])
-            some.append((optimum.q[0] - 100) / error)
-    spread = {jitter: np.sqrt(np.mean(np.square(some))) for jitter, some in pulls.items()}
-    assert spread[0.0] > 1.6 and 0.3 < spread[0.01] < 1.2

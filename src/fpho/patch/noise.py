@@ -1,14 +1,13 @@
-"""Weights of pixels: correlated noise at the scale of the sources, and light that the model may get wrong.
+"""Weights of pixels: noise that is correlated from pixel to pixel, at the scale of the sources.
 
-Both are correlated from pixel to pixel, and enter as the white noise that would move a source's flux as much.
+It enters as the white noise that would move a source's flux as much.
 """
 
 import numpy as np
 
-from .. import kernel
 from ..images.noise import BLOCK
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
-from .building import components_of_rows, source_geometry, source_state
+from .building import components_of_rows, source_state
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
 AROUND = 8.0  # pixels around a source whose weights tell its noise
@@ -50,34 +49,6 @@ def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
                 information[s, arrays.band[e]] += weight * (arrays.gain[e, s] / side) ** 2
     error = np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
     return np.array([error[source == s].max(axis=0) for s in range(len(rows))]).reshape(-1, len(bands))
-
-
-def widen_by_misfit(
-    arrays: PatchArrays, tiles, rows, psfstore, bands, table, interpolation, fraction: float, backend="cpu"
-) -> PatchArrays:
-    """Weights lowered where light of sources, scene rows (S,), may be wrong by a fraction of itself.
-
-    An error f m that is the same over a source's A pixels moves its flux by f; errors that are independent
-    from pixel to pixel would average down to f / sqrt(A). So the variance of a pixel grows by A (f m)^2, of
-    each source, m its model at the values in `rows`: a constant, so that ln p needs no further term. Then no
-    source's flux is better known than to about f, and its brightest pixels no longer outweigh the others.
-    """
-    if rows is None or not len(rows) or not arrays.n_exposures:
-        return arrays
-    others = arrays.with_fields(**source_geometry(tiles, rows, psfstore, interpolation))
-    state = source_state(rows, bands, table, arrays.n_exposures)
-    sides = np.array([footprint_sides(others, e, state) for e in range(arrays.n_exposures)])
-    variance = np.zeros(arrays.weight.shape)
-    for s in range(len(sides[0])):
-        one = slice(s, s + 1)
-        names = ("position", "scale", "gain", "psf_index")
-        fields = {name: np.ascontiguousarray(getattr(others, name)[:, one]) for name in names}
-        alone = others.with_fields(**fields)
-        parts = (state.sources, state.profile, state.profile_count)
-        light = SourceArrays(*(part[one] for part in parts), state.background)
-        image = kernel.backend(backend).model(alone, light)
-        variance += (by_exposure(arrays, fraction * sides[:, s]) * image) ** 2
-    return arrays.with_fields(weight=(arrays.weight / (1 + arrays.weight * variance)).astype("f4"))
 
 
 def by_exposure(arrays: PatchArrays, values) -> np.ndarray:

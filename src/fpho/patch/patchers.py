@@ -21,12 +21,13 @@ from ..config import Bounds
 from ..errors import InputError
 from ..geometry import linearize
 from ..images import open_store, read_fits
-from ..parameters import SHAPE_COLS, q_names, source_vector
+from ..parameters import SHAPE_COLS, first_position, q_names, source_vector
 from ..psf import PSFStore
 from ..sersic import load_table
 from .backends import require_gpu
 from .building import arrays_of_tiles, subtract_sources
-from .noise import by_exposure, flux_noise, noise_factors, widen_by_misfit
+from .misfit import widen_by_misfit
+from .noise import by_exposure, flux_noise, noise_factors
 from .remainder import subtract_remainder
 from .tiles import select_tiles
 
@@ -188,22 +189,22 @@ class CPUPatchMixin:
         shapes : names of the shape parameters, in order; always those of `fpho.parameters`
         priors : `fpho.config.Priors`
         in_fit_background : fit one constant (nJy per pixel) of each exposure; they stand at the end of q
-        jitter : part of a source's light by which its model may be wrong, at its values in `active`, `fixed`
+        jitter : part of a source's light by which its model may be wrong, see `fpho.patch.misfit`
         options : further keywords for `Posterior`
         """
         active = _with_bands(active, self.bands, shapes)
         arrays = self._arrays(active)
         bounds = self._make_bounds(arrays, active, Bounds()) if bounds is None else bounds
-        if fixed is not None and len(fixed):
-            fixed = _with_bands(fixed, self.bands, shapes)
-            fixed = fixed[fixed["is_valid"]]
+        fixed = active[:0] if fixed is None else _with_bands(fixed, self.bands, shapes)
+        fixed = fixed[fixed["is_valid"]]
+        if jitter:
+            places = [np.stack(first_position(rows), axis=-1) for rows in (active, fixed)]
+            arrays = widen_by_misfit(arrays, self.tiles, np.concatenate(places), jitter)
+        if len(fixed):
             sources = (fixed, self.psfstore, self.bands, self.table, self.interpolation)
             arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
         for rows in (active, fixed) if self.remainder else ():
             arrays = subtract_remainder(arrays, self.tiles, rows, self.psfstore, self.bands, self.table)
-        for rows in (active, fixed) if jitter else ():
-            sources = (rows, self.psfstore, self.bands, self.table, self.interpolation)
-            arrays = widen_by_misfit(arrays, self.tiles, *sources, jitter, self.backend)
         if priors is not None:
             options["priors"] = priors
         from ..posterior import Posterior  # compiles the likelihood; rendering does without

@@ -1,0 +1,115 @@
+"""Light that the model gets wrong: variances from the images, never from the model being fitted."""
+
+import galsim
+import numpy as np
+import pytest
+
+from fpho.bounds import make_bounds
+from fpho.config import Bounds
+from fpho.geometry import CircularRegion
+from fpho.images import Exposure
+from fpho.optimize import run_opt
+from fpho.patch import CPUPatchMixin, DirectPatch
+from fpho.simulate import draw_noiseless, make_wcs
+from tests.patch.scenes import DEC, PSFS, RA, draw, make_rows, make_store
+
+BANDS = ("blue",)
+
+
+class Patcher(DirectPatch, CPUPatchMixin):
+    """Patches from memory."""
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A function: exposure, rows and options to (model, q)."""
+    store = make_store(tmp_path / "psfs.h5")
+
+    def prepare(exposure, rows, held=(), **options):
+        patcher = Patcher([exposure], store)
+        patcher.build_patch(CircularRegion(RA, DEC, 10.0), None, allbands=BANDS)
+        bounds = make_bounds(rows, BANDS, Bounds(held=held, dpos=0.1))
+        return patcher.prepare_model(active=rows, bounds=bounds, **options)
+
+    return prepare
+
+
+def flux_and_error(model, q):
+    optimum, _ = run_opt(model, q)
+    return optimum.q[0], model.plan.unit[0, 0] * np.sqrt(optimum.covariance[0, 0])
+
+
+def test_the_variance_is_that_of_the_images_whatever_the_model(prepared):
+    """Rows of another stage, of half the size and a fifth of the flux, have the same weights."""
+    rows = make_rows(BANDS, {"blue": 100.0, "rhalf": 0.3}, {"blue": 50.0, "offset": (0.9, 0.4)})
+    exposure = draw(rows, "blue", "one", sigma=0.02)
+    rows["ra0"], rows["dec0"] = rows["ra"], rows["dec"]
+    later = rows.copy()
+    later["blue"] *= 0.2
+    later["rhalf"] *= 0.5
+    later["ra"] += 0.02 / 3600
+    first, second = (prepared(exposure, some, jitter=0.02)[0].arrays for some in (rows, later))
+    plain = prepared(exposure, rows)[0].arrays
+    assert np.array_equal(first.weight, second.weight)
+    assert np.all(first.weight <= plain.weight) and first.weight.min() < 0.2 * plain.weight.max()
+
+
+def test_no_flux_is_better_known_than_that(prepared):
+    """Errors of bright sources are the asked part of the flux, of faint ones what noise makes them."""
+    for kind in ({"is_point": True, "rhalf": 0.0}, {"rhalf": 0.25}):
+        row = make_rows(BANDS, {"blue": 100.0, **kind})
+        bright = draw(row, "blue", "one", sigma=2e-3)
+        model, q = prepared(bright, row, held=("ra", "dec", "q", "pa", "sersic", "rhalf"), jitter=0.02)
+        flux, error = flux_and_error(model, q)
+        assert 0.01 < error / flux < 0.025
+        faint = draw(row, "blue", "one", sigma=4.0)
+        errors = [flux_and_error(*prepared(faint, row, jitter=jitter))[1] for jitter in (0.0, 0.02)]
+        assert errors[1] == pytest.approx(errors[0], rel=0.05)
+
+
+def test_a_small_model_buys_nothing(prepared):
+    """A bulge in a disc, which no Sersic profile is, from a catalog of half the size: fluxes right to 3%."""
+    disc = make_rows(BANDS, {"blue": 70.0, "q": 0.8, "pa": 0.3, "rhalf": 0.35, "sersic": 1.0})
+    bulge = make_rows(BANDS, {"blue": 30.0, "rhalf": 0.08, "sersic": 3.0})
+    rows = np.concatenate([disc, bulge])
+    exposure = draw(rows, "blue", "one", sigma=0.01, shape=(128, 128), seed=4)
+    row = disc.copy()
+    row["blue"], row["rhalf"] = 40.0, 0.15
+    for _ in range(3):  # stages
+        model, q = prepared(exposure, row, jitter=0.02)
+        optimum, _ = run_opt(model, q)
+        row = optimum.fill(None, row, None, model)[0]
+        assert row["blue"][0] == pytest.approx(100.0, rel=0.03)
+
+
+def _psf(wing):
+    """The store's PSF with a part of its light moved to a wide wing that the store knows nothing of."""
+    parts = [galsim.Gaussian(sigma=sigma, flux=(1 - wing) * part) for part, sigma in PSFS["blue"]]
+    return galsim.Add([*parts, galsim.Gaussian(sigma=6.0, flux=wing)])
+
+
+def test_jitter_absorbs_a_wrong_psf(prepared):
+    """2% of the light in a wing that the model lacks, S/N 800: pulls of flux too wide without jitter."""
+    rng = np.random.default_rng(8)
+    pulls = {0.0: [], 0.01: []}
+    for _ in range(12):
+        row = make_rows(BANDS, {"blue": 100.0, "rhalf": rng.uniform(0.1, 0.3), "q": rng.uniform(0.75, 1)})
+        row["pa"] = rng.uniform(-1, 1)
+        wcs, shape = make_wcs(RA, DEC, 0.05, (72, 72)), (72, 72)
+        image = draw_noiseless(row, wcs, _psf(0.02), shape, "blue")
+        sigma = np.sqrt(np.sum(image**2)) / 800
+        data = image + sigma * rng.standard_normal(shape)
+        exposure = Exposure(
+            "one",
+            "blue",
+            "exposure",
+            data.astype("f4"),
+            np.full(shape, 1 / sigma, "f4"),
+            wcs,
+            wcs.to_header(),
+        )
+        for jitter, some in pulls.items():
+            flux, error = flux_and_error(*prepared(exposure, row, held=("sersic",), jitter=jitter))
+            some.append((flux - 100) / error)
+    spread = {jitter: np.sqrt(np.mean(np.square(some))) for jitter, some in pulls.items()}
+    assert spread[0.0] > 1.6 and 0.3 < spread[0.01] < 1.2
