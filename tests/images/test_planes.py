@@ -195,6 +195,16 @@ def test_a_flipped_byte_is_found_by_the_files_checksum(tmp_path, data, name):
     assert "checksum" in str(problem)
 
 
+def test_an_edited_header_is_no_damage(tmp_path, data, caplog):
+    path = whole(tmp_path, data, checksum=True)
+    content = path.read_bytes()
+    assert content.count(b"'nJy     '") == 1
+    path.write_bytes(content.replace(b"'nJy     '", b"'uJy     '"))
+    with caplog.at_level(logging.WARNING, "fpho"):
+        assert validate([spec(path)]) == []
+    assert "a header was edited" in caplog.text
+
+
 def test_a_companion_of_another_place_is_named(tmp_path, data):
     path = write(tmp_path / "a.fits", SCI=(data, header(SHAPE, **HEAD)))
     other = header(SHAPE)

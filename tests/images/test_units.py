@@ -96,6 +96,7 @@ DJA = {
         ({"BUNIT": "erg/s/cm2/Angstrom", "PHOTPLAM": 8045.0}, 151.77 / 7.03e-20),
         ({"BUNIT": "bits", "ZP": 28.9}, 10.0),
         ({"BUNIT": "counts/s", "PHOTFLAM": 0.0, "PHOTPLAM": 8045.0, "ABMAG": "28.9"}, 10.0),
+        ({"FLUXMAG0": 63095734448.0194}, 57.548),  # HSC: 27.0 mag
         ({"BUNIT": "nJy", "ZP": 31.403}, 1.0),  # 0.3%: rounding
     ],
 )
@@ -135,6 +136,7 @@ def test_contradictions_name_both(keywords, words):
         ({"BUNIT": "UNCALIB", **HST}, "UNCALIB"),
         ({"BUNIT": "erg/s/cm2/A"}, "PHOTPLAM"),
         ({"ZP": True}, "ZP = True"),
+        ({"ZP": 25.0, "BSOFTEN": 31.9, "BOFFSET": 1.2}, "asinh"),
         ({"ZP": 1e6}, "0 nJy"),
     ],
 )

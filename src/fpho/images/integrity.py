@@ -1,5 +1,6 @@
 """A FITS file read to its last pixel: whether it is whole, and what its own checksums say."""
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from ..errors import InputError
 from .opening import open_fits
 
+log = logging.getLogger("fpho")
 CURE = "The file is damaged or was cut off: copy it again from its source"
 
 
@@ -21,12 +23,15 @@ def check_file(path: Path) -> None:
     InputError
         For a file that is cut off, cannot be decompressed, or does not fit its checksums.
     """
-    with open_fits(path):
-        pass  # what is missing or no FITS file at all has a message of its own
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with open_fits(path):
+            pass  # what is missing or no FITS file at all has a message of its own
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             with fits.open(path, memmap=False, checksum=True, lazy_load_hdus=False) as hdus:
+                sealed = all("DATASUM" in hdu.header for hdu in hdus if "CHECKSUM" in hdu.header)
                 for index, hdu in enumerate(hdus):
                     _read(hdu, f"{path}[{hdu.name or index}]")
     # what astropy and the decompressors raise for streams that end too early or make no sense
@@ -41,13 +46,22 @@ def check_file(path: Path) -> None:
         VerifyError,
     ) as error:
         raise InputError(path, f"cannot be read to its end ({error})", CURE) from None
-    for warning in said:
-        text = str(warning.message)
-        if issubclass(warning.category, AstropyUserWarning):
-            if "truncated" in text:
-                raise InputError(path, f"cut off: {text}", CURE)
-            if "verification failed" in text:
-                raise InputError(path, f"does not fit its own checksums: {text.strip()}", CURE)
+    _judge([str(one.message) for one in said if issubclass(one.category, AstropyUserWarning)], sealed, path)
+
+
+def _judge(texts: list[str], sealed: bool, path) -> None:
+    """Stop at what astropy said of damage; a header that was edited after its checksum is only said.
+
+    sealed : whether all data have a checksum of their own (DATASUM)
+    """
+    for text in texts:
+        if "truncated" in text:
+            raise InputError(path, f"cut off: {text}", CURE)
+        if "Datasum verification failed" in text or ("verification failed" in text and not sealed):
+            raise InputError(path, f"does not fit its own checksums: {text.strip()}", CURE)
+    for text in texts:
+        if "Checksum verification failed" in text:
+            log.warning("%s: %s; its data are whole: a header was edited since", path, text.strip(". \n"))
 
 
 def _read(hdu, where: str) -> None:

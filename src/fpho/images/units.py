@@ -51,6 +51,10 @@ def flux_factor(headers, where, pixel_areas=None, area_map: float = 1.0) -> floa
         Where nothing is stated, a value makes no sense, or two statements differ by more than TOLERANCE.
     """
     header = ChainMap(*({**one} for one in headers))
+    if "BSOFTEN" in header:
+        raise InputError(
+            where, "BSOFTEN in the header: pixels on an asinh scale", "Bring them to a linear one"
+        )
     unit, unreadable = _unit(header, where)
     found = statements(header, unit, where, pixel_areas, area_map)
     if not found:
@@ -75,6 +79,8 @@ def statements(header, unit: ImageUnit | None, where, pixel_areas=None, area_map
         found += _of_unit(header, unit, where, pixel_areas, area_map)
     if unit is None or not unit.per_area:
         found += _of_photometry(header, unit, where)
+    if (value := _number(header, "FLUXMAG0", where, blank_zero=True)) is not None:
+        found.append(Statement(f"FLUXMAG0 = {value:g} (AB)", 3631e9 / value))
     for name in ZEROPOINTS:
         if (value := _number(header, name, where)) is not None:
             _require_ab(header, name, where)
