@@ -16,7 +16,7 @@ from .mixture import gaussians
 from .samples import Samples
 
 PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0008, 0.0005  # sizes that count as 1 in the cost
-SECTOR_ERROR = 0.001
+SECTOR_ERROR = 0.002
 SWAPS = 3
 GROWTH_GOAL = 0.002  # worst error of the encircled energy, beyond which it is evened out
 RIDGE = 2e-3  # keeps pairs of large opposite amplitudes out, which float32 would not add up
