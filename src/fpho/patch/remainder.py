@@ -26,9 +26,10 @@ def remainder_image(exposure, rows, psfstore, bands, table, corner, shape, noise
     corner : x, y of the box's first pixel; `shape` its (ny, nx)
     noise : of a pixel, nJy; what is far below it is not drawn
     """
+    if not psfstore.has_remainders():
+        return None
     key = psfstore.resolve(exposure.id, exposure.band, exposure.psf)
     band = list(bands).index(exposure.band)
-    rows = rows[rows["is_valid"]]
     state = source_state(rows, bands, table)
     places = rows[components_of_rows(rows, bands).source]
     position, scale = linearize(exposure.wcs, places["ra"], places["dec"])
@@ -49,7 +50,7 @@ def remainder_image(exposure, rows, psfstore, bands, table, corner, shape, noise
 
 def subtract_remainder(arrays, tiles, rows, psfstore, bands, table):
     """`arrays` with f S*R of scene rows (S,) subtracted from a new data array."""
-    if not hasattr(psfstore, "remainder") or rows is None or not len(rows):
+    if rows is None or not len(rows) or not psfstore.has_remainders():
         return arrays
     data = None
     for one, (a, b) in zip(tiles, pairwise(arrays.exposure_start), strict=True):

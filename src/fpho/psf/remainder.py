@@ -20,6 +20,7 @@ INTERPOLATED = 0.1  # `aliased` of images that have nothing to say between their
 BOXES = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # native pixels, sides of images
 NARROW = 1e-3  # transform of a source below which its image is not wanted
 RINGS = 64
+EMPTY = 2e-4  # of the largest value of the transform: frequencies that are left out
 BEYOND = 1e-4  # light of the mixture that is left out far from the stamp
 MARGIN = 3.0  # of a source's typical sigma, around its image
 
@@ -88,7 +89,7 @@ class Remainder:
     def transform(self, box: int):
         """u (U,) >= 0, v (V,) in 1 / pixel, multiples of 1 / box, and the transform (V, U) of R within a box.
 
-        A box smaller than R cuts it at half its side.
+        A box smaller than R cuts it at half its side. Frequencies beyond those of R are left out.
         """
         known = self.__dict__.setdefault("_transforms", {})
         if box not in known:
@@ -96,7 +97,13 @@ class Remainder:
             keep_x, keep_y = abs(x) < box / 2, abs(y) < box / 2
             n = int(box / (2 * step))
             part = czt_2d(values[np.ix_(keep_y, keep_x)], step / box, n)
-            u, v = np.arange(n + 1) / box, np.arange(-n, n + 1) / box
+            size = abs(part)
+            wanted = (
+                np.maximum(size.max(axis=0), np.maximum(size[n:], size[n::-1]).max(axis=1))
+                > EMPTY * size.max()
+            )
+            m = int(np.flatnonzero(wanted)[-1])
+            u, v, part = np.arange(m + 1) / box, np.arange(-m, m + 1) / box, part[n - m : n + m + 1, : m + 1]
             phase = _wave(u, x[keep_x][0])[None] * _wave(v, y[keep_y][0])[:, None]
             known[box] = u, v, (part * phase * step**2).astype("c8")
         return known[box]
@@ -104,7 +111,7 @@ class Remainder:
     def side(self, amplitude, covariance, ignored: float) -> int:
         """Side (native pixels) of the `image` of a source in which S*R is above `ignored`; 0: nowhere."""
         flux = abs(amplitude).sum()
-        if not flux or self._bound(amplitude, covariance) < ignored:
+        if not 0 < flux < np.inf or self._bound(amplitude, covariance) < ignored:
             return 0
         edges, largest = self.reach
         radius = edges[np.argmax(flux * largest <= ignored)] if flux * largest[-1] <= ignored else edges[-1]
