@@ -111,3 +111,13 @@ def test_what_is_fine(tmp_path):
     assert config.outdir == os.environ["HOME"] + "/x y"
     assert loaded(tmp_path, "") == Config()
     assert loaded(tmp_path, "sample:\n  <<: {chains: 2}\n  chains: 5").sample.chains == 5
+
+
+def test_messages_say_the_option_and_the_reason_alone():
+    with pytest.raises(InputError) as stop:
+        make_config({"preprocess": {"noise_scale": 0}, "optimize": {"use_gradients": False}})
+    assert "preprocess.noise_scale = 0: Input should be" in stop.value.found
+    assert "optimize: use_gradients: false and add_barriers: true need method: bfgs" in stop.value.found
+    assert (
+        "float" not in stop.value.found.replace("Input should", "") and "Value error" not in stop.value.found
+    )

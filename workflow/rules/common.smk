@@ -17,7 +17,7 @@ TOP = HERE.parent.parent
 if (TOP / "src" / "fpho").is_dir():
     sys.path.insert(0, str(TOP / "src"))  # the checkout's own code, even if another is installed
 
-from fpho.config import make_config
+from fpho.config import make_config, read_options
 from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.passes.files import flattened
@@ -49,6 +49,8 @@ def all_cores() -> int:
 
 
 try:
+    for path in workflow.overwrite_configfiles:
+        read_options(path)  # stops at a key that stands twice, of which Snakemake took the last
     # Snakemake allows no dot in a name given to --config: `sample__warmup=32` means sample.warmup.
     options_used = make_config({key.replace("__", "."): plain(value) for key, value in config.items()})
     run_used = Run(options_used, Layout(Path(options_used.outdir)))

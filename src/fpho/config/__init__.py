@@ -3,7 +3,7 @@
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
 from .inference import Optimize, Prior, Priors, Sample
-from .loading import default_yaml, dump_config, json_schema, load_config, make_config
+from .loading import default_yaml, dump_config, json_schema, load_config, make_config, read_options
 from .model import Config
 from .products import Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
@@ -39,6 +39,7 @@ __all__ = [
     "json_schema",
     "load_config",
     "make_config",
+    "read_options",
     "values_of",
     "view",
 ]

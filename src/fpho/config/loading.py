@@ -17,7 +17,7 @@ _NAMES = {True: "on", False: "off"}
 
 def load_config(path=None, overrides=()) -> Config:
     """Read a YAML file (or take all defaults) and apply `a.b=c` overrides."""
-    tree = _read(path) if path else {}
+    tree = read_options(path) if path else {}
     return make_config(tree, overrides, where=path or "configuration")
 
 
@@ -74,7 +74,14 @@ def _comment_fields(cls, values, depth):
             yield f"{indent}{name}: {json.dumps(plain)}"
 
 
-def _read(path) -> dict:
+def read_options(path) -> dict:
+    """Options as they stand in a YAML file; names and values are not checked.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no YAML mapping in which each key stands once.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such configuration file", "Give the path of a YAML file")
@@ -124,14 +131,31 @@ def _expand(value, where):
 def _explain(error: ValidationError) -> tuple[str, str]:
     found, cures = [], []
     for item in error.errors():
-        name = ".".join(map(str, item["loc"]))
+        name, message = _option_name(item["loc"]), item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            found.append(f"unknown option {name!r}")
+            found.append(f"unknown option {'.'.join(map(str, item['loc']))!r}")
             cures.append(_suggest(item["loc"]))
+        elif item["type"] == "value_error" and isinstance(
+            item["input"], dict
+        ):  # options of a section together
+            found.append(": ".join(filter(None, [name, message])))
+            cures.append("Change one of them")
         else:
-            found.append(f"{name} = {item.get('input')!r}: {item['msg']}")
+            found.append(f"{name} = {item.get('input')!r}: {message}")
             cures.append(f"See `fpho config` for the meaning of {name}")
-    return "; ".join(found), ". ".join(cures)
+    return "; ".join(dict.fromkeys(found)), ". ".join(dict.fromkeys(cures))
+
+
+def _option_name(location) -> str:
+    """Dotted name of an option, less what pydantic adds for the kinds that it tried."""
+    cls, parts = Config, []
+    for part in location:
+        if cls is None or part not in cls.model_fields:
+            break
+        parts.append(part)
+        default = cls.model_fields[part].default
+        cls = type(default) if isinstance(default, BaseModel) else None
+    return ".".join(parts) or ".".join(map(str, location))
 
 
 def _suggest(location) -> str:
