@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fpho.errors import InputError
+from fpho.flags import Flag
 from fpho.sampling import run_lmc
 from fpho.sampling.diagnostics import bulk_ess, rhat, tail_ess
 from fpho.sampling.rules import Limits
@@ -105,6 +106,39 @@ def test_interrupted_run_is_resumed_bit_for_bit(tmp_path, fail_after, sampler):
     assert whole.settings.extensions > 0
 
 
+class Stiff(Gaussian):
+    """A target far narrower than its Gaussian picture: each draw takes some 70 steps."""
+
+    def fisher(self, z):
+        return self.precision / 1e3
+
+
+def test_a_patch_ends_when_its_evaluations_are_spent():
+    """The same chains stop, with the same bits on one core and two; the draws are kept, and flagged."""
+    options = {"n_draws": 100, "seed": 2, "sampler": "split"}
+    limits = Limits(min_ess=1e6, max_extensions=3, evaluations=12000)
+    out, again = (run_lmc(Stiff(4), Stiff(4).mean, limits=limits, cores=c, **options)[0] for c in (1, 2))
+    assert out.settings.budget_spent and out.flags & Flag.NOT_CONVERGED
+    assert 48000 <= out.ncall < 48000 + 64 * 300 and 4 * 16 <= out.n_draws < 400
+    assert np.array_equal(out.z, again.z) and out.z.shape[1] == out.stats["energy"].shape[1]
+    model = Stiff(4)
+    sd = np.sqrt(np.diag(model.cov))
+    assert np.abs((out.z.reshape(-1, 4).mean(axis=0) - model.mean) / sd).max() < 1
+    whole, _, _ = run_lmc(Gaussian(4), Gaussian(4).mean, limits=Limits(max_extensions=0), **options)
+    assert not whole.settings.budget_spent and whole.n_draws == 400
+
+
+def test_budget_of_a_patch_is_the_same_after_an_interruption(tmp_path):
+    limits = Limits(min_ess=1e6, max_extensions=3, evaluations=12000)
+    options = {"n_draws": 100, "seed": 2, "sampler": "split", "limits": limits}
+    whole, _, _ = run_lmc(Stiff(4), np.zeros(4), **options)
+    kept = {"checkpoint": str(tmp_path / "chain"), "checkpoint_seconds": 0.0}
+    with pytest.raises(KeyboardInterrupt):
+        run_lmc(Stiff(4, fail_after=whole.ncall // 2), np.zeros(4), **options, **kept)
+    resumed, _, _ = run_lmc(Stiff(4), np.zeros(4), **options, **kept)
+    assert np.array_equal(whole.z, resumed.z) and resumed.ncall == whole.ncall
+
+
 class Skewed(Gaussian):
     """A target whose Gaussian picture is far too narrow: the metric must be learned in an extension."""
 
@@ -139,7 +173,7 @@ class Banana(Gaussian):
 @pytest.mark.parametrize("sampler", ["surrogate", "split"])
 def test_skewed_target_has_its_moments(sampler):
     """Moments of a target whose Gaussian picture is wrong; 4 standard errors of 1000 effective draws."""
-    limits = Limits(min_ess=1000, max_extensions=4)
+    limits = Limits(min_ess=1000, max_extensions=4, evaluations=1e6)  # its far ends are stiff
     out, _, _ = run_lmc(Banana(), np.zeros(2), n_draws=800, seed=4, limits=limits, sampler=sampler)
     x, y = out.z.reshape(-1, 2).T
     assert out.summary.accepted

@@ -82,6 +82,12 @@ class Sample(Section):
     max_rhat: float = option(1.02, "accepted R-hat", gt=1)
     min_ess: float = option(400.0, "accepted bulk and tail effective samples", gt=0)
     max_extensions: int = option(4, "times a patch may run on before it is flagged", ge=0)
+    evaluations: float = option(
+        2000.0,
+        "evaluations for each coordinate of a patch (at least 8 for a draw and extension) after which its "
+        "draws are kept as they are, flagged NOT_CONVERGED if they are not accepted",
+        gt=0,
+    )
     checkpoint_seconds: float = option(60.0, "time between check-points", "s", gt=0)
     max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
     gibbs_rounds: int = option(

@@ -50,6 +50,7 @@ class SamplerSettings:
     target_accept: float  # acceptance that the step size was tuned for
     extensions: int = 0  # times that the patch ran on
     learnt_forces: bool = False  # whether the draws kept follow learnt forces
+    budget_spent: bool = False  # the patch was ended for its evaluations, and kept as it was
     gibbs_round: int = 0  # 0: neighbours fixed; from 1: moved on with the neighbours' draws
 
 

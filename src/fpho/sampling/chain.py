@@ -23,6 +23,7 @@ class Chain:
     segment: int = 0  # metrics used so far
     draws: list = field(default_factory=list)  # z (ndim,) of each draw
     stats: list = field(default_factory=list)  # tuples of STATS
+    costs: list = field(default_factory=list)  # evaluations until each draw
     ncall: int = 0  # evaluations
     ncall_warmup: int = 0  # of these, in warm-ups
 
@@ -46,7 +47,7 @@ def make_step(function, settings: ChainSettings):
 def run_chain(
     function, settings: ChainSettings, n_draws: int, segment: int = 0, chain: Chain | None = None, tick=None
 ) -> Chain:
-    """A chain with at least `n_draws` draws.
+    """A chain with at least `n_draws` draws, or with what its budget allows.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def run_chain(
 
     Returns
     -------
-    chain : its lists `draws` and `stats` may be longer than asked, when taken up from a file
+    chain : its lists may be longer than asked, when taken up from a file, or shorter, its budget spent
     """
     chain = chain or load(settings) or new_chain(settings)
     step = make_step(function, settings)
@@ -68,7 +69,10 @@ def run_chain(
     saved = time.monotonic()
     with step.running():
         while len(chain.draws) < n_draws:
-            one_draw(step, chain, settings.warmup)
+            spent = chain.ncall >= settings.budget
+            if spent and len(chain.draws) >= settings.least:
+                break
+            one_draw(step, chain, 0 if spent else settings.warmup)
             if tick is not None:
                 tick()
             if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
@@ -92,6 +96,7 @@ def one_draw(step, chain: Chain, warmup: int) -> None:
         chain.ncall_warmup += draw.ncall
         return
     chain.draws.append(draw.z)
+    chain.costs.append(chain.ncall)
     chain.stats.append(tuple(kind(draw.stats[name]) for name, kind in STATS.items()))
 
 

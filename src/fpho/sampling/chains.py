@@ -10,6 +10,8 @@ from ..workers import mapped
 from .chain import make_step, run_chain
 from .steps import STATS, ChainSettings
 
+LEAST = 16  # draws of each chain, however much is spent
+
 
 def run_chains(model, settings: list[ChainSettings], phase, chains, cores: int = 1, tick=None):
     """Bring all chains (list, entries None at first) to `phase.total` draws; the chains."""
@@ -32,6 +34,7 @@ def _in_phase(settings: ChainSettings, phase) -> ChainSettings:
         cov=phase.cov,
         target_accept=phase.target_accept,
         surrogate=phase.surrogate,
+        least=phase.first + LEAST,
     )
 
 

@@ -16,9 +16,9 @@ from ..workers import mapped
 from . import chains as several
 from .chain import load, new_chain, one_draw, save
 from .diagnostics import summarise
-from .lmc import parameter_names
 from .rules import Limits, accepted, flags_of
 from .split import Split
+from .start import parameter_names
 from .steps import ChainSettings
 
 QUARTER_TURN = 0.5 * np.pi  # the part of a turn after which a Gaussian has forgotten where it was

@@ -3,45 +3,32 @@
 import hashlib
 import logging
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
-from ..optimize.newton import Counter, decrement, error_matrix, maximise, solve
+from ..flags import Flag
 from ..progress import progress
-from ..results import Result, SamplerSettings
+from ..results import Result, SamplerSettings, Summary
 from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
 from .learning import learn_forces
 from .ridge import coordinates
-from .rules import Limits, Phase, accepted, extend, flags_of
+from .rules import Limits, Phase, accepted, budget, extend, flags_of
+from .start import Start, find_start, parameter_names
 from .steps import ChainSettings
 
 log = logging.getLogger("fpho")
 
-NEAR = 0.1  # rise of ln p that a step may promise where a given point still counts as the optimum
 ACCEPT = {
     "surrogate": 0.9,
     "split": 0.9,
     "littlemcmc": 0.8,
     "nutpie": 0.8,
 }  # samplers, and the acceptance they aim at
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where sampling starts: the optimum and the metric there."""
-
-    z: np.ndarray  # (ndim,)
-    lnp: float
-    cov: np.ndarray  # (ndim, ndim) or (ndim,)
-    spread: np.ndarray | None  # (ndim,) sd that the Fisher matrix predicts
-    adapt: bool
-    ncall: int
 
 
 def run_lmc(
@@ -111,7 +98,7 @@ def run_lmc(
             max_treedepth=max_treedepth, cores=cores,
         )  # fmt: skip
         summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
-        step, counts, phase = None, (used + warm, warm), None
+        step, counts, phase, spent = None, (used + warm, warm), None, False
     else:
         target = coordinates(model, start)
         settings = _settings(
@@ -126,19 +113,21 @@ def run_lmc(
             else nullcontext(None)
         )
         with bar as tick:
-            state, phase, z, stats, summary, n_learning = until_accepted(
-                target, settings, start, n_draws, limits, max_treedepth, cores, tick, seed
-            )
+            out = until_accepted(target, settings, start, n_draws, limits, max_treedepth, cores, tick, seed)
+        phase, z, stats, summary, spent = out.phase, out.z, out.stats, out.summary, out.spent
         step = several.last_step(target, settings[0], phase)
         several.remove_checkpoints(settings)
-        counts = [n_learning + sum(getattr(one, name) for one in state) for name in ("ncall", "ncall_warmup")]
+        counts = [
+            out.n_learning + sum(getattr(one, name) for one in out.chains)
+            for name in ("ncall", "ncall_warmup")
+        ]
     summary = replace(summary, accepted=accepted(summary, limits))
     record = Result(
         z=z,
         chain=_to_q(model, z),
         stats=stats,
         summary=summary,
-        flags=flags_of(summary, limits),
+        flags=flags_of(summary, limits) | int(Flag.NOT_CONVERGED if spent else 0),
         optimum_z=start.z,
         optimum_q=_to_q(model, start.z[None, None])[0],
         optimum_lnp=start.lnp,
@@ -155,32 +144,57 @@ def run_lmc(
             target_accept=target_accept,
             extensions=0 if phase is None else phase.extensions,
             learnt_forces=phase is not None and phase.surrogate is not None,
+            budget_spent=spent,
         ),
     )
     return record, step, stats
 
 
-def until_accepted(target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick, seed):
-    """Run chains phase by phase; (chains, last phase, draws, statistics, summary, evaluations to learn)."""
-    names, phase = (
-        parameter_names(target.model),
-        Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept),
-    )
+@dataclass(frozen=True)
+class Sampled:
+    """What the chains of a patch came to."""
+
+    chains: list
+    phase: Phase  # the last
+    z: np.ndarray  # (chain, draw, ndim)
+    stats: dict  # arrays (chain, draw)
+    summary: Summary
+    n_learning: int  # evaluations to learn forces
+    spent: bool  # ended by its budget
+
+
+def until_accepted(
+    target, settings, start: Start, n_draws, limits, max_treedepth, cores, tick, seed
+) -> Sampled:
+    """Run chains phase by phase until they are accepted, ran on often enough, or have spent their budget."""
+    names = parameter_names(target.model)
+    phase = before = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
     state, n_learning = [None] * len(settings), 0
     if settings[0].sampler == "surrogate":
         rng = np.random.default_rng(several.spawned(seed, len(settings) + 2)[-1])
         starts = [one.start for one in settings]
         surrogate, n_learning = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, starts, rng)
         phase = replace(phase, surrogate=surrogate)
+    share = (budget(limits, target.ndim, n_draws * len(settings)) - n_learning) / len(settings)
+    settings = [replace(one, budget=share) for one in settings]
     while True:
         state = several.run_chains(target, settings, phase, state, cores, tick)
-        y, stats = several.collect_draws(state, slice(phase.first, phase.total))
+        last = min(phase.total, *(len(chain.draws) for chain in state))
+        # a phase that had hardly begun is not better than the one before and itself together
+        first = phase.first if 2 * (last - phase.first) >= before.total - before.first else before.first
+        y, stats = several.collect_draws(state, slice(first, last))
         z, log_det = target.to_z(y)
         stats["model_logp"] -= log_det
         summary = summarise(z, stats, names, start.spread, max_treedepth)
-        if accepted(summary, limits) or phase.extensions >= limits.max_extensions:
-            return state, phase, z, stats, summary, n_learning
-        phase = extend(phase, summary, y, limits)
+        done = accepted(summary, limits)
+        spent = not done and any(chain.costs[last - 1] >= share for chain in state)
+        if done or spent or phase.extensions >= limits.max_extensions:
+            if spent:
+                log.warning(
+                    "%.0f evaluations are spent; %d draws are kept", share * len(state), z[..., 0].size
+                )
+            return Sampled(state, phase, z, stats, summary, n_learning, spent)
+        before, phase = phase, extend(phase, summary, y, limits)
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
             summary.max_rhat,
@@ -189,52 +203,6 @@ def until_accepted(target, settings, start: Start, n_draws, limits, max_treedept
             summary.divergences,
             phase.extensions,
         )
-
-
-def find_start(model, q, z_cov, full, adapt) -> Start:
-    """Optimum and metric for a vector q."""
-    z = model.transform.inverse_transform(q) if hasattr(model, "transform") else np.array(q, "f8")
-    z_cov = _usable(z_cov, len(z))
-    if not hasattr(model, "fisher") or (adapt and z_cov is None):
-        cov = np.eye(len(z)) if z_cov is None else z_cov
-        blind = z_cov is None or adapt
-        return Start(z, model.lnprob_and_grad(z)[0], _metric(cov, full), np.sqrt(np.diag(cov)), blind, 1)
-    budget = Counter(model, 60, 25)
-    point = budget.with_matrix(budget.point(z))
-    if z_cov is None and decrement(point) > NEAR:
-        point, _ = maximise(model, z, budget=budget)
-    fisher = solve(error_matrix(model, point), np.eye(len(z)))
-    fisher = 0.5 * (fisher + fisher.T)
-    cov = fisher if z_cov is None else z_cov
-    return Start(
-        point.z, point.lnp, _metric(cov, full), np.sqrt(np.diag(fisher)), adapt, 60 - budget.evaluations
-    )
-
-
-def parameter_names(model) -> list[str]:
-    """Names of the coordinates for summaries: column and source."""
-    if not hasattr(model, "plan"):
-        return [f"z{i}" for i in range(model.ndim)]
-    ids = [str(name) or str(k) for k, name in enumerate(model.rows["id"])]
-    return [f"{column}[{ids[s]}]" if s >= 0 else column for s, column in model.plan.names()]
-
-
-def _metric(cov, full) -> np.ndarray:
-    return cov if full else np.diag(cov).copy()
-
-
-def _usable(z_cov, n: int):
-    """A covariance of the right size, or None."""
-    if z_cov is None:
-        return None
-    z_cov = np.asarray(z_cov, "f8")
-    if z_cov.shape != (n, n):
-        warnings.warn(
-            f"z_cov of shape {z_cov.shape} does not fit {n} coordinates: the Fisher matrix is used",
-            stacklevel=4,
-        )
-        return None
-    return z_cov
 
 
 def _settings(target, start: Start, seed, n_chains, checkpoint, **options) -> list[ChainSettings]:

@@ -6,7 +6,7 @@ from .rules import Limits
 
 def limits_of(options: Sample) -> Limits:
     """What is asked of a patch."""
-    return Limits(options.max_rhat, options.min_ess, options.max_extensions)
+    return Limits(options.max_rhat, options.min_ess, options.max_extensions, options.evaluations)
 
 
 def draws_per_chain(options: Sample) -> int:

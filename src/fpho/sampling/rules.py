@@ -12,6 +12,7 @@ RHAT_LOST = 1.1  # R-hat from which chains are not the same distribution, and mo
 CONTINUE_FROM = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
 CONTINUE_FROM_LEARNT = 0.4  # the same along learnt forces
 HARD_SD_RATIO = 1.7  # ratio of the draws' sd to the Fisher matrix's
+PER_DRAW = 8.0  # evaluations that a draw may take, in each extension
 AFTER_DIVERGENCES = 0.95  # acceptance aimed at after divergences
 
 
@@ -22,6 +23,7 @@ class Limits:
     max_rhat: float = 1.02
     min_ess: float = 400.0  # draws, bulk and tail
     max_extensions: int = 4  # times that a patch may run on
+    evaluations: float = 2000.0  # for each coordinate: what a patch may cost (see `budget`)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Phase:
     extensions: int = 0
     continued: bool = False  # these chains were told to go on before
     surrogate: Surrogate | None = None  # of the reference; None: true forces
+
+
+def budget(limits: Limits, ndim: int, n_draws: int) -> float:
+    """Evaluations that a patch may take for so many draws, all chains; it is then kept as it is.
+
+    Most patches need one to nine for a draw, and some 300 for each coordinate. Where a draw takes hundreds,
+    more of them would not help: one patch of two sources took 84% of a run's evaluations.
+    """
+    return max(limits.evaluations * ndim, PER_DRAW * n_draws * (1 + limits.max_extensions))
 
 
 def accepted(summary: Summary, limits: Limits) -> bool:

@@ -51,6 +51,8 @@ class ChainSettings:
     sampler: str = "littlemcmc"
     surrogate: Surrogate | None = None  # of the reference (mean, cov)
     adapt_weight: float | None = None  # draws that `cov` counts for, where the warm-up adapts the metric
+    budget: float = np.inf  # evaluations after which it stops
+    least: int = 0  # draws that it takes even so
     checkpoint: str = ""
     checkpoint_seconds: float = 60.0
     identity: str = ""  # options that a check-point must have been made with
