@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..layout import Layout
 from ..stages.registry import STAGES
 from ..stages.running import run_stage
 from ..stages.stage import Stage
@@ -100,9 +101,9 @@ def postprocess(
     catname: Catname = None,
 ):
     """Products of a finished run, or with `--mode postop` the catalog of its optimum."""
+    loaded, layout = prepare(config if root is None else _config_of(root), overrides, cores, verbose)
     if root is not None:
-        config, overrides = _config_of(root), [*(overrides or []), f"outdir={root}"]
-    loaded, layout = prepare(config, overrides, cores, verbose)
+        loaded, layout = loaded.model_copy(update={"outdir": str(root)}), Layout(root)
     if mode == "all":
         run_stage("postprocess", loaded, layout, cores)
     elif mode == "postop":
