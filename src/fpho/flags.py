@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     Flag.MISSING_BAND: "no unmasked pixel near the source in at least one band; that flux is the prior's",
     Flag.POOR_FIT: "residuals far above the noise near the source, under its light, around it, or everywhere",
     Flag.NO_DRAWS: "no posterior draws, as its patch failed: values and flux errors are those of the optimum",
-    Flag.LIGHT_OUTSIDE: "more than 1% of the model's light lies outside of the pixels used: an extrapolation",
+    Flag.LIGHT_OUTSIDE: "more than 1% of the model's light lies beyond the pixels used, and could be seen",
     Flag.NEIGHBOUR_UNSETTLED: "a source beside it, fixed meanwhile, failed or still moved when it was fitted",
     Flag.PRIOR_PULLED: "a flux, or an image's background at the source, is beyond 3 sigma of its prior",
     Flag.INDEX_FROM_PRIOR: "the data say nothing about the Sersic index: as expected of faint sources",

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..flags import Flag
 from ..models import ANGLE, PARAMETERS, POSITIVE, RATIO
-from ..parameters import POSITION_COLS, error_col, q_names, wrap_degrees
+from ..parameters import POSITION_COLS, q_names, wrap_degrees
 from .fit import fit_quality
 from .light import light_outside, too_much_outside
 
@@ -44,8 +44,7 @@ def flags_of_sources(model, rows, active, q, spread, own, chain=None) -> np.ndar
     flags = (active["flags"] & ~int(OURS)) | own
     flags |= _at_bound(model, rows, q[None] if chain is None else chain)
     flags |= _from_prior(model.plan, spread, len(rows)) | _pulled(model, rows, q) | _without_data(model)
-    flux, error = (np.stack([rows[of(b)] for b in model.bands], axis=-1) for of in (str, error_col))
-    extrapolated = too_much_outside(light_outside(model, q), flux, error)
+    extrapolated = too_much_outside(light_outside(model, q), rows, model.bands)
     flags |= np.where(extrapolated, int(Flag.LIGHT_OUTSIDE), 0)
     return flags | np.where(fit_quality(model, q).poor, int(Flag.POOR_FIT), 0)
 

@@ -3,9 +3,11 @@
 import numpy as np
 
 from ..kernel.arrays import SourceArrays
+from ..parameters import error_col
+from ..sersic.profile import information_beyond, radius_of
 
 SHARE = 0.01  # of a source's light that may lie outside
-ERRORS = 0.5  # of its flux error, where that is more
+SEEN_AS = 2.0  # S/N that the light outside would have at least, for pixels there to tell more
 BLUR = 0.6  # pixel; sums over pixels are then right for undersampled PSFs
 SEEN = 0.05  # of a point source's light without which an exposure says nothing
 FULL = 32  # good pixels with which a tile counts as a whole: single bad pixels are no edge
@@ -42,10 +44,19 @@ def light_outside(model, q) -> np.ndarray:
     return out
 
 
-def too_much_outside(outside, flux, error) -> np.ndarray:
-    """(S,) whether light outside (S, B) counts: more than SHARE, and than ERRORS of flux errors (S, B)."""
-    matters = (outside > SHARE) & ~(outside * np.abs(flux) < ERRORS * error)
-    return matters.any(axis=1)
+def too_much_outside(outside, rows, bands) -> np.ndarray:
+    """(S,) whether light outside (S, B) counts: more than SHARE, and bright enough to be seen.
+
+    rows : scene rows (S,) with fluxes and their errors
+    """
+    index = np.where(rows["is_point"], 1.0, rows["sersic"])
+    counts = np.zeros(len(rows), bool)
+    for part, band in zip(outside.T, bands, strict=True):
+        seen = information_beyond(radius_of(1 - np.maximum(part, SHARE), index), index)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            snr = np.abs(rows[band]) / rows[error_col(band)] * np.sqrt(seen)
+        counts |= (part > SHARE) & ~(snr < SEEN_AS)
+    return counts
 
 
 def _covered(weight) -> np.ndarray:

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..geometry import CircularRegion, separation, unit_vectors
-from ..sersic.profile import radius_of
+from ..sersic.profile import radius_of, radius_of_information
 
 HALF_LIGHT_RADII = 5.0  # within which a fixed source counts, also beyond its roi
-SHARE = 0.01  # of a source's light that may lie outside of its pixels, for a bright source,
-ERRORS = 0.3  # of its flux error, where that is more
+SHARE = 0.01  # of a source's light that may lie outside of its pixels,
+FAINT = 1.0  # or light of that S/N, which pixels would not show
 UNKNOWN = 0.05  # and where no error is known
-LARGEST = 0.2
 
 
 def make_region(rows, options) -> CircularRegion:
@@ -38,17 +37,18 @@ def fits(rows, options) -> bool:
 
 
 def light_radius(rows) -> np.ndarray:
-    """Semi-major radius (S,) in arcsec within which a galaxy has all light but SHARE, or ERRORS of its error.
+    """Semi-major radius (S,) in arcsec beyond which a galaxy has SHARE of its light, or light of S/N FAINT.
 
-    Errors are those of the band with the highest S/N.
+    The S/N is that of the best band; without errors UNKNOWN of the light is left out.
     """
     names = [name for name in rows.dtype.names if f"{name}_err" in rows.dtype.names]
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.array([rows[f"{name}_err"] / np.abs(rows[name]) for name in names])
-    best = np.nanmin(np.where(np.isfinite(relative), relative, np.nan), axis=0, initial=np.inf)
-    outside = np.where(np.isfinite(best), np.clip(ERRORS * best, SHARE, LARGEST), UNKNOWN)
+        snr = np.array([np.abs(rows[name]) / rows[f"{name}_err"] for name in names])
+    snr = np.max(snr, axis=0, initial=0, where=np.isfinite(snr))
     index = np.where(rows["is_point"], 1.0, np.clip(rows["sersic"], 0.3, 8.0))
-    return np.where(rows["is_point"], 0.0, rows["rhalf"] / rows["q"] * radius_of(1 - outside, index))
+    seen = radius_of_information(np.minimum((FAINT / np.maximum(snr, FAINT)) ** 2, 1), index)
+    radius = np.where(snr > 0, np.minimum(seen, radius_of(1 - SHARE, index)), radius_of(1 - UNKNOWN, index))
+    return np.where(rows["is_point"], 0.0, rows["rhalf"] / rows["q"] * radius)
 
 
 def _circle(rows, reach, options) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ Sersic (1963); normalisation by the incomplete gamma function, b_n exact
 """
 
 import numpy as np
-from scipy.special import gamma, gammainc, gammaincinv, i0e
+from scipy.special import gamma, gammainc, gammaincc, gammainccinv, gammaincinv, i0e
 
 GAUSSIAN_SIGMA = 1 / np.sqrt(2 * np.log(2))  # sigma / rhalf of the profile with n = 0.5
 
@@ -24,6 +24,18 @@ def radius_of(share, n):
     """Radius (half-light radii) that holds a share of the flux: the inverse of `curve_of_growth`."""
     n = np.asarray(n, "f8")
     return (gammaincinv(2 * n, share) / b_n(n)) ** n
+
+
+def information_beyond(radius, n):
+    """Part of the squared S/N of a flux, in white noise, that lies beyond `radius` (half-light radii)."""
+    n = np.asarray(n, "f8")
+    return gammaincc(2 * n, 2 * b_n(n) * np.asarray(radius, "f8") ** (1 / n))
+
+
+def radius_of_information(share, n):
+    """Radius (half-light radii) beyond which that part lies: the inverse of `information_beyond`."""
+    n = np.asarray(n, "f8")
+    return (gammainccinv(2 * n, share) / (2 * b_n(n))) ** n
 
 
 def surface_brightness(radius, n):
