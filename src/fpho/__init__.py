@@ -5,8 +5,32 @@ without importing numerical packages they do not need.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .caches import find_caches
+
+if TYPE_CHECKING:  # what type checkers and editors see of the names below
+    from .config import Config as Config
+    from .config import load_config as load_config
+    from .linear import optimize_fluxes as optimize_fluxes
+    from .optimize import run_opt as run_opt
+    from .patch import CPUPatchMixin as CPUPatchMixin
+    from .patch import DirectPatch as DirectPatch
+    from .patch import FITSPatch as FITSPatch
+    from .patch import GPUPatchMixin as GPUPatchMixin
+    from .patch import StorePatch as StorePatch
+    from .products import postop_catalog as postop_catalog
+    from .products import postsample_catalog as postsample_catalog
+    from .products import write_images as write_images
+    from .products import write_patchreg as write_patchreg
+    from .products import write_sourcereg as write_sourcereg
+    from .results import Residuals as Residuals
+    from .results import Result as Result
+    from .results import Samples as Samples
+    from .results import write_to_disk as write_to_disk
+    from .sampling import run_lmc as run_lmc
+    from .scene import LinkedSuperScene as LinkedSuperScene
+    from .scene import SuperScene as SuperScene
 
 __version__ = "0.1.0"
 
@@ -25,7 +49,7 @@ _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME)]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"fpho.{_HOME[name]}"), name)
     raise AttributeError(f"module 'fpho' has no attribute {name!r}")

@@ -148,7 +148,8 @@ def _explain(error: ValidationError) -> tuple[str, str]:
 
 def _option_name(location) -> str:
     """Dotted name of an option, less what pydantic adds for the kinds that it tried."""
-    cls, parts = Config, []
+    cls: type[BaseModel] | None = Config
+    parts: list[str] = []
     for part in location:
         if cls is None or part not in cls.model_fields:
             break

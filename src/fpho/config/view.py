@@ -37,10 +37,10 @@ class View:
         if name in self._options + self._free:
             return value
         place = f"{self._place}.{name}".lstrip(".")
-        inner = [_below(name, some) for some in (self._options, self._free)]
-        if not any(inner):
+        options, free = _below(name, self._options), _below(name, self._free)
+        if not options and not free:
             raise UndeclaredOption(f"the option {place} is read, but the stage did not declare it")
-        return View(value, *inner, place)
+        return View(value, options, free, place)
 
     @cached_property
     def declared(self) -> dict:

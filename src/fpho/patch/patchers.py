@@ -12,6 +12,7 @@
 
 import os
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -168,6 +169,15 @@ class CPUPatchMixin:
     """The way from pixels to a posterior on the CPU."""
 
     backend = "cpu"
+    # what a patcher that this is mixed into has
+    bands: tuple[str, ...]
+    tiles: Any
+    exposures: list[str]
+    psfstore: PSFStore
+    table: Any
+    interpolation: str
+    remainder: bool
+    patch_reference_coordinates: tuple[float, float]
 
     def prepare_model(
         self,

@@ -133,8 +133,8 @@ def read_picture(path) -> Picture:
         head = hdus[0].header
         header = hdus["DATA"].header
         data, model = hdus["DATA"].data.astype("f8"), hdus["MODEL"].data.astype("f8")
-        names = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
-        return Picture(*names, "", data, model, ierr, header_wcs(header, path), header)
+        name, band = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
+        return Picture(name, band, "", data, model, ierr, header_wcs(header, path), header)
 
 
 def wcs_cards(header):

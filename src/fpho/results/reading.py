@@ -25,6 +25,14 @@ class Samples:
     attrs : dict, all attributes of the file
     """
 
+    # read by name below
+    chain: np.ndarray
+    samples: np.ndarray
+    z: np.ndarray
+    bounds: np.ndarray
+    cov: np.ndarray
+    metric: np.ndarray
+
     def __init__(self, path):
         with open_patch(path, "chain") as file:
             self.path = Path(path)

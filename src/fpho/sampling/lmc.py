@@ -98,7 +98,7 @@ def run_lmc(
             max_treedepth=max_treedepth, cores=cores,
         )  # fmt: skip
         summary = summarise(z, stats, parameter_names(model), start.spread, max_treedepth)
-        step, counts, phase, spent = None, (used + warm, warm), None, False
+        step, counts, phase, spent = None, [used + warm, warm], None, False
     else:
         target = coordinates(model, start)
         settings = _settings(

@@ -56,7 +56,7 @@ class SuperScene:
         self.rows = scene_rows(sourcecat, self.bands, roi, self.options.default_roi)
         self.bounds = make_bounds(self.rows, self.bands, Bounds(**(bounds_kwargs or {})))
         self.target_niter = target_niter
-        self.covs: dict[int, np.ndarray] = {}
+        self.covs: dict[tuple[int, ...], np.ndarray] = {}
         self.log: list[dict] = []
         self._rng = np.random.default_rng(seed)
         valid = self.rows["is_valid"]
