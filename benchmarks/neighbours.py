@@ -59,7 +59,7 @@ def sampled(run: Layout, folder: Path, rows, members, config, cores) -> tuple[La
         (folder / name).symlink_to((run / name).resolve())
     some = rows.copy()
     some["is_valid"] = np.isin(np.arange(len(rows)), members)
-    plan = plan_patches(some, config.patches, config.seed, rounds=config.sample.gibbs_rounds, redraw=True)
+    plan = plan_patches(some, config.patches, config.seed, rounds=config.sample.gibbs_rounds, gibbs=True)
     others = tuple(np.flatnonzero(rows["is_valid"] & ~some["is_valid"]).tolist())
     plan = replace(plan, patches=tuple(replace(p, fixed=p.fixed + others) for p in plan.patches))
     plan.write(layout.plan("sample"))

@@ -77,7 +77,7 @@ def test_decam(decam, tractor):
     assert position_angle(found["pa"]) == pytest.approx(float(galaxy["pa_deg_EofN"]), abs=2)
     for band in "rz":
         assert abs(faint[band] - float(star[f"flux_{band}_nJy"])) < 3 * faint[f"{band}_err"]
-    entry = entries[-1]
+    entry = entries[-1]["fit"]
     assert len(entry["exposures"]) == 8
     assert np.all(np.array(entry["chi2"]) / entry["n_pix"] < 1.2)
 

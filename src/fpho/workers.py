@@ -26,6 +26,7 @@ from .errors import InputError, MachineError
 log = logging.getLogger("fpho")
 ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MACHINE = (OSError, MemoryError, EOFError, MachineError)
+MOST_FAULTS = 2  # of the machine, per worker, before all work stops
 UNSENDABLE = (pickle.PickleError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 PR_SET_PDEATHSIG = 1
 KEPT = "and run the same command again: finished work is kept"
@@ -54,7 +55,7 @@ def results(
     Raises
     ------
     MachineError
-        If a piece of work was lost, or met a fault of the machine, twice.
+        If a piece of work was lost, or met a fault of the machine, twice, or many pieces were.
     Exception
         What `function` raises otherwise; the other workers are stopped then.
     """
@@ -69,8 +70,10 @@ def results(
         if done:
             yield key, value
         else:
-            log.warning("%s: %s; it is done once more", names[key], _words(value))
             again[key] = work[key]
+            if len(again) > MOST_FAULTS * cores:
+                raise trouble(names[key], value)  # this is no single piece's fault
+            log.warning("%s: %s; it is done once more", names[key], _words(value))
     for key, arguments in again.items():
         for _, done, value in _shared(function, {key: arguments}, 1, preload):
             if not done:

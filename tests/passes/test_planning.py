@@ -118,7 +118,7 @@ def test_only_cut_groups_are_visited_again():
     """And each goes on from the latest patches, in order of colour, whatever the steps of the workflow."""
     rows = random_rows(150, seed=6)
     options = Patches(strict=False, maxactive_per_patch=3)
-    plan = plan_patches(rows, options, rounds=3, redraw=True)
+    plan = plan_patches(rows, options, rounds=3, gibbs=True)
     first = [p for p in plan.patches if p.previous < 0]
     cut = [p for p in first if p.truncated]
     assert 0 < len(cut) < len(first) and len(plan.patches) == len(first) + 2 * len(cut)

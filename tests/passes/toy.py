@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from fpho.errors import InputError
+from fpho.files import checksum
 from fpho.hdf5 import create
-from fpho.passes.tasks import PatchOutcome
+from fpho.passes.tasks import PatchLog, PatchOutcome
 
 
 def fit(task) -> PatchOutcome:
@@ -20,7 +21,7 @@ def fit(task) -> PatchOutcome:
     light = task.active["g"].sum() + 0.1 * task.fixed["g"].sum()
     final["g"] = 0.5 * final["g"] + 1e-3 * light + rng.normal(size=len(final))
     final["ra"] = np.mod(final["ra"] + 1e-6 * rng.normal(size=len(final)), 360)
-    return PatchOutcome(final, {"n_draws": 8}, covs=np.eye(2) * light)
+    return PatchOutcome(final, PatchLog(n_draws=8), covs=np.eye(2) * light)
 
 
 def drawn(task) -> PatchOutcome:
@@ -28,7 +29,7 @@ def drawn(task) -> PatchOutcome:
     out, path = fit(task), task.layout.samples(task.patch.index)
     with create(path) as file:
         file["drawn"] = out.final["g"].sum()
-    return replace(out, log={**out.log, "files": [str(path)]})
+    return replace(out, log=replace(out.log, sums={path.name: checksum(path)}))
 
 
 def drawn_but_one(task) -> PatchOutcome:

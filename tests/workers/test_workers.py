@@ -46,6 +46,15 @@ def test_what_fails_twice_stops_with_a_message(fault):
         mapped(work.always, [(0, fault), (1, fault)], 2, names=["b", "b"])
 
 
+def test_many_faults_stop_the_work_early(tmp_path):
+    """A full disk fails all of it: not each in turn, after its work is done."""
+    (tmp_path / "begun").mkdir()
+    arguments = [(tmp_path / "begun", x) for x in range(50)]
+    with pytest.raises(MachineError, match="No space left"):
+        mapped(work.counted, arguments, 2)
+    assert 5 <= len(list((tmp_path / "begun").iterdir())) <= 8
+
+
 def test_faults_in_this_process(tmp_path):
     assert mapped(work.once, [(tmp_path / "a", 7, "disk")], 2) == [7]
     with pytest.raises(MachineError, match="No space"):

@@ -18,10 +18,10 @@ def check_outcomes(outcomes: list[PatchOutcome], patches: list[PatchPlan], rows,
     InputError
         With what is missing, double or foreign; `where` names the file.
     """
-    check_numbers([outcome.log["patch"] for outcome in outcomes], patches, where)
+    check_numbers([outcome.log.patch for outcome in outcomes], patches, where)
     sources = {patch.index: rows["source_index"][list(patch.active)] for patch in patches}
     for outcome in outcomes:
-        number = outcome.log["patch"]
+        number = outcome.log.patch
         if not np.array_equal(outcome.final["source_index"], sources[number]):
             found = f"patch {number} has other sources than the plan says"
             raise InputError(where, found, "Delete this file and run the same command again")

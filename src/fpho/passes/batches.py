@@ -5,19 +5,18 @@ those of its neighbours, region, seed, options, stores, code). A killed job resu
 and a finished patch is never done again.
 """
 
-import json
 import logging
 from itertools import groupby
 from pathlib import Path
 
 from ..config import Config
 from ..errors import InputError
-from ..files import checksum, remove_abandoned, write_text
+from ..files import checksum, remove_abandoned
 from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_outcomes, check_sources
-from .outcomes import joined, read_outcomes, write_outcomes
+from .outcomes import joined, read_outcomes, write_log, write_outcomes
 from .planning import patch_seed, plan_patches, read_plan
 from .running import run_tasks
 from .tasks import PatchOutcome, PatchTask
@@ -32,7 +31,7 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     sampling = stage == "sample"
     rounds = config.sample.gibbs_rounds if sampling else config.optimize.rounds
     made = plan_patches(
-        rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, redraw=sampling
+        rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, gibbs=sampling
     )
     check_cover(made, rows, layout.plan(stage))
     made.write(layout.plan(stage))
@@ -66,7 +65,7 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
                 advance(_describe(task, outcome))
             outcomes += [done[task.patch.index] for task in tasks]
             rows = checkin(rows, *joined(outcomes[-len(tasks) :], bands))
-    failures = [outcome.log["failure"] for outcome in outcomes if "failure" in outcome.log]
+    failures = [outcome.log.failure for outcome in outcomes if outcome.log.failure]
     if colour == "all" and failures and len(failures) == len(outcomes):
         found = f"all {len(failures)} patches failed; the first: {failures[0]}"
         raise InputError(
@@ -90,13 +89,13 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
         rows = checkin(rows, *joined(outcomes, bands))
     check_sources(before, rows, scene_out)
     logs = [outcome.log for outcome in outcomes]
-    failed = [entry for entry in logs if "failure" in entry]
+    failed = [entry for entry in logs if entry.failure]
     for entry in failed:
-        log.warning("%s: patch %d failed: %s", stage, entry["patch"], entry["failure"])
+        log.warning("%s: patch %d failed: %s", stage, entry.patch, entry.failure)
     if failed:
         log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
     write_scene(scene_out, rows, bands)
-    write_text(Path(scene_out).with_suffix(".log.json"), json.dumps(logs, indent=1) + "\n", seal=True)
+    write_log(Path(scene_out).with_suffix(".log.json"), logs)
 
 
 def origin(layout: Layout, stage: str, scene_in) -> str:
@@ -113,7 +112,7 @@ def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
 
 
 def _describe(task: PatchTask, outcome: PatchOutcome) -> str:
-    text = outcome.log.get("failure") or outcome.log.get("message", "done")
+    text = outcome.log.failure or outcome.log.message
     return f"patch {task.patch.index} ({len(task.active)} sources): {text}"
 
 

@@ -2,13 +2,14 @@
 
 import logging
 
+from ..files import checksum
 from ..results import plain, write_residuals, write_samples
 from ..sampling import run_lmc
 from ..sampling.options import run_options
 from .gibbs import gibbs_round
 from .halo import alone, own_draws, with_halo
 from .opening import open_patch, patch_flags
-from .tasks import PatchOutcome, PatchTask
+from .tasks import DrawsLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
 
@@ -27,15 +28,9 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     paths = [task.layout.samples(number), task.layout.residuals(number)]
     write_samples(paths[0], out, model, task.config, task.identity)
     write_residuals(paths[1], out, model)
-    entry = {
-        "n_draws": out.n_draws,
-        "summary": plain(out.summary),
-        "ncall": out.ncall,
-        "ncall_warmup": out.ncall_warmup,
-        "extensions": out.settings.extensions,
-        "files": [str(path) for path in paths],
-        "message": describe(out),
-    }
+    fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))
+    sums = {path.name: checksum(path) for path in paths}
+    entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
     return PatchOutcome(final, entry, covs)
 
 

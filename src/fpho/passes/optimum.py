@@ -6,7 +6,7 @@ from ..optimize import run_opt
 from ..results import optimum_rows
 from .halo import alone, flux_precisions, own_optimum, with_halo
 from .opening import open_patch, patch_flags
-from .tasks import PatchOutcome, PatchTask
+from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
 
@@ -33,13 +33,13 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
     rows = optimum_rows(model, optimum, task.active)
     rows["flags"] |= patch_flags(patcher, task)
     chi2, n_pix = model.chi2(optimum.q), model.n_pix
-    entry = {
+    fit = OptimumLog(
         **info,
-        "lnp": optimum.lnp,
-        "exposures": model.exposures,
-        "chi2": [float(value) for value in chi2],
-        "n_pix": [int(n) for n in n_pix],
-        "flux_precision": precision.tolist(),
-    }
+        lnp=float(optimum.lnp),
+        exposures=tuple(model.exposures),
+        chi2=tuple(map(float, chi2)),
+        n_pix=tuple(map(int, n_pix)),
+        flux_precision=tuple(precision.tolist()),
+    )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
-    return PatchOutcome(rows, entry, optimum.covariance)
+    return PatchOutcome(rows, PatchLog(fit=fit), optimum.covariance)

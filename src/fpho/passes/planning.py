@@ -101,13 +101,13 @@ def plan_patches(
     n_batches: int = 1,
     max_colours: int = 6,
     rounds: int = 1,
-    redraw: bool = False,
+    gibbs: bool = False,
 ) -> Plan:
     """Cut the valid sources of a scene (S,) into patches.
 
     A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
     `strict`) and fits into `patch_maxradius`; else it is cut across its longest extent until the parts do.
-    A pass of several rounds has the same patches again, with colours and numbers that go on; with `redraw`
+    A pass of several rounds has the same patches again, with colours and numbers that go on; with `gibbs`
     only those of groups that were cut, which go on from the draws before. Colours from `max_colours` on run
     one after the other at the end of the last step, whose patches are then one batch.
     """
@@ -127,7 +127,7 @@ def plan_patches(
     fixed = [np.setdiff1d(some, halo) for some, halo in zip(near, halos, strict=True)]
     others = [np.union1d(*some) for some in zip(near, halos, strict=True)]
     colours = colour_graph(len(parts), _contacts(owner, others))
-    again = np.flatnonzero([cut or not redraw for _, cut in parts])
+    again = np.flatnonzero([cut or not gibbs for _, cut in parts])
     which, colours = repeat_rounds(colours, again, rounds)
     steps = np.minimum(colours, max_colours - 1)
     batches = _batches(steps, np.array(_costs(parts, halos, fixed))[which], n_batches)
@@ -137,7 +137,7 @@ def plan_patches(
     for index, (i, colour, step, batch) in enumerate(zip(which, colours, steps, batches, strict=True)):
         part, cut = parts[i]
         lists = (tuple(some.tolist()) for some in (part, halos[i], fixed[i]))
-        past = _past(index, which, colours, np.unique(owner[fixed[i]])) if redraw else {}
+        past = _past(index, which, colours, np.unique(owner[fixed[i]])) if gibbs else {}
         numbers = int(colour), int(step), int(batch)
         patches.append(PatchPlan(index, regions[i], *lists, *numbers, cut, **past))
     return Plan(tuple(patches), seed, n_batches)

@@ -1,13 +1,13 @@
 """Which results file belongs to which patch of a plan: what products are made from."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import Damaged, InputError
-from ..files import checksum, verify
+from ..errors import Damaged
+from ..files import checksum
 from ..layout import Layout
 from .accounts import check_numbers
+from .outcomes import read_log
 from .planning import PatchPlan, read_plan
 
 
@@ -38,24 +38,15 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
     log_path = layout.patch_log(stage)
     patches = read_plan(layout.plan(stage)).patches
     entries = read_log(log_path)
-    check_numbers([entry["patch"] for entry in entries], patches, log_path)
-    found = {entry["patch"]: entry for entry in entries}
+    check_numbers([entry.patch for entry in entries], patches, log_path)
+    found = {entry.patch: entry for entry in entries}
     out = []
     for patch in patches:
         entry, path = found[patch.index], layout.samples(patch.index)
-        failure = entry.get("failure", "")
-        if not failure:
-            _check(path, entry["sums"].get(path.name), check, cure)
-        out.append(PatchResult(patch, None if failure else path, failure))
+        if not entry.failure:
+            _check(path, entry.sums.get(path.name), check, cure)
+        out.append(PatchResult(patch, None if entry.failure else path, entry.failure))
     return out
-
-
-def read_log(path) -> list[dict]:
-    """Entries of patches in the log of a pass or of one of its steps."""
-    if not Path(path).is_file():
-        raise InputError(path, "no log of the pass", "Run the pass again; what is finished is kept")
-    verify(path)
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:

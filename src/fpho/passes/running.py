@@ -21,7 +21,7 @@ from ..flags import Flag
 from ..workers import MACHINE, results
 from .identity import task_hash
 from .outcomes import read_outcomes, write_outcomes
-from .tasks import PatchOutcome, PatchTask
+from .tasks import PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
 
@@ -82,8 +82,7 @@ def run_task(task: PatchTask, function) -> PatchOutcome:
         if type(error).__module__.startswith("numba.cuda"):
             raise MemoryError(f"on the GPU: {error}") from error
         return _failure(task, error)
-    entry = _entry(task, seconds=time.perf_counter() - start, **outcome.log)
-    entry["sums"] = {Path(file).name: checksum(file) for file in outcome.log.get("files", [])}
+    entry = _signed(task, replace(outcome.log, seconds=time.perf_counter() - start))
     outcome = PatchOutcome(_marked(task, outcome.final), entry, outcome.covs)
     write_outcomes(kept(task), [outcome], outcome.final.dtype)
     for path in kept(task).parent.glob(f"{Path(task.checkpoint).name}*"):
@@ -102,7 +101,7 @@ def finished(task: PatchTask) -> PatchOutcome | None:
         log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, error)
         path.unlink(missing_ok=True)
         return None
-    folder, sums = task.layout.patches, outcome.log["sums"]
+    folder, sums = task.layout.patches, outcome.log.sums
     return outcome if all(same(folder / name, digest) for name, digest in sums.items()) else None
 
 
@@ -119,8 +118,8 @@ def _failure(task: PatchTask, error: Exception) -> PatchOutcome:
     if task.stage == "sample":
         for path in (layout.samples(number), layout.residuals(number)):
             path.unlink(missing_ok=True)
-    entry = _entry(task, failure=f"{type(error).__name__}: {error}", traceback=text)
-    return PatchOutcome(_marked(task, task.active, flags), entry)
+    entry = PatchLog(failure=f"{type(error).__name__}: {error}", traceback=text)
+    return PatchOutcome(_marked(task, task.active, flags), _signed(task, entry))
 
 
 def _marked(task: PatchTask, final: np.ndarray, flags: int = 0) -> np.ndarray:
@@ -130,6 +129,7 @@ def _marked(task: PatchTask, final: np.ndarray, flags: int = 0) -> np.ndarray:
     return marked
 
 
-def _entry(task: PatchTask, **more) -> dict:
-    names = {key: [str(name) for name in rows["id"]] for key, rows in vars(task).items() if key in ROWS}
-    return {"patch": task.patch.index, "task": task.identity, **names, **more}
+def _signed(task: PatchTask, entry: PatchLog) -> PatchLog:
+    """With the number of the patch, its hash and the ids of its sources."""
+    names = {key: tuple(map(str, getattr(task, key)["id"])) for key in ROWS}
+    return replace(entry, patch=task.patch.index, task=task.identity, **names)

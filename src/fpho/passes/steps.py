@@ -4,7 +4,6 @@ A pass is `plan`, then for each colour its batches and `gather`, then `finish`; 
 process. `batches` does the work; here is only what lies between stages and files.
 """
 
-import json
 import logging
 import shutil
 
@@ -19,8 +18,9 @@ from ..psf import PSFStore
 from ..scene import read_scene, write_scene
 from . import batches
 from .accounts import check_numbers, check_sources, without_draws
+from .outcomes import read_log, write_log
 from .planning import read_plan
-from .results import read_log, results_of
+from .results import results_of
 
 log = logging.getLogger("fpho")
 WHOLE = "all"
@@ -53,7 +53,7 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
     if unneeded(config, layout, stage):
         log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
         copy(before, after)
-        write_text(layout.patch_log(stage, colour), "[]\n", seal=True)
+        write_log(layout.patch_log(stage, colour), [])
         return
     batches.gather(config, layout, stage, colour, before, after)
 
@@ -67,8 +67,8 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     rows, bands, _ = read_scene(last)
     check_sources(read_scene(layout.state_before(stage))[0], rows, last)
     if not unneeded(config, layout, stage):
-        check_numbers([entry["patch"] for entry in entries], read_plan(layout.plan(stage)).patches, log_path)
-    write_text(log_path, json.dumps(entries, indent=1) + "\n", seal=True)
+        check_numbers([entry.patch for entry in entries], read_plan(layout.plan(stage)).patches, log_path)
+    write_log(log_path, entries)
     if stage == "sample":
         write_scene(layout.scene(stage), without_draws(rows), bands)
     else:

@@ -28,9 +28,65 @@ class PatchTask:
 
 
 @dataclass(frozen=True)
+class OptimumLog:
+    """How an optimum was found (see `fpho.run_opt`), and how well it fits."""
+
+    converged: bool
+    message: str
+    ncall: int  # evaluations of ln p and its gradient
+    n_fisher: int  # Fisher matrices
+    restarted: bool
+    decrement: float  # expected gain in ln p of one more step
+    wall_time: float  # seconds
+    lnp: float
+    exposures: tuple[str, ...]  # E ids
+    chi2: tuple[float, ...]  # (E,)
+    n_pix: tuple[int, ...]  # (E,) good pixels
+    flux_precision: tuple  # (B, S, S) nJy^-2, other parameters held
+
+
+@dataclass(frozen=True)
+class DrawsLog:
+    """How a patch was sampled."""
+
+    summary: dict  # `fpho.results.Summary`
+    ncall: int  # evaluations of ln p and its gradient
+    ncall_warmup: int  # of these, before draws that count
+    extensions: int  # times that the chains ran on
+
+
+@dataclass(frozen=True)
+class PatchLog:
+    """What the log of a pass says about a patch; JSON holds the same."""
+
+    patch: int = -1  # number in the plan
+    task: str = ""  # hash of all that the result depends on
+    active: tuple[str, ...] = ()  # ids of its sources
+    halo: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    seconds: float = 0.0
+    message: str = "done"  # for the progress of the pass
+    failure: str = ""  # why the fit failed; empty if it did not
+    traceback: str = ""
+    n_draws: int = 0  # kept, all chains
+    sums: dict[str, str] = field(default_factory=dict)  # checksum of each file that it wrote in `patches/`
+    fit: OptimumLog | DrawsLog | None = None
+
+
+def log_from(tree: dict) -> PatchLog:
+    """A log from its JSON."""
+    known = {name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()}
+    fit = known.get("fit")
+    if fit is not None:
+        kind = DrawsLog if "summary" in fit else OptimumLog
+        known["fit"] = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in fit.items()})
+    return PatchLog(**known)
+
+
+@dataclass(frozen=True)
 class PatchOutcome:
     """Result of a patch."""
 
     final: np.ndarray  # scene rows (S,) of the active sources, with errors and flags
-    log: dict = field(default_factory=dict)  # JSON-able; `files`: paths written, `n_draws`: draws kept
+    log: PatchLog = PatchLog()
     covs: np.ndarray | None = None  # (n, n) covariance in z, for the next pass
