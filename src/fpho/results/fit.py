@@ -58,7 +58,7 @@ def fit_quality(model, q) -> FitQuality:
     squares = arrays.weight * (arrays.data - model.kernel.model(arrays, state)) ** 2
     x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
     sums = np.zeros((3, 3, n_sources))  # near, by light, around: sum of w r^2, of w, of w^2
-    typical = np.zeros((2, n_sources))
+    usual, typical = _typical(arrays, squares), np.zeros((2, n_sources))
     for s, n in enumerate(first):
         light = source_light(model, state, s)
         floor = SHARE * light.max(initial=0.0)
@@ -76,11 +76,17 @@ def fit_quality(model, q) -> FitQuality:
             )
             sums[:, :, s] += [[(w * some).sum(), w.sum(), (w * w).sum()] for w in map(np.float64, weights)]
             if near.any():
-                usual = np.median(some[good]) / MEDIAN
-                typical[:, s] = max(tuple(typical[:, s]), (usual, good.sum()))
+                typical[:, s] = max(tuple(typical[:, s]), usual[e])
     mean = sums[:, 0] / np.maximum(sums[:, 1], 1e-300)
     count = sums[:, 1] ** 2 / np.maximum(sums[:, 2], 1e-300)
     return FitQuality(sums[0, 0], sums[0, 1], mean[1], count[1], mean[2], count[2], *typical)
+
+
+def _typical(arrays, squares) -> list[tuple[float, int]]:
+    """(typical squared residual, good pixels) of each exposure; sources are few of its pixels."""
+    good = arrays.weight > 0
+    pixels = [squares[a:b][good[a:b]] for a, b in pairwise(arrays.exposure_start)]
+    return [(np.median(some) / MEDIAN if len(some) else 0.0, len(some)) for some in pixels]
 
 
 def source_light(model, state: SourceArrays, s: int) -> np.ndarray:
