@@ -16,7 +16,7 @@ def some():
 def test_declared_options_are_read_as_ever(some):
     assert some.sample.warmup == 7
     assert some.psf.center == "auto"
-    assert some.bounds.rhalf_range == (0.01, 5.0)
+    assert some.bounds.rhalf_range == (0.01, 10.0)
     assert some.workflow.batches == 1
     assert some.optimize.on == "mosaic"
 

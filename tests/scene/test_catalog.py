@@ -7,6 +7,7 @@ from astropy.table import Table
 
 from fpho.config import Catalog
 from fpho.errors import InputError
+from fpho.models import POINT, SERSIC, models_of
 from fpho.parameters import q_names
 from fpho.scene import read_catalog, read_scene, write_scene
 from tests.scene.making import BANDS, random_rows
@@ -166,3 +167,11 @@ def test_what_is_no_state_is_refused(tmp_path):
         read_scene(tmp_path / "absent.fits")
     with pytest.raises(InputError, match="not a scene state"):
         read_scene(written(tmp_path, table()))
+
+
+def test_a_type_names_the_source_model(tmp_path):
+    """And the scene's state keeps it."""
+    rows = read_catalog(written(tmp_path, table(type=["SERSIC", "STAR"])), ["g"])
+    assert list(rows["model"]) == ["sersic", ""] and models_of(rows) == [SERSIC, POINT]
+    write_scene(tmp_path / "scene.fits", rows, ["g"])
+    assert list(read_scene(tmp_path / "scene.fits")[0]["model"]) == ["sersic", ""]

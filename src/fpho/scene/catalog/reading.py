@@ -14,6 +14,7 @@ from .checks import check_positions, check_shapes, check_values, say_repeated
 from .columns import Columns
 from .fluxes import fill_fluxes
 from .formats import read_table
+from .models import WORDS, fill_models
 from .programs import DUPLICATE, TYPES
 from .shapes import read_shapes
 
@@ -58,6 +59,7 @@ def read_catalog(
     check_positions(rows, columns)
     fill_fluxes(rows, columns, bands, needed=complete)
     _fill_shapes(rows, columns, index, complete)
+    fill_models(rows, columns)
     roi = columns.numbers("roi", "arcsec", needed=False)
     q = np.where(rows["q"] > 0, rows["q"], 1.0)  # what is not valid may have none
     fallback = np.fmax(default_roi, 2 * rows["rhalf"] / q)
@@ -124,8 +126,10 @@ def _types(columns: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if kind is None:
         return points, index, use
     words = [word.upper() for word in values.names(columns.cells(kind), kind, columns.path)]
-    for word in set(words) - set(TYPES) - {DUPLICATE}:
-        cure = f"Known are {', '.join(TYPES)}; catalog.columns: {{type: null}} leaves the column out"
+    for word in set(words) - set(TYPES) - set(WORDS) - {DUPLICATE}:
+        cure = (
+            f"Known are {', '.join([*TYPES, *WORDS])}; catalog.columns: {{type: null}} leaves the column out"
+        )
         raise InputError(columns.path, f"column {kind!r} has {word!r}", cure)
     use = np.array([word != DUPLICATE for word in words])
     if not use.all():
