@@ -116,10 +116,11 @@ def test_rows_and_coordinates_give_the_same_components():
 def test_which_model_a_row_has():
     rows = make_rows(BANDS, *SOURCES, {"is_point": True})
     assert models_of(rows) == [SERSIC, SERSIC, POINT]
-    named = append_fields(rows, "model", np.array(["", "point", ""]), usemask=False)
-    assert models_of(named) == [SERSIC, POINT, POINT]
+    rows["model"] = ["", "point", ""]
+    assert models_of(rows) == [SERSIC, POINT, POINT]
+    rows["model"] = ["", "spiral", ""]
     with pytest.raises(InputError, match="Known are sersic, point"):
-        models_of(append_fields(rows, "model", np.array(["", "spiral", ""]), usemask=False))
+        models_of(rows)
 
 
 def test_parameters_that_are_not_in_the_model_are_held():
