@@ -73,3 +73,13 @@ def test_truth_of_a_simulated_scene_by_source(results, truth, tmp_path):
     found = true_rows(layout, results)
     assert sorted(found) == [0, 1, 2]
     assert all(found[i]["dec"] == truth["dec"][i] and found[i]["g"] == truth["g"][i] for i in found)
+
+
+def test_many_sources_are_matched_without_all_their_distances():
+    """Twenty thousand a side: a matrix of distances would hold 3 GB and more."""
+    rng = np.random.default_rng(3)
+    many = Table({"ra": rng.uniform(0, 0.5, 20_000), "dec": rng.uniform(-0.25, 0.25, 20_000)})
+    order = rng.permutation(20_000)
+    near = many[order]
+    near["dec"] += 0.01 / 3600
+    assert np.mean(order[matched(many, near)] == np.arange(20_000)) > 0.999

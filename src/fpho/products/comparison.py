@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import separation
 from ..layout import Layout
 from ..parameters import q_names
 from .columns import SHAPES
@@ -49,13 +48,15 @@ def matched(truth, catalog, radius: float = MATCH_RADIUS) -> np.ndarray:
 
     Pairs are mutual nearest neighbours, so that no row is given twice.
     """
+    from astropy.coordinates import SkyCoord
+
     if not len(catalog) or not len(truth):
         return np.full(len(truth), -1)
-    ra, dec = np.asarray(catalog["ra"])[None], np.asarray(catalog["dec"])[None]
-    distance = separation(np.asarray(truth["ra"])[:, None], np.asarray(truth["dec"])[:, None], ra, dec)
-    nearest = distance.argmin(axis=1)
-    mutual = distance.argmin(axis=0)[nearest] == np.arange(len(truth))
-    return np.where(mutual & (distance.min(axis=1) < radius), nearest, -1)
+    places = [SkyCoord(np.asarray(one["ra"]), np.asarray(one["dec"]), unit="deg") for one in (truth, catalog)]
+    nearest, distance, _ = places[0].match_to_catalog_sky(places[1])
+    back, _, _ = places[1].match_to_catalog_sky(places[0])
+    mutual = back[nearest] == np.arange(len(truth))
+    return np.where(mutual & (distance.arcsec < radius), nearest, -1)
 
 
 def true_rows(layout: Layout, results) -> dict[int, np.ndarray]:
