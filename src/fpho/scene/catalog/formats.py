@@ -52,7 +52,7 @@ def read_table(path, ext=None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", message=".*truncated.*")
-            table = unescaped_table(_without_mixins(_read(path, ext)))
+            table = _without_mixins(_read(path, ext))
     except InputError:
         raise
     except Exception as error:  # the libraries' readers raise all kinds on damaged files
@@ -93,7 +93,7 @@ def _from_fits(content: bytes, path, ext):
     with fits.open(io.BytesIO(content)) as hdus:
         table = Table.read(hdus[_extension(hdus, path, ext)])
         table.meta = {**dict(hdus[0].header), **table.meta}
-    return table
+    return unescaped_table(_without_mixins(table))
 
 
 def _extension(hdus, path, ext) -> int:

@@ -29,7 +29,10 @@ def numbers(column, name: str, path) -> np.ndarray:
     if column.dtype.kind in "iuf":
         values = np.ma.asarray(column).astype("f8")
         return np.array(values.filled(np.nan))
-    out = np.full(len(column), np.nan)
+    try:
+        return np.ma.asarray(column).filled("nan").astype("f8")
+    except (ValueError, TypeError):  # blank cells, or what is no number
+        out = np.full(len(column), np.nan)
     for i, cell in enumerate(column):
         if cell is np.ma.masked or str(cell).strip().lower() in BLANK:
             continue
