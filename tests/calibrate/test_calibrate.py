@@ -13,9 +13,10 @@ from fpho.calibrate.outcomes import Outcomes
 from fpho.calibrate.priors import draw_truth
 from fpho.calibrate.products import write_products
 from fpho.calibrate.running import run_trials
-from fpho.config import Config, make_config
+from fpho.config import Config, make_config, view
 from fpho.parameters import ellipticity, scene_dtype
 from fpho.posterior import priors as law
+from fpho.stages.registry import STAGES
 
 SMALL = {
     "calibrate.isolated": 30,
@@ -34,11 +35,16 @@ SMALL = {
 }
 
 
+def small_config():
+    """The options that the stage `calibrate` declares."""
+    return view(make_config(SMALL), STAGES["calibrate"].options)
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """(folder, paths of 37 trials with 42 sources, text) of a calibration in one band."""
     folder = tmp_path_factory.mktemp("calibrate")
-    config = make_config(SMALL)
+    config = small_config()
     make_store(config, folder / "psfs.h5")
     paths = run_trials(config, folder / "psfs.h5", folder / "trials")
     return folder, paths, write_products(config, paths, folder)
@@ -74,7 +80,7 @@ def test_finished_trials_are_kept_and_new_ones_added(small):
     times = {path: path.stat().st_mtime_ns for path in paths}
     known = dict(np.load(paths[0]))
     paths[0].unlink()
-    config = make_config(SMALL)
+    config = small_config()
     again = run_trials(config, folder / "psfs.h5", folder / "trials")
     assert again == paths
     assert all(path.stat().st_mtime_ns == times[path] for path in paths[1:])

@@ -12,9 +12,9 @@ from fpho import caches
 from fpho.codehash import ROOT
 
 PROGRAM = """
-import fpho.kernel.cpu, matplotlib.font_manager, arviz
+import os, fpho, matplotlib
 from fpho.kernel.exponential import exponential
-print(fpho.__file__, exponential._cache.cache_path, matplotlib.get_cachedir())
+print(fpho.__file__, exponential._cache.cache_path, matplotlib.get_cachedir(), os.environ["XDG_CACHE_HOME"])
 """
 
 

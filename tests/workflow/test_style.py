@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.conftest import TOP
-from tests.workflow.running import snakemake
+from tests.workflow.running import planned, snakemake
 
 RULES = sorted((TOP / "workflow" / "rules").glob("*.smk"))
 
@@ -45,22 +45,22 @@ def test_rules_are_whole(path):
         assert not missing, f"{block.splitlines()[0]} lacks {missing}"
 
 
-def test_module_entry_point(tmp_path):
-    """`workflow/Snakefile`, where the workflow catalog and `module` look, is the same workflow."""
-    done = snakemake(tmp_path, "-n", "--snakefile", TOP / "workflow" / "Snakefile")
-    assert done.returncode == 0, done.text
-
-
 FITS = {"optimize", "reoptimize", "sample"}
 
 
 @pytest.mark.parametrize(
-    ("kernel", "batches", "asking"),
-    [("gpu", 1, {"check", *FITS}), ("gpu", 2, {"check", "batch"}), ("cpu", 1, set())],
+    ("kernel", "batches", "asking", "snakefile"),
+    [
+        ("gpu", 1, {"check", *FITS}, "Snakefile"),
+        ("gpu", 2, {"check", "batch"}, "Snakefile"),
+        ("cpu", 1, set(), "workflow/Snakefile"),  # where the workflow catalog and `module` look
+    ],
 )
-def test_rules_on_a_graphics_card_ask_for_it(tmp_path, kernel, batches, asking):
+def test_rules_on_a_graphics_card_ask_for_it(tmp_path, kernel, batches, asking, snakefile):
     """With `kernel: gpu` the fits, and `check`, which looks for the card; with `kernel: cpu` nobody."""
-    done = snakemake(tmp_path, "-n", "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}")
+    options = "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}"
+    done = snakemake(tmp_path, "-n", "--snakefile", TOP / snakefile, *options)
     assert done.returncode == 0, done.text
+    assert {"simulate", "compare"} <= set(planned(done.text))
     blocks = re.split(r"^(?:local)?rule ", done.text, flags=re.MULTILINE)[1:]
     assert {block.split(":")[0] for block in blocks if re.search(r"resources:.*\bgpu=1\b", block)} == asking
