@@ -31,6 +31,7 @@ SLOWEST = 0.1  # k below which the index is near a bound, and c is left out
 class RidgeCoefficients:
     """The numbers of each source."""
 
+    columns: tuple[int, int]  # of sersic and rhalf among those of a source
     origin: np.ndarray  # (S, 2): coordinates of sersic and rhalf at the optimum
     index0: np.ndarray  # (S,) Sersic index there
     flux: np.ndarray  # (S, B) nJy there
@@ -43,12 +44,13 @@ class RidgeCoefficients:
 def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
     """The numbers at an optimum z (ndim,) with covariance (ndim, ndim)."""
     n, n_sources = plan.n_bands, len(plan.index)
+    columns = plan.column("sersic"), plan.column("rhalf")
     free = plan.index[:, :n] >= 0
     flux = plan.origin[:, :n] + np.where(free, plan.unit[:, :n] * z[plan.index[:, :n]], 0.0)
     origin, index0 = np.zeros((n_sources, 2)), np.ones(n_sources)
     a, b, c, k = np.zeros((4, n_sources))
     for s, row in enumerate(plan.index):
-        shapes, fluxes = row[n + 4 : n + 6], row[:n][free[s]]
+        shapes, fluxes = row[list(columns)], row[:n][free[s]]
         here = shapes >= 0
         origin[s, here] = z[shapes[here]]
         if plan.is_point[s] or not here.any():
@@ -63,29 +65,38 @@ def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
             numbers[here] = rise @ (unit * level * certainty) / (level**2 @ certainty + SURE)
             a[s], b[s] = numbers
         if here.all():
+            col = columns[0]
             index0[s], slope = value(
-                z, shapes[0], plan.origin[s, n + 4], plan.unit[s, n + 4], plan.tables, plan.number[s, 4], True
+                z,
+                shapes[0],
+                plan.origin[s, col],
+                plan.unit[s, col],
+                plan.tables,
+                plan.number[s, col - n],
+                True,
             )
             k[s] = slope / index0[s]
             c[s] = block[0, 1] / block[0, 0] if k[s] > SLOWEST else 0.0
-    return RidgeCoefficients(origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
+    return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
 
 
 @nb.njit(cache=True)
-def forward(y, n_bands, index, origin, unit, number, tables, start, index0, flux, a, b, c, k, z, slopes):
+def forward(
+    y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, z, slopes
+):
     """z (ndim,) of y, and ln |dz/dy|; slopes (S, 3): exp(t), d z_size / d y_sersic, t in use (1 or 0)."""
     total = 0.0
     for i in range(len(y)):
         z[i] = y[i]
     for s in range(index.shape[0]):
-        i, j = index[s, n_bands + 4], index[s, n_bands + 5]
+        i, j = index[s, columns[0]], index[s, columns[1]]
         d, r, size_by_index = 0.0, 0.0, 0.0
         if i >= 0:
             d = y[i] - start[s, 0]
         if j >= 0:
             if c[s] != 0.0:
-                col = n_bands + 4
-                x, slope = value(y, i, origin[s, col], unit[s, col], tables, number[s, 4], True)
+                col = columns[0]
+                x, slope = value(y, i, origin[s, col], unit[s, col], tables, number[s, col - n_bands], True)
                 z[j] += c[s] * ((x / index0[s] - 1) / k[s] - d)
                 size_by_index = c[s] * (slope / index0[s] / k[s] - 1)
             r = z[j] - start[s, 1]
@@ -104,10 +115,10 @@ def forward(y, n_bands, index, origin, unit, number, tables, start, index0, flux
 
 
 @nb.njit(cache=True)
-def backward(z, n_bands, index, origin, unit, flux, a, b, slopes, gradient):
+def backward(z, n_bands, index, origin, unit, columns, flux, a, b, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):
-        i, j = index[s, n_bands + 4], index[s, n_bands + 5]
+        i, j = index[s, columns[0]], index[s, columns[1]]
         factor, by_t = slopes[s, 0], 0.0
         for f in range(n_bands):
             m = index[s, f]
@@ -135,7 +146,8 @@ class RidgeCoordinates:
         plan, ridge = self.model.plan, self.coefficients
         return forward(
             y, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
-            ridge.origin, ridge.index0, ridge.flux, ridge.a, ridge.b, ridge.c, ridge.k, z, slopes,
+            ridge.columns, ridge.origin, ridge.index0, ridge.flux, ridge.a, ridge.b, ridge.c, ridge.k,
+            z, slopes,
         )  # fmt: skip
 
     def lnprob_and_grad(self, y) -> tuple[float, np.ndarray]:
@@ -146,7 +158,7 @@ class RidgeCoordinates:
         lnp, gradient = self.model.lnprob_and_grad(z)
         backward(
             z, plan.n_bands, plan.index, plan.origin, plan.unit,
-            ridge.flux, ridge.a, ridge.b, slopes, gradient,
+            ridge.columns, ridge.flux, ridge.a, ridge.b, slopes, gradient,
         )  # fmt: skip
         return lnp + log_det, gradient
 
