@@ -13,6 +13,7 @@ import re
 import socket
 import tempfile
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import Damaged, InputError, MachineError
@@ -70,18 +71,29 @@ def write_text(path, text: str, seal: bool = False) -> None:
 
 
 def remove_abandoned(folder) -> None:
-    """Remove what writers on this host left under temporary names when they were killed."""
+    """Remove what killed writers on this host left under temporary names in a folder and two levels below."""
     host = re.escape(_host())
-    for path in Path(folder).glob(".*"):
+    for path in (path for depth in (".*", "*/.*", "*/*/.*") for path in Path(folder).glob(depth)):
         found = re.search(rf"\.{host}-(\d+)\.", path.name)
         if found and not os.path.exists(f"/proc/{found[1]}") and os.path.exists("/proc"):
             path.unlink(missing_ok=True)
 
 
 def checksum(path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """SHA-256 of a file's content, hexadecimal; read once in a process, as long as it does not change."""
+    return _checksum(str(path), _state(path))
+
+
+@lru_cache(maxsize=1 << 17)
+def _checksum(path: str, state: tuple) -> str:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _state(path) -> tuple[int, int, int]:
+    """What changes when a file does."""
+    state = os.stat(path)
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
 def seal_inside(path) -> None:
@@ -104,8 +116,7 @@ def verify(path, ours: bool = False) -> None:
         If the content is not what was written.
     """
     path = Path(path)
-    state = path.stat()
-    now = state.st_size, state.st_mtime_ns, state.st_ino
+    now = _state(path)
     if _verified.get(str(path)) == now:
         return
     beside = _beside(path)

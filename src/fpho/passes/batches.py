@@ -39,8 +39,7 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     log.info(
         "%s: %d patches of at most %d sources, %d colours", stage, len(made.patches), largest, made.n_colours
     )
-    for folder in (layout.work(stage), layout.patches):
-        remove_abandoned(folder)
+    remove_abandoned(layout.outdir)
     if sampling:
         _remove_beyond(layout, len(made.patches))
 
