@@ -12,6 +12,7 @@ from .remainder import remainder_of
 from .samples import take
 
 LOG = logging.getLogger("fpho")
+CHEAP, EASY = 8, 0.005  # up to so many components, smooth PSFs are described to this pixel error
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def fit_mixture(image, n_components=None, max_components=10, **preparation) -> P
         quality = figures(image, fit.mixture)
         if best is None or _badness(quality) < _badness(best.quality):
             best = PSFFit(image, fit.mixture, quality)
-        if _badness(best.quality) <= 1:
+        enough = len(fit.mixture) >= CHEAP or best.quality["pixel"] <= EASY
+        if enough and _badness(best.quality) <= 1:
             break
     return best
 

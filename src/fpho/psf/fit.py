@@ -18,6 +18,7 @@ from .samples import Samples
 PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0008, 0.0005  # sizes that count as 1 in the cost
 SECTOR_ERROR = 0.002
 SWAPS = 3
+NARROWEST = 0.5  # sigma of a component over that of the core, of native stamps
 GROWTH_GOAL = 0.002  # worst error of the encircled energy, beyond which it is evened out
 RIDGE = 2e-3  # keeps pairs of large opposite amplitudes out, which float32 would not add up
 
@@ -34,10 +35,10 @@ def floor_variance(samples: Samples) -> float:
     """Smallest variance (pixel^2) of a component.
 
     Of an oversampled image: that of the pixel, which is in every effective PSF. On native
-    samples nothing between them is known, and a narrower bump would show at other
-    sub-pixel phases only.
+    samples nothing between them is known, and a bump much narrower than the core would show at
+    other sub-pixel phases only.
     """
-    return 1 / 12 if samples.step <= 0.51 else 0.16
+    return 1 / 12 if samples.step <= 0.51 else max(0.16, (NARROWEST * samples.fwhm / 2.355) ** 2)
 
 
 class _Rows:

@@ -50,7 +50,7 @@ class Remainder:
         else:
             psf = self.values + evaluate(self.mixture, *np.meshgrid(x, y))
             x, y = x[0] + np.arange(nx * factor) * step, y[0] + np.arange(ny * factor) * step
-            values = _resampled(psf, factor) - evaluate(self.mixture, *np.meshgrid(x, y))
+            values = resampled(psf, factor) - evaluate(self.mixture, *np.meshgrid(x, y))
         return self._padded(values, step, x, y)
 
     def _padded(self, values, step, x, y):
@@ -201,7 +201,7 @@ def _to_pixels(spectrum, box: int):
     return np.real(np.fft.ifft2(columns) * first) * box**2
 
 
-def _resampled(values, factor: int):
+def resampled(values, factor: int):
     """Values (ny, nx) on a grid finer by `factor`, band-limited, the first sample kept; zeros around it."""
     shape = [size + 16 for size in values.shape]
     shape = [size + size % 2 for size in shape]
