@@ -59,10 +59,11 @@ def accepted(summary: Summary, limits: Limits) -> bool:
 def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
-    Chains that agree go on once, if that is likely to be enough. Others take all draws so far as their
-    warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew, along true
-    forces: posteriors for which learnt ones were not enough are better off with these. That change is not
-    counted among the times that a patch may run on.
+    Chains that agree go on once, if that is likely to be enough; along learnt forces, where a draw is one
+    evaluation, as long as they have the effective samples and R-hat alone misses. Others take all draws so
+    far as their warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew,
+    along true forces: posteriors for which learnt ones were not enough are better off with these. That change
+    is not counted among the times that a patch may run on.
 
     z : draws (chain, draw, ndim) of the present phase
     """
@@ -72,7 +73,8 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
     diverged = summary.divergences > 0
     agree = not diverged and summary.max_rhat < RHAT_LOST
     worth = CONTINUE_FROM if phase.surrogate is None else CONTINUE_FROM_LEARNT
-    if agree and not phase.continued and (short > worth or phase.segment > 0):
+    only_rhat = short >= 1 and phase.surrogate is not None
+    if agree and (only_rhat or (not phase.continued and (short > worth or phase.segment > 0))):
         return replace(phase, total=phase.first + int(more), continued=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,
