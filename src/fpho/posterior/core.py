@@ -12,7 +12,15 @@ from ..config import Priors
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
 from ..models import models_of
 from . import compiled
-from .exposure_terms import background_terms, pixel_noise
+from .exposure_terms import (
+    ExposureTerms,
+    background_terms,
+    evaluate_moving,
+    fisher_moving,
+    pixel_noise,
+    single_exposures,
+    with_moving,
+)
 from .parameter_map import make_parameter_map
 from .transform import Transform
 
@@ -41,6 +49,7 @@ class Posterior:
         exposures=None,
         background_sigma: float = 10.0,
         models=None,
+        moving_terms=(),
     ):
         """
         Parameters
@@ -57,6 +66,7 @@ class Posterior:
         background_sigma : width of that prior, in units of the noise of an exposure's typical pixel
         exposures : names of the exposures, for results; their numbers when None
         models : (S,) `SourceModel` of each source; those that the rows name when None
+        moving_terms : further terms of each exposure that are fitted, see `posterior.exposure_terms`
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
         self.reference, self.backend = tuple(map(float, reference)), backend
@@ -65,7 +75,10 @@ class Posterior:
         self.bounds = make_bounds(rows, self.bands, models=self.models) if bounds is None else bounds
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
         self.in_fit_background, self.background_sigma = in_fit_background, background_sigma
-        terms = background_terms(pixel_noise(arrays), background_sigma) if in_fit_background else None
+        terms = ExposureTerms()
+        if in_fit_background:
+            terms = background_terms(pixel_noise(arrays), background_sigma)
+        terms = with_moving(terms, moving_terms, arrays.n_exposures) if moving_terms else terms
         self.plan = make_parameter_map(
             rows, self.bands, self.bounds, self.priors, self.reference, terms, self.models
         )
@@ -74,6 +87,7 @@ class Posterior:
         self.ncall = 0  # likelihood evaluations so far
         self.nfisher = 0
         self._blank = np.zeros(arrays.n_exposures)
+        self._single = single_exposures(arrays) if moving_terms else []
 
     def state(self, z) -> tuple[SourceArrays, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """The kernel's components at z; columns x (S, C) with their slopes, see `compiled.parameters`."""
@@ -89,7 +103,7 @@ class Posterior:
         profile, count = self.table.evaluate(
             components[:, n_bands + 5], components[:, n_bands + 6], parts.is_point
         )
-        sky = z[plan.sky_index :] * plan.sky_unit if len(plan.sky_unit) else self._blank
+        sky = plan.terms.split(z[plan.sky_index :] * plan.sky_unit)[0] if plan.terms.n_linear else self._blank
         return SourceArrays(components, profile, count, sky), (x, slope, turn)
 
     def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
@@ -101,13 +115,29 @@ class Posterior:
         if not np.isfinite(z).all():
             return -np.inf, gradient
         state, columns = self.state(z)
-        chi2, by_component, by_sky = self.kernel.evaluate(self.arrays, state)
+        chi2, by_component, by_sky = self._evaluate(z, state)
         lnprior = compiled.collect(
             z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, *columns,
             plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
             gradient,
         )  # fmt: skip
         return -0.5 * float(chi2.sum()) + lnprior, gradient
+
+    def _evaluate(self, z, state):
+        """As the kernel's `evaluate`, with the slopes by all terms of exposures."""
+        if not self._single:
+            return self.kernel.evaluate(self.arrays, state)
+        return evaluate_moving(self.kernel, self._single, state, self.plan.terms, self._moving(z))
+
+    def _information(self, z, state) -> np.ndarray:
+        """As the kernel's `fisher`, with all terms of exposures."""
+        if not self._single:
+            return self.kernel.fisher(self.arrays, state)
+        return fisher_moving(self.kernel, self._single, state, self.plan.terms, self._moving(z))
+
+    def _moving(self, z) -> np.ndarray:
+        """Values (K, E) of the moving terms."""
+        return self.plan.terms.split(z[self.plan.sky_index :] * self.plan.sky_unit)[1]
 
     def lnprob(self, z) -> float:
         """ln p at z."""
@@ -119,7 +149,7 @@ class Posterior:
         self.nfisher += 1
         z = np.ascontiguousarray(z, "f8")
         state, columns = self.state(z)
-        information = self.kernel.fisher(self.arrays, state)
+        information = self._information(z, state)
         jacobian = np.zeros((len(information), plan.ndim))
         compiled.jacobian(
             plan.n_bands, plan.index, parts.source, parts.share, parts.feed, *columns,
@@ -134,8 +164,8 @@ class Posterior:
 
     def chi2(self, q) -> np.ndarray:
         """chi-square of each exposure (E,) at a vector q."""
-        state, _ = self.state(self.transform.inverse_transform(q))
-        return np.asarray(self.kernel.evaluate(self.arrays, state)[0])
+        z = self.transform.inverse_transform(q)
+        return np.asarray(self._evaluate(z, self.state(z)[0])[0])
 
     def residuals(self, q) -> list[np.ndarray]:
         """data - model (nJy/pixel) at the good pixels of each exposure, in the order of the tiles."""
@@ -157,6 +187,7 @@ class Posterior:
         other = copy(self)
         other.arrays = self.arrays.with_fields(data=np.ascontiguousarray(data, "f4"))
         other.ncall = other.nfisher = 0
+        other._single = single_exposures(other.arrays) if self._single else []
         return other
 
     def near_pixels(self, reach: float = 3.0) -> np.ndarray:

@@ -44,12 +44,12 @@ class ParameterMap:
 
     @property
     def sky_unit(self) -> np.ndarray:
-        """(E,) of the terms, in their unit per coordinate, or empty."""
+        """(K,) of the terms, in their unit per coordinate, or empty."""
         return self.terms.unit
 
     @property
     def sky_curvature(self) -> np.ndarray:
-        """(E,) of the terms' prior, in their unit to the power -2."""
+        """(K,) of the terms' prior, in their unit to the power -2."""
         return self.terms.curvature
 
     def column(self, name: str) -> int:
@@ -69,7 +69,7 @@ class ParameterMap:
         mask = np.zeros(self.ndim, bool)
         fluxes = self.index[:, : self.n_bands]
         mask[fluxes[fluxes >= 0]] = True
-        mask[self.sky_index :] = True
+        mask[self.sky_index : self.sky_index + self.terms.n_linear] = True
         return mask
 
     def curvature(self) -> np.ndarray:
@@ -98,7 +98,8 @@ class ParameterMap:
 
     def names(self) -> list[tuple[int, str]]:
         """(source, column) of each coordinate; terms of exposures have source -1."""
-        out = [(-1, self.terms.name)] * self.ndim
+        out = [(-1, name) for name in ["", *self.terms.names]]
+        out = out[:1] * self.sky_index + out[1:]
         for s, row in enumerate(self.index):
             for c, i in enumerate(row):
                 if i >= 0:
