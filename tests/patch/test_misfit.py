@@ -61,25 +61,32 @@ def test_no_flux_is_better_known_than_that(prepared):
         bright = draw(row, "blue", "one", sigma=2e-3)
         model, q = prepared(bright, row, held=("ra", "dec", "q", "pa", "sersic", "rhalf"), jitter=0.02)
         flux, error = flux_and_error(model, q)
-        assert 0.01 < error / flux < 0.025
+        assert error / flux == pytest.approx(0.02, rel=0.2)
         faint = draw(row, "blue", "one", sigma=4.0)
         errors = [flux_and_error(*prepared(faint, row, jitter=jitter))[1] for jitter in (0.0, 0.02)]
         assert errors[1] == pytest.approx(errors[0], rel=0.05)
 
 
-def test_a_small_model_buys_nothing(prepared):
-    """A bulge in a disc, which no Sersic profile is, from a catalog of half the size: fluxes right to 3%."""
+def test_values_stay_where_they_are(prepared):
+    """A bulge in a disc, which no Sersic profile is: as without jitter, from stage to stage.
+
+    To 5%, as pixels far out keep their weight.
+    """
     disc = make_rows(BANDS, {"blue": 70.0, "q": 0.8, "pa": 0.3, "rhalf": 0.35, "sersic": 1.0})
     bulge = make_rows(BANDS, {"blue": 30.0, "rhalf": 0.08, "sersic": 3.0})
-    rows = np.concatenate([disc, bulge])
-    exposure = draw(rows, "blue", "one", sigma=0.01, shape=(128, 128), seed=4)
-    row = disc.copy()
-    row["blue"], row["rhalf"] = 40.0, 0.15
-    for _ in range(3):  # stages
-        model, q = prepared(exposure, row, jitter=0.02)
-        optimum, _ = run_opt(model, q)
-        row = optimum.fill(None, row, None, model)[0]
-        assert row["blue"][0] == pytest.approx(100.0, rel=0.03)
+    exposure = draw(np.concatenate([disc, bulge]), "blue", "one", sigma=0.01, shape=(128, 128), seed=4)
+    start = disc.copy()
+    start["blue"], start["rhalf"] = 40.0, 0.15
+    found = {}
+    for jitter in (0.0, 0.02):
+        row = start.copy()
+        for _ in range(2):
+            model, q = prepared(exposure, row, jitter=jitter)
+            row = run_opt(model, q)[0].fill(None, row, None, model)[0]
+        found[jitter] = row[0]
+    for name in ("blue", "rhalf", "sersic"):
+        assert found[0.02][name] == pytest.approx(found[0.0][name], rel=0.05)
+    assert found[0.02]["blue_err"] > max(0.015 * found[0.02]["blue"], 3 * found[0.0]["blue_err"])
 
 
 def _psf(wing):
@@ -89,9 +96,9 @@ def _psf(wing):
 
 
 def test_jitter_absorbs_a_wrong_psf(prepared):
-    """2% of the light in a wing that the model lacks, S/N 800: pulls of flux too wide without jitter."""
+    """2% of the light in a wing that the model lacks, which moves fluxes by 0.3%, at S/N 800."""
     rng = np.random.default_rng(8)
-    pulls = {0.0: [], 0.01: []}
+    pulls = {0.0: [], 0.003: []}
     for _ in range(12):
         row = make_rows(BANDS, {"blue": 100.0, "rhalf": rng.uniform(0.1, 0.3), "q": rng.uniform(0.75, 1)})
         row["pa"] = rng.uniform(-1, 1)
@@ -112,4 +119,4 @@ def test_jitter_absorbs_a_wrong_psf(prepared):
             flux, error = flux_and_error(*prepared(exposure, row, held=("sersic",), jitter=jitter))
             some.append((flux - 100) / error)
     spread = {jitter: np.sqrt(np.mean(np.square(some))) for jitter, some in pulls.items()}
-    assert spread[0.0] > 1.6 and 0.3 < spread[0.01] < 1.2
+    assert spread[0.0] > 1.6 and 0.3 < spread[0.003] < 1.2

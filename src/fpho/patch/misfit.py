@@ -1,15 +1,21 @@
-"""Light that the model may get wrong by a part of itself: how much it raises the variance of pixels.
+"""Light that the model may get wrong by a part of itself: how much less the pixels of bright sources weigh.
 
-An error f m that is the same over a source's A pixels moves its flux by f; errors that are independent from
-pixel to pixel would average down to f / sqrt(A). So the variance of a pixel grows by A (f m)^2: then no
-source's flux is better known than to about f (half of f to f), and its brightest pixels no longer outweigh
-the others.
+A model that is wrong by a part f of a source's light, alike over all of the source, leaves its flux uncertain
+by f, whatever the noise. Variances of single pixels can say that and leave the fit where it is in one way:
+all pixels of the source, in all images, are less certain by one factor
 
-The light m is that of the images, smoothed by the core of their PSF, and A is the area of that light, never
-the model's: a variance that followed the model would fall with it, and a model that is too small would pay.
-Which source a pixel's light counts for is told by the catalog's positions, so the variance is the same in all
-stages of a run.
+    k = 1 + (f S)^2,      S: the source's S/N in the band where it is highest
+
+so that its flux error there is f of its flux, and its other errors grow alike. A variance that follows the
+light from pixel to pixel would move the weight to the outskirts: the profile is then fitted there, and total
+fluxes of galaxies that are no Sersic profiles go wrong by tens of percent. One that follows the model would
+fall with it, and a model that is too small would pay.
+
+S is that of the images, about the catalog's positions, so k is the same in all stages of a run. It ends
+smoothly at a few radii of the light.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -23,6 +29,8 @@ from .tiles import to_image
 SEEN = 3.0  # sigma of the smoothed image beyond which light is taken for light
 NARROWEST = 0.5  # pixel; sigma of the smoothing at least
 BLANK = 0.2  # part of the pixels, those farthest from any source, whose median is taken for sky
+WIDE = 8.0  # root mean square radii of the light at which the factor ends
+SMALL = 1e-2  # k - 1 that is left out
 
 
 def widen_by_misfit(arrays: PatchArrays, tiles, sources, fraction: float) -> PatchArrays:
@@ -34,31 +42,52 @@ def widen_by_misfit(arrays: PatchArrays, tiles, sources, fraction: float) -> Pat
     """
     if not len(sources) or not arrays.n_exposures:
         return arrays
-    variance = np.zeros(arrays.weight.shape)
-    for e, one in enumerate(tiles):
-        part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
-        places, _ = linearize(one.wcs, *sources.T)
-        sigma = max(psf_sigma(arrays, e), NARROWEST)
-        variance[part] = misfit_variance(one.pixels, arrays, part, places, sigma, fraction)
-    return arrays.with_fields(weight=(arrays.weight / (1 + arrays.weight * variance)).astype("f4"))
+    seen = [look(arrays, e, one, sources) for e, one in enumerate(tiles)]
+    squares = np.zeros((arrays.band.max() + 1, len(sources)))
+    np.add.at(squares, arrays.band, [one.snr_squared for one in seen])
+    gain = fraction**2 * squares.max(axis=0)
+    radius = np.max([one.radius for one in seen], axis=0)
+    factor = np.concatenate([1 + one.spread(gain, radius) for one in seen])
+    return arrays.with_fields(weight=(arrays.weight / factor).astype("f4"))
 
 
-def misfit_variance(pixels, arrays: PatchArrays, part, places, sigma: float, fraction: float) -> np.ndarray:
-    """Variance (T, 64) that an exposure's pixels gain.
+@dataclass(frozen=True)
+class Light:
+    """What an exposure shows of S sources."""
 
-    pixels : x and y (T, 64); part : the exposure's tiles; places (S, 2) of the sources, pixels; sigma of the
-    smoothing, pixels
-    """
-    data, weight = arrays.data[part], arrays.weight[part]
-    light, error = smoothed(data, weight, arrays.tile_x[part], arrays.tile_y[part], sigma)
-    away, owner = cKDTree(places).query(np.stack(pixels, axis=-1))
-    good = weight > 0
-    far = good & (away >= np.quantile(away[good], 1 - BLANK))
-    light = light - np.median(light[far])
-    light = np.where(good & (light > SEEN * error), light, 0)
-    total, square = (np.bincount(owner[good], power[good], len(places)) for power in (light, light**2))
-    area = np.where(square > 0, total**2 / np.where(square > 0, square, 1), 0)
-    return area[owner] * (fraction * light) ** 2
+    xy: np.ndarray  # (T, 64, 2) its pixels
+    places: np.ndarray  # (S, 2) of the sources, pixels
+    pixel: np.ndarray  # (S,) pixels per arcsec there
+    snr_squared: np.ndarray  # (S,)
+    radius: np.ndarray  # (S,) arcsec, root mean square of the light's distance
+
+    def spread(self, gain, radius) -> np.ndarray:
+        """(T, 64) sum of gains (S,) within a few radii (S,) of the sources."""
+        out = np.zeros(self.xy.shape[:-1])
+        for s in np.flatnonzero((gain > SMALL) & (radius > 0)):
+            away = np.hypot(*np.moveaxis(self.xy - self.places[s], -1, 0))
+            out += gain[s] * np.exp(-((away / (WIDE * radius[s] * self.pixel[s])) ** 4))
+        return out
+
+
+def look(arrays: PatchArrays, e: int, one, sources) -> Light:
+    """The light of each source in exposure e, with tiles `one`: in the pixels that are nearest to it."""
+    part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
+    places, scale = linearize(one.wcs, *sources.T)
+    data, weight = arrays.data[part].astype("f8"), arrays.weight[part].astype("f8")
+    sigma = max(psf_sigma(arrays, e), NARROWEST)
+    smooth, error = smoothed(data, weight, arrays.tile_x[part], arrays.tile_y[part], sigma)
+    xy, good, n = np.stack(one.pixels, axis=-1), weight > 0, len(sources)
+    away, owner = cKDTree(places).query(xy)
+    sky = np.median(smooth[good & (away >= np.quantile(away[good], 1 - BLANK))])
+    lit = good & (smooth - sky > SEEN * error)
+    light, owner, away = (smooth - sky)[lit], owner[lit], away[lit]
+    squares = weight[lit] * (data[lit] - sky) ** 2 - 1  # noise adds 1
+    total = np.bincount(owner, light, n)
+    moment = np.bincount(owner, light * away**2, n)
+    pixel = np.sqrt(np.abs(np.linalg.det(scale)))
+    radius = np.sqrt(moment / np.where(total > 0, total, 1)) / pixel
+    return Light(xy, places, pixel, np.maximum(np.bincount(owner, squares, n), 0), radius)
 
 
 def smoothed(data, weight, tile_x, tile_y, sigma: float) -> tuple[np.ndarray, np.ndarray]:
