@@ -8,7 +8,9 @@ from fpho.psf import PSFStore, effective_image, fit_mixture, write_store
 from fpho.psf.accuracy import optical_image, optical_psfs
 from fpho.psf.build import as_group
 from fpho.psf.mixture import evaluate
+from fpho.psf.readers import read_fits
 from fpho.psf.remainder import Remainder, remainder_of
+from fpho.psf.source import Source
 
 POINT = np.ones(1), np.zeros((1, 3))
 
@@ -126,3 +128,22 @@ def test_the_store_keeps_them(tmp_path, struts):
     assert kept.step == 0.25 and kept.center == remainder.center
     assert np.array_equal(kept.values, remainder.values) and np.array_equal(kept.mixture, fit.mixture)
     assert store.remainder("a") is kept and store.remainder("b") is None
+
+
+@pytest.mark.data
+def test_a_nircam_psf(shared_data):
+    """F200W by 6 Gaussians: quadrants to 1% by themselves, to 0.1% with the remainder, spikes and all."""
+    path = shared_data / "jwst_ceers" / "psf" / "psf_F200W.fits"
+    image = read_fits(Source("F200W", path, pixel_response="included"))[0]
+    fit = fit_mixture(image, n_components=6)
+    assert fit.quality["quadrant"] < 0.01 and fit.quality["centroid"] < 0.02
+    remainder, phase, size = remainder_of(image, fit.mixture), (0.5, 0.25), 161
+    truth = galsim.InterpolatedImage(
+        galsim.Image(image.data), scale=1, flux=1, x_interpolant=galsim.Lanczos(31), normalization="sb"
+    ).drawImage(nx=size, ny=size, scale=1, offset=phase, method="no_pixel", dtype=float)
+    difference = drawn(remainder, *POINT, phase, size) - truth.array
+    assert abs(difference).max() < 1e-3 * truth.array.max()
+    assert worst_light(difference) < 1e-3
+    y, x = np.indices((size, size)) - size // 2
+    alone = evaluate(fit.mixture, x - phase[0], y - phase[1]) - truth.array
+    assert abs(alone).max() > 1e-2 * truth.array.max()
