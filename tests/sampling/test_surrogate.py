@@ -159,7 +159,7 @@ def test_posteriors_that_are_hard_go_on_along_true_forces():
     z = np.random.default_rng(8).standard_normal((4, 100, 2))
     longer = extend(phase, summary, z, Limits())
     assert longer.surrogate is learnt and (longer.first, longer.total, longer.segment) == (0, 240, 0)
-    for miss in ({"min_bulk_ess": 100.0}, {"max_rhat": rules.RHAT_LOST}, {"divergences": 1}):
+    for miss in ({"min_bulk_ess": 60.0}, {"max_rhat": rules.RHAT_LOST}, {"divergences": 1}):
         other = extend(phase, replace(summary, **miss), z, Limits())
         assert other.surrogate is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
         assert extend(other, summary, z, Limits()).extensions == 1

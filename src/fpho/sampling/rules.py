@@ -10,7 +10,7 @@ from .surrogate import Surrogate
 
 RHAT_LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
 CONTINUE_FROM = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
-CONTINUE_FROM_LEARNT = 0.4  # the same along learnt forces
+CONTINUE_FROM_LEARNT = 0.2  # the same along learnt forces: three times the draws are still few evaluations
 HARD_SD_RATIO = 1.7  # ratio of the draws' sd to the Fisher matrix's
 PER_DRAW = 8.0  # evaluations that a draw may take, in each extension
 AFTER_DIVERGENCES = 0.95  # acceptance aimed at after divergences
