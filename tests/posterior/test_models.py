@@ -88,7 +88,8 @@ def test_there_and_back(name):
 def test_a_bulge_and_its_disc_share_flux_and_centre():
     """Fluxes of the two components add up to the source's; both stand at the same place."""
     made, z = posterior(BULGE_DISC)
-    state, (x, _, _) = made.state(z + 0.3)
+    state, values = made.state(z + 0.3)
+    x = values[..., 0]
     disc, bulge, other = state.sources
     part = x[0, made.plan.column("bulge_share")]
     assert np.allclose(bulge[:2], part * x[0, :2]) and np.allclose(disc[:2] + bulge[:2], x[0, :2])

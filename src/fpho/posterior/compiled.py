@@ -79,27 +79,28 @@ def shape(z, s, c, k, index, origin, unit, number, kind, tables, out):
 
 
 @nb.njit(cache=True)
-def parameters(z, n_bands, index, origin, unit, number, kind, tables, x, slope, matrix, turn):
-    """Columns x (S, C) and slopes dx/dz (S, C) of all sources.
+def parameters(z, n_bands, index, origin, unit, number, kind, tables, values, matrix):
+    """Values (S, C, 5) of all sources' columns: x and dx/dz.
 
-    At the places of an ellipse instead: its matrix M (S, C, 3) at the first column, and dM/dz of both in turn
-    (S, C, 3).
+    At the places of an ellipse instead: its matrix M (S, C, 3) at the first column, and dM/dz of both in
+    values[..., 2:].
     """
     out = np.empty(6)
     for s in range(index.shape[0]):
         for c in range(n_bands):
             i = index[s, c]
-            x[s, c] = origin[s, c] + (unit[s, c] * z[i] if i >= 0 else 0.0)
-            slope[s, c] = unit[s, c] if i >= 0 else 0.0
+            values[s, c, 0] = origin[s, c] + (unit[s, c] * z[i] if i >= 0 else 0.0)
+            values[s, c, 1] = unit[s, c] if i >= 0 else 0.0
         for c in range(n_bands, index.shape[1]):
             k, i = c - n_bands, index[s, c]
             kept = kind[s, k]
             if kept == TABLE or kept == LOG:
                 log = kept == LOG and i >= 0
-                x[s, c], slope[s, c] = value(z, i, origin[s, c], unit[s, c], tables, number[s, k], log)
+                x, slope = value(z, i, origin[s, c], unit[s, c], tables, number[s, k], log)
+                values[s, c, 0], values[s, c, 1] = x, slope
             elif kept != SECOND:
                 shape(z, s, c, k, index, origin, unit, number, kind, tables, out)
-                ellipse(out, matrix[s, c], turn[s, c], turn[s, c + 1])
+                ellipse(out, matrix[s, c], values[s, c, 2:], values[s, c + 1, 2:])
 
 
 @nb.njit(cache=True)
@@ -131,45 +132,45 @@ def share_of(kind, part):
 
 
 @nb.njit(cache=True)
-def feed_components(n_bands, source, share, feed, held, x, matrix, components):
-    """The kernel's components (N, B + 7) from columns x (S, C) and matrices (S, C, 3) of their sources."""
+def feed_components(n_bands, source, share, feed, held, values, matrix, components):
+    """The kernel's components (N, B + 7) from values (S, C, 5) and matrices (S, C, 3) of their sources."""
     for n in range(len(source)):
         s = source[n]
         for b in range(n_bands):
-            part = x[s, share[n, b, 1]] if share[n, b, 1] >= 0 else 0.0
-            components[n, b] = share_of(share[n, b, 0], part)[0] * x[s, b]
+            part = values[s, share[n, b, 1], 0] if share[n, b, 1] >= 0 else 0.0
+            components[n, b] = share_of(share[n, b, 0], part)[0] * values[s, b, 0]
         c = n_bands
-        components[n, c], components[n, c + 1] = x[s, c], x[s, c + 1]
+        components[n, c], components[n, c + 1] = values[s, c, 0], values[s, c + 1, 0]
         e = feed[n, 0]
         components[n, c + 2] = matrix[s, e, 0] if e >= 0 else 1.0
         components[n, c + 3] = matrix[s, e, 1] if e >= 0 else 1.0
         components[n, c + 4] = matrix[s, e, 2] if e >= 0 else 0.0
         for k in range(2):
-            components[n, c + 5 + k] = x[s, feed[n, 1 + k]] if feed[n, 1 + k] >= 0 else held[n, k]
+            components[n, c + 5 + k] = values[s, feed[n, 1 + k], 0] if feed[n, 1 + k] >= 0 else held[n, k]
 
 
 @nb.njit(cache=True)
 def expand(
     z, n_bands, index, origin, unit, number, kind, tables, source, share, feed, held,
-    components, x, slope, turn,
+    components, values,
 ):  # fmt: skip
-    """The kernel's components (N, B + 7) at z; see `parameters` for x, slope, turn."""
-    matrix = np.empty((*x.shape, 3))
-    parameters(z, n_bands, index, origin, unit, number, kind, tables, x, slope, matrix, turn)
-    feed_components(n_bands, source, share, feed, held, x, matrix, components)
+    """The kernel's components (N, B + 7) at z; see `parameters` for values (S, C, 5)."""
+    matrix = np.empty((*index.shape, 3))
+    parameters(z, n_bands, index, origin, unit, number, kind, tables, values, matrix)
+    feed_components(n_bands, source, share, feed, held, values, matrix, components)
 
 
 @nb.njit(cache=True)
-def by_columns(n_bands, source, share, feed, x, by_component, by, by_matrix):
+def by_columns(n_bands, source, share, feed, values, by_component, by, by_matrix):
     """Adds derivatives by components (N, B + 7) up to those by columns (S, C), by matrices (S, C, 3)."""
     for n in range(len(source)):
         s = source[n]
         for b in range(n_bands):
             c = share[n, b, 1]
-            part, rise = share_of(share[n, b, 0], x[s, c] if c >= 0 else 0.0)
+            part, rise = share_of(share[n, b, 0], values[s, c, 0] if c >= 0 else 0.0)
             by[s, b] += by_component[n, b] * part
             if c >= 0:
-                by[s, c] += by_component[n, b] * x[s, b] * rise
+                by[s, c] += by_component[n, b] * values[s, b, 0] * rise
         c = n_bands
         by[s, c] += by_component[n, c]
         by[s, c + 1] += by_component[n, c + 1]
@@ -183,32 +184,32 @@ def by_columns(n_bands, source, share, feed, x, by_component, by, by_matrix):
 
 @nb.njit(cache=True)
 def collect(
-    z, n_bands, index, kind, source, share, feed, x, slope, turn, flux_prior,
+    z, n_bands, index, kind, source, share, feed, values, flux_prior,
     sky_index, sky_unit, sky_curvature, by_component, by_sky, out,
 ):  # fmt: skip
     """ln prior; adds to `out` (ndim,) the gradient of ln p = -chi2 / 2 + ln prior from that of chi2."""
-    by, by_matrix = np.zeros(x.shape), np.zeros((*x.shape, 3))
-    by_columns(n_bands, source, share, feed, x, by_component, by, by_matrix)
+    by, by_matrix = np.zeros(index.shape), np.zeros((*index.shape, 3))
+    by_columns(n_bands, source, share, feed, values, by_component, by, by_matrix)
     lnp = 0.0
     for s in range(index.shape[0]):
         for c in range(n_bands):
             i = index[s, c]
             if i >= 0:
-                part, push = log_flux_prior(flux_prior[s, c], slope[s, c], z[i])
+                part, push = log_flux_prior(flux_prior[s, c], values[s, c, 1], z[i])
                 lnp += part
-                out[i] = -0.5 * by[s, c] * slope[s, c] + push
+                out[i] = -0.5 * by[s, c] * values[s, c, 1] + push
         for c in range(n_bands, index.shape[1]):
             i = index[s, c]
             if i < 0:
                 continue
             kept = kind[s, c - n_bands]
             if kept == TABLE or kept == LOG:
-                total = slope[s, c] * by[s, c]
+                total = values[s, c, 1] * by[s, c]
             else:
                 first = c - 1 if kept == SECOND else c
                 total = 0.0
                 for m in range(3):
-                    total += turn[s, c, m] * by_matrix[s, first, m]
+                    total += values[s, c, 2 + m] * by_matrix[s, first, m]
             out[i] = -0.5 * total - z[i]
             lnp -= 0.5 * z[i] * z[i]
     for e in range(len(sky_unit)):
@@ -220,31 +221,31 @@ def collect(
 
 
 @nb.njit(cache=True)
-def jacobian(n_bands, index, source, share, feed, x, slope, turn, sky_index, sky_unit, out):
+def jacobian(n_bands, index, source, share, feed, values, sky_index, sky_unit, out):
     """d(kernel's parameters)/dz into out (N (B + 7) + E, ndim), zeros before."""
     width = n_bands + 7
     for n in range(len(source)):
         s, row = source[n], n * width
         for b in range(n_bands):
             c = share[n, b, 1]
-            part, rise = share_of(share[n, b, 0], x[s, c] if c >= 0 else 0.0)
+            part, rise = share_of(share[n, b, 0], values[s, c, 0] if c >= 0 else 0.0)
             if index[s, b] >= 0:
-                out[row + b, index[s, b]] = part * slope[s, b]
+                out[row + b, index[s, b]] = part * values[s, b, 1]
             if c >= 0 and index[s, c] >= 0:
-                out[row + b, index[s, c]] = rise * x[s, b] * slope[s, c]
+                out[row + b, index[s, c]] = rise * values[s, b, 0] * values[s, c, 1]
         for c in (n_bands, n_bands + 1):
             if index[s, c] >= 0:
-                out[row + c, index[s, c]] = slope[s, c]
+                out[row + c, index[s, c]] = values[s, c, 1]
         e = feed[n, 0]
         if e >= 0:
             for c in (e, e + 1):
                 if index[s, c] >= 0:
                     for m in range(3):
-                        out[row + n_bands + 2 + m, index[s, c]] = turn[s, c, m]
+                        out[row + n_bands + 2 + m, index[s, c]] = values[s, c, 2 + m]
         for k in range(2):
             c = feed[n, 1 + k]
             if c >= 0 and index[s, c] >= 0:
-                out[row + n_bands + 5 + k, index[s, c]] = slope[s, c]
+                out[row + n_bands + 5 + k, index[s, c]] = values[s, c, 1]
     for e in range(len(sky_unit)):
         out[len(source) * width + e, sky_index + e] = sky_unit[e]
 

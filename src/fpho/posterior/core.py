@@ -89,22 +89,21 @@ class Posterior:
         self._blank = np.zeros(arrays.n_exposures)
         self._single = single_exposures(arrays) if moving_terms else []
 
-    def state(self, z) -> tuple[SourceArrays, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """The kernel's components at z; columns x (S, C) with their slopes, see `compiled.parameters`."""
+    def state(self, z) -> tuple[SourceArrays, np.ndarray]:
+        """The kernel's components at z; values and slopes of columns (S, C, 5), see `compiled.parameters`."""
         plan = self.plan
-        n_bands, shape = plan.n_bands, plan.index.shape
-        parts = plan.components
+        n_bands, parts = plan.n_bands, plan.components
         components = np.empty((len(parts.source), n_bands + N_SHAPE))
-        x, slope, turn = np.empty(shape), np.empty(shape), np.empty((*shape, 3))
+        values = np.empty((*plan.index.shape, 5))
         compiled.expand(
             z, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables,
-            parts.source, parts.share, parts.feed, parts.held, components, x, slope, turn,
+            parts.source, parts.share, parts.feed, parts.held, components, values,
         )  # fmt: skip
         profile, count = self.table.evaluate(
             components[:, n_bands + 5], components[:, n_bands + 6], parts.is_point
         )
         sky = plan.terms.split(z[plan.sky_index :] * plan.sky_unit)[0] if plan.terms.n_linear else self._blank
-        return SourceArrays(components, profile, count, sky), (x, slope, turn)
+        return SourceArrays(components, profile, count, sky), values
 
     def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
         """ln p at z, and its gradient (ndim,), a fresh array; -inf where z is not finite."""
@@ -114,10 +113,10 @@ class Posterior:
         gradient = np.zeros(self.ndim)
         if not np.isfinite(z).all():
             return -np.inf, gradient
-        state, columns = self.state(z)
+        state, values = self.state(z)
         chi2, by_component, by_sky = self._evaluate(z, state)
         lnprior = compiled.collect(
-            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, *columns,
+            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, values,
             plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
             gradient,
         )  # fmt: skip
@@ -148,11 +147,11 @@ class Posterior:
         plan, parts = self.plan, self.plan.components
         self.nfisher += 1
         z = np.ascontiguousarray(z, "f8")
-        state, columns = self.state(z)
+        state, values = self.state(z)
         information = self._information(z, state)
         jacobian = np.zeros((len(information), plan.ndim))
         compiled.jacobian(
-            plan.n_bands, plan.index, parts.source, parts.share, parts.feed, *columns,
+            plan.n_bands, plan.index, parts.source, parts.share, parts.feed, values,
             plan.sky_index, plan.sky_unit, jacobian,
         )  # fmt: skip
         matrix = jacobian.T @ information @ jacobian

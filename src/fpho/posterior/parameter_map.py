@@ -1,6 +1,7 @@
 """Which parameter is which coordinate, and which component of a source it feeds: tables of a patch."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,17 +38,17 @@ class ParameterMap:
     terms: ExposureTerms
     columns: tuple[str, ...]
 
-    @property
+    @cached_property
     def sky_index(self) -> int:
         """First coordinate of the exposures' terms."""
         return self.ndim - len(self.sky_unit)
 
-    @property
+    @cached_property
     def sky_unit(self) -> np.ndarray:
         """(K,) of the terms, in their unit per coordinate, or empty."""
         return self.terms.unit
 
-    @property
+    @cached_property
     def sky_curvature(self) -> np.ndarray:
         """(K,) of the terms' prior, in their unit to the power -2."""
         return self.terms.curvature
