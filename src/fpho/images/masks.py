@@ -12,21 +12,20 @@ from ..errors import InputError
 
 log = logging.getLogger("fpho")
 ALL_BITS = -1
-DO_NOT_USE = 1  # bit of JWST's DQ; its others tell what was done to a pixel, not that it is bad
 MOST = 0.7  # of the sources: a mask that covers so many marks sources and not what is bad
 COVERED = 2  # pixels: a source is covered where all within this distance in x and y are masked
 
 
-def rejected(bits: np.ndarray, header, bitmask: int, planes, jwst: bool, where) -> np.ndarray:
+def rejected(bits: np.ndarray, header, bitmask: int, planes, bad_bits: int, where) -> np.ndarray:
     """Pixels (ny, nx) bool that a mask rejects.
 
     Parameters
     ----------
     bits : (ny, nx) mask as read
     header : of the mask
-    bitmask : bits that reject; ALL_BITS: those of the named planes, DO_NOT_USE of JWST, else any
+    bitmask : bits that reject; ALL_BITS: those of the named planes, else `bad_bits`
     planes : names of planes that reject, where the mask names its own
-    jwst : whether it is the DQ extension of a JWST file
+    bad_bits : bits that the instrument says are bad; ALL_BITS where that is not known
     """
     bits = _integers(bits, where)
     named = {
@@ -38,8 +37,7 @@ def rejected(bits: np.ndarray, header, bitmask: int, planes, jwst: bool, where) 
         if other:
             log.info("%s: planes of the mask that do not reject a pixel: %s", where, ", ".join(other))
         return (bits & wanted) != 0
-    wanted = DO_NOT_USE if bitmask == ALL_BITS and jwst else bitmask
-    return (bits & wanted) != 0
+    return (bits & (bad_bits if bitmask == ALL_BITS else bitmask)) != 0
 
 
 def check_sources(mask: np.ndarray, xy: np.ndarray, where) -> None:

@@ -9,20 +9,10 @@ from astropy.io.fits.verify import VerifyError
 
 from .. import files
 from ..errors import InputError
+from .instruments import find
 from .table import ExposureSpec
 
 log = logging.getLogger("fpho")
-# Extensions that hold uncertainties, the preferred first, and what they hold.
-UNCERTAINTIES = {
-    "ERR": "sigma",
-    "WHT": "weight",
-    "VARIANCE": "variance",
-    "VAR": "variance",
-    "IVAR": "ivar",
-    "INVVAR": "ivar",
-    "RMS": "sigma",
-    "WEIGHT": "weight",
-}
 # Endings of the names of files that hold nothing else.
 ENDINGS = {
     "wht": "weight",
@@ -33,7 +23,6 @@ ENDINGS = {
     "var": "variance",
     "variance": "variance",
 }
-MASKS = ("DQ", "MASK")
 
 
 @contextmanager
@@ -86,40 +75,37 @@ def plane_hdu(hdus, path, extension, shape, science):
 
 def with_defaults(spec: ExposureSpec, hdus) -> ExposureSpec:
     """The row with what the files themselves tell: reader, extensions, kind of uncertainty."""
-    values = {"reader": _reader(hdus) if spec.reader == "auto" else spec.reader}
-    values["unc_path"] = spec.unc_path or spec.path
-    version = _version(spec, hdus)
-    unc_ext = spec.unc_ext
+    instrument = find(spec.reader, hdus[0].header)
+    values = {"reader": instrument.name, "unc_path": spec.unc_path or spec.path, "sci_ext": spec.sci_ext}
+    if spec.sci_ext is None and instrument.science in [hdu.name for hdu in hdus]:
+        values["sci_ext"] = instrument.science
+    version = _version(spec, values["sci_ext"], hdus)
+    unc_ext, kinds = spec.unc_ext, instrument.uncertainties
     if unc_ext is None:
-        unc_ext = _preferred(values["unc_path"], spec.path, hdus, UNCERTAINTIES, version)
+        unc_ext = _preferred(values["unc_path"], spec.path, hdus, kinds, version)
         if unc_ext is None and values["unc_path"] == spec.path:
-            unc_ext = "ERR"  # never the science image itself; that it is missing is said when it is read
-    values |= {"unc_ext": unc_ext, "unc_kind": spec.unc_kind or _kind(unc_ext, values["unc_path"])}
+            unc_ext = next(iter(kinds))  # never the science image itself; that it is missing is said later
+    values |= {"unc_ext": unc_ext, "unc_kind": spec.unc_kind or _kind(unc_ext, values["unc_path"], kinds)}
     mask_ext, mask_path = spec.mask_ext, spec.mask_path or spec.path
     if mask_ext is None:
-        mask_ext = _preferred(mask_path, spec.path, hdus, MASKS, version)
+        mask_ext = _preferred(mask_path, spec.path, hdus, instrument.masks, version)
     if spec.mask_path is not None or mask_ext is not None:
         values |= {"mask_path": mask_path, "mask_ext": mask_ext}
     return replace(spec, **values)
 
 
-def _reader(hdus) -> str:
-    telescope = str(hdus[0].header.get("TELESCOP", "")).strip().upper()
-    return {"JWST": "jwst", "HST": "hst"}.get(telescope, "generic")
-
-
-def _kind(extension, path) -> str:
+def _kind(extension, path, kinds) -> str:
     """Kind of uncertainty by the name of its extension, else by the end of its file's name; else sigma."""
     name = extension[0] if isinstance(extension, tuple) else extension
-    if isinstance(name, str) and name.upper() in UNCERTAINTIES:
-        return UNCERTAINTIES[name.upper()]
+    if isinstance(name, str) and name.upper() in kinds:
+        return kinds[name.upper()]
     stem = path.name.lower().removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
     return ENDINGS.get(stem.replace("-", "_").replace(".", "_").split("_")[-1], "sigma")
 
 
-def _version(spec, hdus) -> int:
+def _version(spec, extension, hdus) -> int:
     """EXTVER of the science image: its companions have the same."""
-    science = image_hdu(hdus, spec.sci_ext, spec.path)
+    science = image_hdu(hdus, extension, spec.path)
     alike = [hdu.ver for hdu in hdus if hdu.name == science.name and hdu.is_image and hdu.name]
     if spec.sci_ext is None and len(alike) > 1:
         text = "holds %s of EXTVER %s: only the first is read; give each a row, with sci_ext = %s,2 and so on"

@@ -10,7 +10,8 @@ from ..errors import InputError
 from ..geometry import pixel_scale
 from .exposure import Exposure
 from .frames import check_wcs, pixel_areas, report_leftovers
-from .masks import rejected
+from .instruments import find
+from .masks import ALL_BITS, rejected
 from .nodata import no_data, require_plausible
 from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, weight_scale
 from .opening import image_hdu, open_fits, plane, plane_hdu, with_defaults
@@ -45,10 +46,11 @@ def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
         spec = with_defaults(spec, hdus)
         science = image_hdu(hdus, spec.sci_ext, spec.path)
         data = np.array(science.data, "f8")
-        wcs, content = best_wcs(science.header, hdus, data.shape, spec.path)
+        instrument = find(spec.reader, hdus[0].header)
+        wcs, content = best_wcs(science.header, hdus, data.shape, spec.path, instrument.gwcs)
         check_wcs(wcs, data.shape, spec.path)
         report_leftovers(science.header, spec.path)
-        factor = _factor(spec, hdus, science, options, wcs)
+        factor = _factor(spec, instrument, hdus, science, options, wcs)
         header = without_lookup(science.header)
         sigma = _uncertainty(spec, data.shape, science.header)
     good = np.isfinite(data) & np.isfinite(sigma) & (sigma > 0) & ~read_mask(spec, options, data.shape)
@@ -104,8 +106,9 @@ def njy_per_unit(spec: ExposureSpec, options: Preprocess | None = None):
     with open_fits(spec.path) as hdus:
         spec = with_defaults(spec, hdus)
         science = image_hdu(hdus, spec.sci_ext, spec.path)
-        wcs, _ = best_wcs(science.header, hdus, science.shape, spec.path)
-        return spec, _factor(spec, hdus, science, options or Preprocess(), wcs)
+        instrument = find(spec.reader, hdus[0].header)
+        wcs, _ = best_wcs(science.header, hdus, science.shape, spec.path, instrument.gwcs)
+        return spec, _factor(spec, instrument, hdus, science, options or Preprocess(), wcs)
 
 
 def scale_noise(exposure: Exposure, scale) -> Exposure:
@@ -133,22 +136,24 @@ def read_mask(spec: ExposureSpec, options: Preprocess, shape) -> np.ndarray:
         return np.zeros(shape, bool)
     with open_fits(spec.mask_path) as hdus:
         hdu = plane_hdu(hdus, spec.mask_path, spec.mask_ext, shape, spec.path)
-        jwst = spec.reader == "jwst" and spec.mask_path == spec.path
+        own = spec.mask_path == spec.path
+        bad_bits = find(spec.reader, hdus[0].header).bad_bits if own else ALL_BITS
         names = {name.upper() for name in options.mask_planes}
-        return rejected(hdu.data, hdu.header, options.bitmask, names, jwst, spec.mask_path)
+        return rejected(hdu.data, hdu.header, options.bitmask, names, bad_bits, spec.mask_path)
 
 
-def _factor(spec, hdus, science, options, wcs) -> float | np.ndarray:
+def _factor(spec, instrument, hdus, science, options, wcs) -> float | np.ndarray:
     """nJy per unit: a number, or (ny, nx) where the pixels' areas differ."""
     if spec.flux_scale is not None:
         return spec.flux_scale
     if not options.do_fluxcal:
         return 1.0
     area = 1.0
-    if spec.reader == "jwst" and "AREA" in hdus and surface_brightness(science.header):
-        area = np.array(hdus["AREA"].data, "f8")
-    headers = science.header, hdus[0].header
-    return area * flux_factor(headers, spec.path, pixel_areas(wcs, science.shape), float(np.nanmean(area)))
+    name = instrument.area_ext
+    if name is not None and name in hdus and surface_brightness(science.header):
+        area = np.array(hdus[name].data, "f8")
+    headers, areas = (science.header, hdus[0].header), pixel_areas(wcs, science.shape)
+    return area * flux_factor(headers, spec.path, areas, float(np.nanmean(area)), instrument)
 
 
 def _uncertainty(spec, shape, science) -> np.ndarray:

@@ -8,10 +8,10 @@ from .. import tables
 from ..bands import check_bands
 from ..errors import InputError
 from ..tables import Column, number, one_of, path_beside
+from .instruments import AUTO, reader_names
 
 UNC_KINDS = ("sigma", "variance", "ivar", "weight")
 KINDS = ("mosaic", "exposure")
-READERS = ("auto", "generic", "jwst", "hst")
 FLUX_SCALES = (1e-40, 1e40)  # nJy per unit; erg/s/cm2/Hz are 1e32
 # Ids name files, groups in stores and keys of PSFs.
 NAME = re.compile(r"\w[\w.+:=@,()~ -]*")
@@ -36,7 +36,7 @@ class ExposureSpec:
     background_ext: str | int | tuple | None = None
     psf: str = ""
     flux_scale: float | None = None  # nJy per unit of the image
-    reader: str = "auto"
+    reader: str = AUTO
 
 
 def read_table(path) -> list[ExposureSpec]:
@@ -75,7 +75,7 @@ def _columns(path) -> list[Column]:
         Column("background_ext", extension),
         Column("psf", default=""),
         Column("flux_scale", _flux_scale),
-        Column("reader", one_of(*READERS), default="auto"),
+        Column("reader", one_of(*reader_names()), default=AUTO),
     ]
 
 

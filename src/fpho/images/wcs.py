@@ -74,7 +74,7 @@ class ExactWCS:
 
 
 def asdf_bytes(hdus) -> bytes:
-    """Content of the ASDF extension of a JWST file; empty if there is none."""
+    """Content of the ASDF extension that JWST's pipeline writes; empty if there is none."""
     if "ASDF" not in [hdu.name for hdu in hdus]:
         return b""
     return hdus["ASDF"].data["ASDF_METADATA"].tobytes()
@@ -124,14 +124,14 @@ def difference(exact, approximate, shape) -> float:
     return float(np.nanmax(np.hypot(x_other - x, y_other - y)))
 
 
-def best_wcs(header, hdus, shape, where):
+def best_wcs(header, hdus, shape, where, gwcs=asdf_bytes):
     """The most exact WCS that a file has, and the bytes that restore it (empty: its header does).
 
-    The gwcs of a JWST file, if it can be read, with a warning where the header differs from it;
-    else the header's WCS with its look-up tables (HST's D2IM and CPDIS), if it has any.
+    The gwcs that `gwcs(hdus)` gives as an ASDF file's bytes, if it can be read, with a warning where the
+    header differs from it; else the header's WCS with its look-up tables (D2IM and CPDIS), if it has any.
     """
     approximate = header_wcs(without_lookup(header), where)
-    content = asdf_bytes(hdus)
+    content = gwcs(hdus)
     exact = exact_wcs(content, approximate, where)
     if exact is None:
         return _lookup_wcs(header, hdus, approximate, where)
