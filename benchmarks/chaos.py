@@ -194,7 +194,7 @@ class Trials:
             self.found[kind, "met a worker" if workers else "met none"] += 1
             code, text = job.wait()
             return self.judge(kind, job, code, text)
-        time.sleep(self.rng.uniform(0.05, 1.0) * self.seconds)
+        time.sleep(self.rng.uniform(0.05, 0.9) * self.seconds)
         (os.kill if kind == "job" else os.killpg)(job.process.pid, signal.SIGKILL)
         code, _ = job.wait()
         self.found[kind, "met it" if code else "came too late"] += 1

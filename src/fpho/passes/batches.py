@@ -70,6 +70,8 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         raise InputError(
             f"stage {stage}", found, "The log has the tracebacks; look at images, PSFs and bounds"
         )
+    for folder in (layout.work(stage), layout.patches):
+        remove_abandoned(folder)  # what workers left that were killed in the middle of writing
     path = layout.batch(stage, colour, batch)
     write_outcomes(path, outcomes, rows.dtype, origin(layout, stage, scene_in))
 
