@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage, stats
 
 from ..geometry import pixel_scale
+from ..robust import mad_std
 from .table import DTYPE
 
 MODEL_LEVELS = (0.2, 0.4, 0.8)  # sigma per pixel: sky is where the model is fainter than that
@@ -138,7 +139,7 @@ def _normal(residual, ierr, basis, used):
 
 def _within(values, sky):
     """Where values (ny, nx) lie within CLIP robust standard deviations of zero."""
-    return np.abs(values) < CLIP * 1.4826 * np.median(np.abs(values[sky]))
+    return np.abs(values) < CLIP * mad_std(values[sky], about=0.0)
 
 
 def _smooth(values, sky):

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from ..geometry import linearize, separation, unit_vectors
 from ..parameters import error_col
 from ..psf.mixture import evaluate
+from ..robust import mad_std
 from .grid import common_grid, resample
 from .matched import core_variance, filter_exposure, half_size
 from .summits import summits
@@ -91,7 +92,7 @@ def significance(total, norm, systematic) -> np.ndarray:
     variance = np.where(covered, norm, 1.0)
     blank = covered & (systematic**2 < 0.1 * variance)
     plain = np.where(covered, total / np.sqrt(variance), 0.0)
-    scatter = 1.4826 * np.median(np.abs(plain[blank])) if np.any(blank) else 1.0
+    scatter = mad_std(plain[blank], about=0.0) if np.any(blank) else 1.0
     scale = max(1.0, scatter)
     if scale > 1.1:
         log.info("detection: blank sky scatters by %.2f of its errors (correlated noise)", scale)

@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 
+from ..robust import mad_std
+
 BLOCK = 8  # pixels; wider than the correlation that drizzling leaves
 SIDES = (4, 6, 8, 12, 16)  # pixels, of blocks that tell how noise grows with the scale
 SLOPES = (0.0, 0.5)  # of that growth; 1 would be a background that is off as a whole
@@ -14,11 +16,6 @@ SMOOTH = (2.0, 5.0)  # pixels; widths of the filters that find sources, and the 
 # (at 2.5, by 8% in an image of 200 x 200 pixels)
 THRESHOLD = 4.0
 GROW = 6  # pixels around what is brighter
-
-
-def mad_std(values) -> float:
-    """Robust standard deviation, 1.4826 times the median absolute deviation."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def blank_pixels(data, ierr) -> np.ndarray:
