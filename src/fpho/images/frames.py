@@ -101,7 +101,7 @@ def check_wcs(wcs, shape, where) -> None:
         For pixels of impossible size or shape, or a distortion that cannot be inverted.
     """
     cure = "Mend the WCS in the header (CTYPE, CRVAL, CRPIX, CD or CDELT, distortion)"
-    x, y = (values.ravel() for values in _grid(shape))
+    x, y = (values.ravel() for values in grid_of(shape))
     with np.errstate(invalid="ignore"):
         ra, dec = (np.asarray(value, "f8") for value in wcs.pixel_to_world_values(x, y))
     middle = len(x) // 2
@@ -129,14 +129,14 @@ def check_wcs(wcs, shape, where) -> None:
 
 def pixel_areas(wcs, shape) -> tuple[float, float]:
     """(smallest, largest) solid angle of a pixel in sr over an image of `shape` (ny, nx)."""
-    ra, dec = (np.asarray(value, "f8").ravel() for value in wcs.pixel_to_world_values(*_grid(shape)))
+    ra, dec = (np.asarray(value, "f8").ravel() for value in wcs.pixel_to_world_values(*grid_of(shape)))
     known = np.isfinite(ra + dec)
     _, scale = linearize(wcs, ra[known], dec[known])
     area = np.radians(1 / 3600) ** 2 / np.abs(np.linalg.det(scale))
     return float(np.nanmin(area)), float(np.nanmax(area))
 
 
-def _grid(shape):
+def grid_of(shape):
     """(x, y) of 5 x 5 pixels over an image, each (5, 5)."""
     return np.meshgrid(np.linspace(0, shape[1] - 1, 5), np.linspace(0, shape[0] - 1, 5))
 

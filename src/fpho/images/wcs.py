@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from ..errors import InputError
-from .frames import in_icrs, without_leftovers
+from .frames import grid_of, in_icrs, without_leftovers
 
 # What astropy raises for keywords that contradict each other, of another type, or without their tables.
 UNREADABLE = (
@@ -119,7 +119,7 @@ def _aligned(exact, gwcs, approximate, where):
 
 def difference(exact, approximate, shape) -> float:
     """Largest distance in pixels between two WCS over a grid of an image (ny, nx)."""
-    y, x = np.meshgrid(np.linspace(0, shape[0] - 1, 5), np.linspace(0, shape[1] - 1, 5), indexing="ij")
+    x, y = grid_of(shape)
     x_other, y_other = approximate.world_to_pixel_values(*exact.pixel_to_world_values(x, y))
     return float(np.nanmax(np.hypot(x_other - x, y_other - y)))
 
