@@ -31,6 +31,7 @@ FLOORS = [
         "fitstext",
         "texts",
         "bands",
+        "locks",
         "robust",
     },
     {"config"},

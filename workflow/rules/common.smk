@@ -20,6 +20,7 @@ if (TOP / "src" / "fpho").is_dir():
 from fpho.config import make_config, read_options
 from fpho.errors import InputError
 from fpho.layout import Layout
+from fpho.locks import own_locks
 from fpho.passes.files import flattened
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
@@ -27,6 +28,9 @@ from fpho.stages.stage import Run
 
 if Path(sys.executable).is_file():
     sys.executable = shlex.quote(sys.executable)  # Snakemake writes it into shell lines as it is
+
+if workflow.is_main_process:
+    own_locks(Path(".snakemake"))
 
 if not workflow.overwrite_configfiles:
 
