@@ -53,6 +53,7 @@ FIRST = {
 CHAIN = ["optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess", "compare"]
 FOLLOWERS = {
     "simulate": {"check", "psf", "preprocess", "scene"},
+    "check": {"settings", "sersic", "psf", "preprocess", "scene", "inject"},
     "sersic": {"scene", "inject"},
     "psf": {"scene", "inject"},
     "preprocess": {"scene"},

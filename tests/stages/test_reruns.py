@@ -51,8 +51,7 @@ def run_again(after: Config) -> set[str]:
         again = {name for name, stage in STAGES.items() if stage.values(BEFORE) != stage.values(after)}
     written = {path for name in again for path in flattened(STAGES[name].writes(run))}
     for name, stage in STAGES.items():  # in the order of a run
-        needed = {key: files for key, files in stage.reads(run).items() if key != "checked"}
-        if name in again or written & set(flattened(needed)):
+        if name in again or written & set(flattened(stage.reads(run))):
             again.add(name)
             written |= set(flattened(stage.writes(run)))
     return again

@@ -128,7 +128,7 @@ def test_snakemake_stops_before_any_fit(folder, breakage):
 def test_a_failing_check_keeps_what_was_there(folder):
     assert snakemake(folder, "settings", config=folder / "my.yaml").returncode == 0
     kept = {path: path.read_bytes() for path in (folder / "out").glob("*.*")}
-    assert {path.name for path in kept} == {"inputs.json", "config.yaml", "config.json"}
+    assert {path.name for path in kept} == {"inputs.json", ".inputs.json.seal", "config.yaml", "config.json"}
     no_image(folder)
     assert snakemake(folder, config=folder / "my.yaml").returncode != 0
     assert {path: path.read_bytes() for path in kept} == kept

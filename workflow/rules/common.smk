@@ -82,14 +82,15 @@ wildcard_constraints:
 def reads(name):
     """Input files of a stage, by what they hold.
 
-    What `check` leaves must be there, but reruns nothing: who depends on an input file or an option says so.
+    What `check` leaves is an ordinary one. As an `ancient` one it would rerun nothing, but Snakemake then looks for
+    no other reason to rerun what follows, such as a changed option, and leaves stale results without a word.
     """
     files = STAGES[name].reads(run_used)
     for path in flattened(files):
         if set("{}") & set(str(path)):
             found = "the name has braces, which Snakemake takes for wildcards"
             raise WorkflowError(str(InputError(path, found, "Rename it, or choose another outdir")))
-    return {key: ancient(some) if key == "checked" else some for key, some in files.items()}
+    return files
 
 
 def writes(name, **marks):
