@@ -23,6 +23,7 @@ SMALL = {
     "calibrate.pairs": 5,
     "calibrate.empty": 2,
     "calibrate.psf": ["moffat"],
+    "calibrate.pixel_scale": [0.05],
     "calibrate.size": 40,
     "calibrate.snr_range": [15.0, 60.0],
     "calibrate.rhalf_range": [0.06, 0.5],

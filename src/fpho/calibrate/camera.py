@@ -13,6 +13,7 @@ from ..config import Calibrate, Config
 from ..images import Exposure
 from ..parameters import scene_dtype
 from ..psf import PSFStore, fit_mixture, write_store
+from ..psf.build import as_group
 from ..simulate import draw_noiseless, make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
 
 REFERENCE = (53.16, -27.79)  # degrees
@@ -74,7 +75,7 @@ def _cameras(text: str) -> tuple[Camera, ...]:
     options = Calibrate.model_validate_json(text)
     made = []
     for i, band in enumerate(_names(options)):
-        scale = options.pixel_scale[i % len(options.pixel_scale)]
+        scale = options.pixel_scale[i]
         shift = (0.013 * i, -0.021 * i)
         shape = (options.size, options.size)
         wcs = make_wcs(*REFERENCE, scale, shape, ROTATION[i % len(ROTATION)], shift)
@@ -89,10 +90,10 @@ def _stamp(name: str, scale: float) -> np.ndarray:
 
 
 def make_store(config: Config, path) -> PSFStore:
-    """Fit a mixture to the PSF image of each band and write the store."""
+    """Fit a mixture to the PSF image of each band and write the store, with what the mixtures leave."""
     options, groups = config.calibrate, {}
     for i, band in enumerate(bands_of(config)):
-        stamp = _stamp(options.psf[i], options.pixel_scale[i % len(options.pixel_scale)])
+        stamp = _stamp(options.psf[i], options.pixel_scale[i])
         fit = fit_mixture(
             stamp,
             config.psf.n_components,
@@ -100,7 +101,7 @@ def make_store(config: Config, path) -> PSFStore:
             oversample=OVERSAMPLE,
             pixel_included=False,
         )
-        groups[band] = fit.mixture[None], None, [fit.quality]
+        groups[band] = as_group([fit], config.psf.remainder)
     write_store(path, groups)
     return PSFStore(path)
 

@@ -108,18 +108,23 @@ def _flux_bounds(row, limits, trial: Trial, rng) -> None:
 
 
 def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
-    """Optimum and draws: arrays by name, and `meta`."""
+    """Optimum and draws: arrays by name, and `meta`.
+
+    As in a run, the catalog's first guess is optimized with the mixtures of the PSFs alone; what they leave
+    is taken off at that optimum before the second, and at the second before the draws.
+    """
     config, bands = trial.config, bands_of(trial.config)
-    patcher = Patcher(exposures, PSFStore(trial.psf_store), load_table("default"))
-    size = config.calibrate.size * max(config.calibrate.pixel_scale)
-    region = CircularRegion(*REFERENCE, size)
-    patcher.build_patch(region, None, allbands=bands)
-    model, q = patcher.prepare_model(active=known, bounds=bounds, priors=config.priors)
-    optimum, info = run_opt(
-        model, q, gtol=config.optimize.gtol, max_iterations=config.optimize.max_iterations
-    )
-    rows = optimum_rows(model, optimum, known)
-    out, _, _ = run_lmc(model, optimum.q, seed=seed, **sampler_options(config, trial.kind))
+    store = PSFStore(trial.psf_store)
+    rows, spent = known, []
+    for remainder in (False, True) if store.has_remainders() else (False,):
+        model, q = prepare(exposures, rows, bounds, config, store, remainder)
+        optimum, info = run_opt(
+            model, q, gtol=config.optimize.gtol, max_iterations=config.optimize.max_iterations
+        )
+        rows = optimum_rows(model, optimum, rows)
+        spent.append(info)
+    model, q = prepare(exposures, rows, bounds, config, store, remainder=True)
+    out, _, _ = run_lmc(model, q, seed=seed, **sampler_options(config, trial.kind))
     blocks = out.chain[:, : len(known) * len(q_names(bands))].reshape(len(out.chain), len(known), -1)
     keep = np.linspace(0, len(blocks) - 1, config.calibrate.draws).astype(int)
     values = block_values(blocks, known, bands, model.reference)
@@ -133,11 +138,19 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
             "summary": plain(out.summary),
             "flags": int(out.flags),
             "converged": bool(optimum.converged),
-            "ncall": out.ncall + info["ncall"],
-            "wall_time": out.wall_time + info["wall_time"],
+            "ncall": out.ncall + sum(info["ncall"] for info in spent),
+            "wall_time": out.wall_time + sum(info["wall_time"] for info in spent),
             "divergences": int(out.summary.divergences),
         },
     }
+
+
+def prepare(exposures, rows, bounds, config: Config, store: PSFStore, remainder: bool):
+    """(model, q) of scene rows on the pixels of a trial."""
+    patcher = Patcher(exposures, store, load_table("default"), remainder=remainder)
+    size = config.calibrate.size * max(config.calibrate.pixel_scale)
+    patcher.build_patch(CircularRegion(*REFERENCE, size), None, allbands=bands_of(config))
+    return patcher.prepare_model(active=rows, bounds=bounds, priors=config.priors)
 
 
 def sampler_options(config: Config, kind: str) -> dict:
