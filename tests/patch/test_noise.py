@@ -106,3 +106,38 @@ def test_the_slope_is_that_of_the_noise():
     ones = np.ones(white.shape, "f4")
     assert measure_noise_slope(white, ones) < 0.06 and abs(measure_noise_scale(white, ones) - 1) < 0.06
     assert measure_noise_slope(white + 0.15 * wide, ones) > 0.15
+
+
+@pytest.mark.parametrize(("flux", "error"), [(0.01, np.nan), (0.01, 3.0), (0.01, 1e5), (3000.0, 30.0)])
+def test_a_source_in_a_hole_has_bounds_of_its_catalog_and_the_typical_noise(prepared, flux, error):
+    """They do not widen when the bounds' own spread comes back as the source's error, stage after stage."""
+    rows = make_rows(BANDS, {"blue": flux, "q": 0.8, "rhalf": 0.2})
+    whole = draw(rows, "blue", "one", shape=(128, 128))
+    x, y = whole.wcs.all_world2pix(rows["ra"], rows["dec"], 0)
+    yy, xx = np.indices(whole.data.shape)
+    hole = replace(whole, ierr=np.where(np.hypot(xx - x, yy - y) < 22, 0, whole.ierr).astype("f4"))
+    seen, _, clear = prepared(whole, rows)
+    usual = flux_noise(seen.arrays, rows, BANDS, clear.table)[0, 0]
+    model, _, patcher = prepared(hole, rows)
+    assert np.isnan(flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0])
+    rows["blue_err"] = error
+    options = Bounds(dpos=0.1)
+    least = np.nanmax([np.sqrt(3) * error, 50 * usual, 10 * flux])
+    for _ in range(4):
+        low, high = patcher.make_bounds(rows, options)["blue"][0]
+        assert 0.5 * (high - low) == pytest.approx(least, rel=0.02)
+        assert 0.5 * (high + low) == pytest.approx(flux)
+        rows["blue_err"] = (high - low) / np.sqrt(12)
+
+
+def test_a_band_without_pixels_has_the_noise_of_the_others(tmp_path):
+    bands = ("blue", "red")
+    rows = make_rows(bands, {"blue": 100.0, "red": 0.0, "q": 0.8, "rhalf": 0.2})
+    patcher = Patcher([draw(rows, "blue", "one", shape=(128, 128))], make_store(tmp_path / "psfs.h5"))
+    patcher.build_patch(CircularRegion(RA, DEC, 3.0), None, allbands=bands)
+    rows["blue_err"] = rows["red_err"] = 1e-6
+    model, _ = patcher.prepare_model(active=rows)
+    noise = flux_noise(model.arrays, rows, bands, patcher.table)[0]
+    low, high = patcher.make_bounds(rows)["red"][0]
+    assert np.isnan(noise[1])
+    assert np.allclose([-low, high], 50 * noise[0], rtol=0.1)

@@ -8,6 +8,7 @@ Gaussians, K Gaussians of a profile at most.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -50,6 +51,18 @@ class PatchArrays:
         if "_plan" in self.__dict__:
             object.__setattr__(other, "_plan", self.__dict__["_plan"])
         return other
+
+
+def near_pixels(arrays: PatchArrays, reach: float) -> np.ndarray:
+    """(E, S) whether an exposure has a good pixel within `reach` pixels of a source's reference position."""
+    near = np.zeros((arrays.n_exposures, arrays.n_sources), bool)
+    place = np.arange(TILE * TILE)
+    x, y = arrays.tile_x[:, None] + place % TILE, arrays.tile_y[:, None] + place // TILE
+    for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
+        good = arrays.weight[a:b] > 0
+        for s, (x0, y0) in enumerate(arrays.position[e]):
+            near[e, s] = np.any(good & (np.hypot(x[a:b] - x0, y[a:b] - y0) < reach))
+    return near
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 It enters as the white noise that would move a source's flux as much.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..images.noise import BLOCK
-from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays, near_pixels
 from .building import components_of_rows, source_state
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
+NEAR = 3.0  # pixels from a source within which a good one must be for its flux to be measured
 AROUND = 8.0  # pixels around a source whose weights tell its noise
 
 
@@ -32,21 +35,41 @@ def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
 
 
 def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
-    """Errors (S, B) in nJy that fluxes of scene rows (S,) would have with all else known; NaN off the images.
+    """Errors (S, B) in nJy that fluxes of scene rows (S,) would have with all else known.
 
-    The weight of a pixel is the mean over the tiles around the source; the widest component counts.
+    NaN where no good pixel is near: off the images, or in a masked hole. The weight of a pixel is the mean
+    over the tiles around the source; the widest component counts.
     """
+    seen = near_pixels(arrays, NEAR)
+
+    def weight(e, s, side):
+        tiles = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
+        middle = np.stack([arrays.tile_x[tiles], arrays.tile_y[tiles]], axis=1) + (TILE - 1) / 2
+        near = np.hypot(*(middle - arrays.position[e, s]).T) < AROUND + side / 2
+        return arrays.weight[tiles][near].mean(dtype="f8") if seen[e, s] else 0.0
+
+    return _flux_errors(arrays, rows, bands, table, weight)
+
+
+def typical_flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
+    """As `flux_noise` (S, B) if all pixels around a source were like the good ones of the patch.
+
+    A band without any has the median of the others; NaN where there are no pixels at all.
+    """
+    good = [arrays.weight[a:b][arrays.weight[a:b] > 0] for a, b in pairwise(arrays.exposure_start)]
+    typical = [np.median(weights) if len(weights) else 0.0 for weights in good]
+    errors = _flux_errors(arrays, rows, bands, table, lambda e, s, side: typical[e])
+    known = errors[np.isfinite(errors)]
+    return np.where(np.isfinite(errors), errors, np.median(known) if len(known) else np.nan)
+
+
+def _flux_errors(arrays, rows, bands, table, weight) -> np.ndarray:
+    """Errors (S, B) from the `weight` of a pixel, by exposure, component and the side it is worth."""
     state, source = source_state(rows, bands, table), components_of_rows(rows).source
     information = np.zeros((len(state.sources), len(bands)))
-    for e, start in enumerate(arrays.exposure_start[:-1]):
-        tiles = slice(start, arrays.exposure_start[e + 1])
-        middle = np.stack([arrays.tile_x[tiles], arrays.tile_y[tiles]], axis=1) + (TILE - 1) / 2
-        sides = footprint_sides(arrays, e, state)
-        for s, side in enumerate(sides):
-            near = np.hypot(*(middle - arrays.position[e, s]).T) < AROUND + side / 2
-            if near.any():
-                weight = arrays.weight[tiles][near].mean(dtype="f8")
-                information[s, arrays.band[e]] += weight * (arrays.gain[e, s] / side) ** 2
+    for e in range(arrays.n_exposures):
+        for s, side in enumerate(footprint_sides(arrays, e, state)):
+            information[s, arrays.band[e]] += weight(e, s, side) * (arrays.gain[e, s] / side) ** 2
     error = np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
     return np.array([error[source == s].max(axis=0) for s in range(len(rows))]).reshape(-1, len(bands))
 

@@ -28,7 +28,7 @@ from ..sersic import load_table
 from .backends import require_gpu
 from .building import arrays_of_tiles, subtract_sources
 from .misfit import widen_by_misfit
-from .noise import by_exposure, flux_noise, noise_factors
+from .noise import by_exposure, flux_noise, noise_factors, typical_flux_noise
 from .remainder import subtract_remainder
 from .tiles import select_tiles
 
@@ -245,8 +245,8 @@ class CPUPatchMixin:
         return self._make_bounds(self._arrays(active), active, options)
 
     def _make_bounds(self, arrays, active, options):
-        noise = flux_noise(arrays, active, self.bands, self.table)
-        return make_bounds(active, self.bands, options, self._coarsest_pixel(), noise)
+        noise, typical = (f(arrays, active, self.bands, self.table) for f in (flux_noise, typical_flux_noise))
+        return make_bounds(active, self.bands, options, self._coarsest_pixel(), noise, typical_noise=typical)
 
     def _arrays(self, active):
         """Pixels and geometry, weights for correlated noise at the scale of the active sources."""

@@ -9,7 +9,7 @@ import numpy as np
 from .. import kernel
 from ..bounds import make_bounds
 from ..config import Priors
-from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays, near_pixels
 from ..models import models_of
 from . import compiled
 from .exposure_terms import (
@@ -191,16 +191,7 @@ class Posterior:
 
     def near_pixels(self, reach: float = 3.0) -> np.ndarray:
         """(E, S) whether an exposure has a good pixel within `reach` pixels of a source."""
-        arrays = self.arrays
-        first = self.plan.components.first
-        near = np.zeros((arrays.n_exposures, len(first)), bool)
-        place = np.arange(TILE * TILE)
-        x, y = arrays.tile_x[:, None] + place % TILE, arrays.tile_y[:, None] + place // TILE
-        for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
-            good = arrays.weight[a:b] > 0
-            for s, (x0, y0) in enumerate(arrays.position[e, first]):
-                near[e, s] = np.any(good & (np.hypot(x[a:b] - x0, y[a:b] - y0) < reach))
-        return near
+        return near_pixels(self.arrays, reach)[:, self.plan.components.first]
 
     @property
     def kernel(self):
