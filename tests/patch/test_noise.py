@@ -7,12 +7,14 @@ import pytest
 
 from fpho.bounds import make_bounds
 from fpho.config import Bounds
+from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.images.noise import measure_noise_scale, measure_noise_slope
 from fpho.optimize import run_opt
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.patch.building import source_state
 from fpho.patch.noise import flux_noise, footprint_sides
+from fpho.results import optimum_rows
 from fpho.simulate import draw_noiseless
 from tests.patch.scenes import DEC, RA, draw, galsim_psf, make_rows, make_store
 
@@ -141,3 +143,25 @@ def test_a_band_without_pixels_has_the_noise_of_the_others(tmp_path):
     low, high = patcher.make_bounds(rows)["red"][0]
     assert np.isnan(noise[1])
     assert np.allclose([-low, high], 50 * noise[0], rtol=0.1)
+
+
+@pytest.mark.parametrize(("radius", "measured"), [(24, False), (4, True)])
+def test_a_flux_stays_the_catalogs_only_where_pixels_say_nothing(prepared, radius, measured):
+    """In a hole that holds all light; the wings about a masked core measure the flux."""
+    rows = make_rows(BANDS, {"blue": 3000.0, "q": 0.8, "rhalf": 0.2, "sersic": 1.0})
+    exposure = draw(rows, "blue", "one", shape=(128, 128), seed=2)
+    x, y = exposure.wcs.all_world2pix(rows["ra"], rows["dec"], 0)
+    yy, xx = np.indices(exposure.data.shape)
+    masked = np.where(np.hypot(xx - x, yy - y) < radius, 0, exposure.ierr).astype("f4")
+    start = rows.copy()
+    start["blue"] = 1500.0
+    model, q, _ = prepared(
+        replace(exposure, ierr=masked), start, held=("ra", "dec", "q", "pa", "rhalf", "sersic")
+    )
+    optimum, _ = run_opt(model, q)
+    found = optimum_rows(model, optimum, start)
+    if measured:
+        assert abs(found["blue"][0] - 3000) < 5 * found["blue_err"][0] < 500
+    else:
+        assert found["blue"][0] == 1500.0 and found["blue_err"][0] > 1500.0
+        assert found["flags"][0] & Flag.NO_DATA

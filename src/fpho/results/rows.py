@@ -5,17 +5,31 @@ import numpy as np
 from ..flags import Flag
 from ..models import PARAMETERS, RATIO
 from ..parameters import ellipticity, error_col, fill_rows, from_ellipticity, q_names
-from .flagging import flags_of_sources
+from .flagging import NEAR, flags_of_sources
+
+UNINFORMED = 0.5  # of the standard deviation of a uniform prior: a larger error is the prior's
 
 
 def optimum_rows(model, optimum, active) -> np.ndarray:
-    """Scene rows (S,) at an optimum, flux errors from the marginal covariance (nJy)."""
+    """Scene rows (S,) at an optimum, flux errors from the marginal covariance (nJy).
+
+    Fluxes that the pixels say nothing of stay what they were: they would wander from stage to stage.
+    """
     rows = fill_rows(active, optimum.q, model.bands, model.reference)
     error = np.sqrt(np.diag(optimum.covariance))
     _set_errors(rows, model.plan, lambda i, unit: unit * error[i])
     own = np.zeros(len(rows), int) if optimum.converged else np.full(len(rows), int(Flag.OPTIMIZE_FAILED))
     rows["flags"] = flags_of_sources(model, rows, active, optimum.q, error, own)
+    for b, band in enumerate(model.bands):
+        rows[band] = np.where(_unmeasured(model, rows, b, band), active[band], rows[band])
     return rows
+
+
+def _unmeasured(model, rows, b: int, band: str) -> np.ndarray:
+    """(S,) whether no good pixel is near in a band and the flux's error is that of its bounds."""
+    near = model.near_pixels(NEAR)[model.arrays.band == b].any(axis=0)
+    spread = np.ptp(model.bounds[band], axis=-1) / np.sqrt(12)
+    return ~near & (rows[error_col(band)] > UNINFORMED * spread)
 
 
 def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.ndarray]:
