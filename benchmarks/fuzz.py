@@ -1,12 +1,12 @@
 """Odd and damaged inputs and files of a run, by the thousand: read rightly or refused in due form.
 
-python benchmarks/fuzz.py [RUN] [--cases N] [--seed S] [--kinds catalogs damaged-catalogs configurations images files]
+python benchmarks/fuzz.py [RUN] [--cases N] [--seed S] [--kinds catalogs damaged-catalogs ... files]
 
-Of each kind N cases. What is asked: no exception but the project's own (`InputError`, which names the file), no
-hang (20 s), nothing accepted that is not sound. RUN is the folder of a finished run, such as results/tiny,
-whose files (stores, scene states, PSFs, profiles, plans, logs, draws) get flipped bits, cut ends and blocks of
-zeros; a copy is damaged, never the run. There what is read is that of the whole file, or a message.
-Each case prints its seed where it fails; the exit status is the number of kinds with a failure.
+Of each kind N cases. What is asked: no exception but the project's own (`InputError`, which names the file),
+no hang (20 s), nothing accepted that is not sound. RUN is the folder of a finished run, such as results/tiny,
+whose files (stores, scene states, PSFs, profiles, plans, logs, draws) get flipped bits, cut ends and zeros;
+a copy is damaged, never the run. There what is read is that of the whole file, or a message. Each case
+prints its seed where it fails; the exit status is the number of kinds with a failure.
 """
 
 import argparse
@@ -135,7 +135,7 @@ class RunFiles:
 
     @staticmethod
     def _copy(path: Path, folder: Path) -> Path:
-        """The file with its seal, where that stands beside it, under a name not read before in this process."""
+        """The file with its seal, where that stands beside it, under a new name."""
         place = folder / f"{time.monotonic_ns()}"
         place.mkdir()
         for one in (path, path.with_name(f".{path.name}.seal")):
@@ -202,9 +202,9 @@ def main() -> int:
     logging.disable()  # what is told of odd inputs
     signal.signal(signal.SIGALRM, _stop)
     bad = 0
-    print(
-        "| kind | cases | read | refused | other exceptions | hangs | seconds |\n|---|---|---|---|---|---|---|"
-    )
+    names = ("kind", "cases", "read", "refused", "other exceptions", "hangs", "seconds")
+    print("|", " | ".join(names), "|")
+    print("|" + "---|" * len(names))
     for name in options.kinds or kinds:
         began = time.monotonic()
         counts = run_kind(name, kinds[name], options.cases, options.seed)

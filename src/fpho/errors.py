@@ -27,3 +27,6 @@ class Damaged(InputError):
 
 class MachineError(InputError):
     """Trouble of the machine, not of the data: memory, a full disk, a process that was killed."""
+
+
+UNREADABLE = (OSError, KeyError, ValueError, RuntimeError, TypeError)  # what h5py raises of damaged files

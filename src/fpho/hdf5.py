@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 
-from .errors import InputError
+from .errors import UNREADABLE, InputError
 from .files import BLANK, MARK, atomic, seal_inside, verify
 
 
@@ -50,7 +50,7 @@ def reading(path, cure: str, ours: bool = False):
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError) as error:
+    except UNREADABLE as error:
         raise InputError(path, f"cannot be read ({error})", cure) from None
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
 from fpho.errors import Damaged
 from fpho.images import ExposureSpec, open_store, read_exposure, write_store
-from fpho.images.sums import tile_sums
+from fpho.images.sums import read_tiles, tile_sums
 
 from .making import header, write
 
@@ -56,3 +57,13 @@ def test_every_bit_of_a_tile_counts():
     assert tile_sums(tiles[:, ::-1]) != sums and len(tile_sums(tiles[:0])) == 0
     many = rng.normal(size=(40_000, 64)).astype("f4")
     assert np.array_equal(tile_sums(many)[[0, 20_000]], tile_sums(many[[0, 20_000]]))
+
+
+def test_lost_checksums_are_damage(tmp_path):
+    """A bit of the link to them is enough to lose them; pixels are not taken unseen then."""
+    pixels = tmp_path / "pixels.h5"
+    with h5py.File(pixels, "w") as file:
+        group = file.create_group("a")
+        group["data"], group["ierr"] = np.zeros((2, 64), "f4"), np.ones((2, 64), "f4")
+        with pytest.raises(Damaged, match=r"pixels.h5.*checksums of the pixels of a"):
+            read_tiles(pixels, group, [slice(0, 2)])

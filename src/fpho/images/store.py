@@ -18,7 +18,7 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..errors import Damaged, InputError
+from ..errors import UNREADABLE, Damaged, InputError
 from ..files import verify
 from ..geometry import CircularRegion, footprint, linearize
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
@@ -190,11 +190,11 @@ def _open(path, whole: bool = False):
     if not path.is_file():
         raise InputError(path, "no such store", "Run `fpho preprocess` first")
     if whole:
-        verify(path)
+        verify(path, ours=True)
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except UNREADABLE as error:
         raise Damaged(path, str(error)) from None
 
 

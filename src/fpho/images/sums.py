@@ -28,11 +28,12 @@ def read_tiles(path, group, slices) -> list[np.ndarray]:
     Raises
     ------
     Damaged
-        If they are not what was written.
+        If they are not what was written, or their checksums are not there.
     """
+    if "sums" not in group:
+        name = group.name.lstrip("/")
+        raise Damaged(path, f"no checksums of the pixels of {name} (or a store of an earlier version)")
     planes = [np.concatenate([group[kind][part] for part in slices]) for kind in ("data", "ierr")]
-    if "sums" not in group:  # a store of an earlier version
-        return planes
     first, last = slices[0].start, slices[-1].stop
     span = group["sums"][first:last]
     sums = np.concatenate([span[part.start - first : part.stop - first] for part in slices])

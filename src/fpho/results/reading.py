@@ -114,7 +114,7 @@ def open_patch(path, needed: str):
 
     if not Path(path).is_file():
         raise InputError(path, "no such file", "Run the sampling first")
-    verify(path)
+    verify(path, ours=True)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
