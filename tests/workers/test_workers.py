@@ -70,8 +70,12 @@ def test_other_exceptions_are_the_callers():
 
 def test_results_that_nobody_wants_stop_the_workers(tmp_path):
     some = results(work.sleeping, [(tmp_path, 0), (tmp_path, 1)], 2)
-    with pytest.raises(KeyboardInterrupt):
-        interrupt_soon(tmp_path, some)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for jobs with &
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt_soon(tmp_path, some)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert gone(wait_for(tmp_path, 2))
 
 
