@@ -25,7 +25,7 @@ from tests.passes import toy
 from tests.scene.making import BANDS, random_rows
 
 ROWS = random_rows(60, seed=3, side=25)
-OPTIONS = {"patches": {"strict": False, "maxactive_per_patch": 4}}
+OPTIONS = {"patches": {"strict": False, "maxactive_per_patch": 4}, "optimize": {"rounds": 1}}
 
 
 @pytest.fixture

@@ -97,3 +97,10 @@ def misled(task) -> PatchOutcome:
 def forbidden(task) -> PatchOutcome:
     """For runs in which every patch is finished already."""
     raise AssertionError(f"patch {task.patch.index} was done again")
+
+
+def restless(task) -> PatchOutcome:
+    """Source 0 becomes very bright; the others stay."""
+    final = task.active.copy()
+    final["g"] = np.where(final["source_index"] == 0, 1e9, final["g"])
+    return PatchOutcome(final, PatchLog())

@@ -50,7 +50,12 @@ class Model(Section):
 
 class Optimize(Section):
     on: On = option("mosaic", "kind of images to use")
-    rounds: int = option(1, "passes over all sources; neighbours in other patches settle", ge=1)
+    rounds: int = option(
+        3,
+        "most passes over the patches: in later ones a patch is fitted again only where the light of fixed "
+        "neighbours under its sources moved by more than 0.3 of their flux errors",
+        ge=1,
+    )
     method: Literal["newton", "bfgs"] = option("newton", "newton: Levenberg-Marquardt on the Fisher matrix")
     gtol: float = option(0.01, "converged when -ln p is predicted to fall by less than this", gt=0)
     max_iterations: int = option(60, "most likelihood evaluations of a start", ge=1)

@@ -16,9 +16,11 @@ from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_outcomes, check_sources
-from .outcomes import joined, read_outcomes, write_log, write_outcomes
+from .files import earlier_logs
+from .outcomes import joined, read_log, read_outcomes, write_log, write_outcomes
 from .planning import patch_seed, plan_patches, read_plan
 from .running import run_tasks
+from .settling import settled
 from .tasks import PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -55,14 +57,23 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         cores = min(cores, config.workflow.gpu_processes)
     chosen = made.chosen(colour, batch)
     outcomes: list[PatchOutcome] = []
+    logs = earlier_logs(layout, stage, colour) if any(patch.previous >= 0 for patch in chosen) else []
+    past = {entry.patch: entry for path in logs for entry in read_log(path)}
     with progress(f"{stage}, patches", len(chosen)) as advance:
         for _, some in groupby(chosen, key=lambda patch: patch.colour):
             tasks = [make_task(config, layout, stage, patch, bands, rows, made.seed) for patch in some]
-            done = {}
-            for task, outcome in run_tasks(tasks, cores):
+            done = settled(tasks, past)
+            waiting = []
+            for task in tasks:
+                if task.patch.index in done:
+                    advance(_describe(task, done[task.patch.index]))
+                else:
+                    waiting.append(task)
+            for task, outcome in run_tasks(waiting, cores):
                 done[task.patch.index] = outcome
                 advance(_describe(task, outcome))
             outcomes += [done[task.patch.index] for task in tasks]
+            past |= {number: outcome.log for number, outcome in done.items()}
             rows = checkin(rows, *joined(outcomes[-len(tasks) :], bands))
     failures = [outcome.log.failure for outcome in outcomes if outcome.log.failure]
     if colour == "all" and failures and len(failures) == len(outcomes):

@@ -22,3 +22,8 @@ def fit_files(config: Config, layout: Layout, stage: str) -> dict[str, Path | li
 def flattened(files: dict[str, Path | list[Path]]) -> list[Path]:
     """All of the files, in order."""
     return [path for some in files.values() for path in (some if isinstance(some, list) else [some])]
+
+
+def earlier_logs(layout: Layout, stage: str, colour) -> list[Path]:
+    """Logs of the steps before one, which say with which neighbours patches of earlier rounds were fitted."""
+    return [] if colour == "all" or stage == "sample" else [layout.patch_log(stage, k) for k in range(colour)]

@@ -28,7 +28,8 @@ def task_hash(task: PatchTask, function) -> str:
 def data_files(task: PatchTask) -> list[Path]:
     """Files that a worker reads."""
     files = fit_files(task.config, task.layout, task.stage)
-    before = [number for number in (task.patch.previous, *task.patch.neighbours) if number >= 0]
+    sampled = (task.patch.previous, *task.patch.neighbours) if task.stage == "sample" else ()
+    before = [number for number in sampled if number >= 0]
     return [*flattened(files), *map(task.layout.samples, before)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..background import read_tweakbg
 from ..flags import Flag
+from ..geometry import linearize
 from ..images import open_chosen
 from ..images.table import KINDS
 from ..layout import Layout
@@ -121,3 +122,18 @@ def patch_flags(patcher, task: PatchTask) -> int:
     if task.patch.truncated:
         flags |= Flag.TRUNCATED_PATCH
     return int(flags)
+
+
+def blur_of(patcher, task: PatchTask) -> float:
+    """Half-light radius (arcsec) of the widest PSF of a patch's images, round Gaussians of the same areas."""
+    region, widths = task.patch.region, [0.0]
+    for tiles in patcher.tiles:
+        centre, scale = linearize(tiles.wcs, np.atleast_1d(region.ra), np.atleast_1d(region.dec))
+        key = patcher.psfstore.resolve(tiles.id, tiles.band, tiles.psf)
+        mixture = patcher.psfstore.mixture(key, *centre[0], patcher.interpolation)
+        variance = np.sqrt(np.maximum(np.linalg.det(mixture[:, [[3, 5], [5, 4]]]), 0))
+        radius = np.geomspace(0.1, 10, 200) * np.sqrt(np.max(variance))
+        inside = (1 - np.exp(-0.5 * radius[:, None] ** 2 / variance)) @ mixture[:, 0]
+        half = radius[np.argmax(inside >= 0.5 * mixture[:, 0].sum())]
+        widths.append(half / np.sqrt(abs(np.linalg.det(scale[0]))))
+    return float(max(widths))

@@ -5,7 +5,7 @@ import logging
 from ..optimize import run_opt
 from ..results import optimum_rows
 from .halo import alone, flux_precisions, own_optimum, with_halo
-from .opening import open_patch, patch_flags
+from .opening import blur_of, open_patch, patch_flags
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -42,4 +42,4 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
         flux_precision=tuple(precision.tolist()),
     )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
-    return PatchOutcome(rows, PatchLog(fit=fit), optimum.covariance)
+    return PatchOutcome(rows, PatchLog(fit=fit, blur=blur_of(patcher, task)), optimum.covariance)

@@ -34,7 +34,7 @@ class PatchPlan:
     step: int  # of the workflow: the colour, or the last step for the colours beyond
     batch: int
     truncated: bool  # the group of its sources was cut
-    previous: int = -1  # the same patch in the round before, whose draws go on; -1: begin
+    previous: int = -1  # the same patch in the round before, which goes on; -1: begin
     neighbours: tuple[int, ...] = ()  # latest patches of its fixed sources, whose draws are subtracted
 
 
@@ -137,7 +137,7 @@ def plan_patches(
     for index, (i, colour, step, batch) in enumerate(zip(which, colours, steps, batches, strict=True)):
         part, cut = parts[i]
         lists = (tuple(some.tolist()) for some in (part, halos[i], fixed[i]))
-        past = _past(index, which, colours, np.unique(owner[fixed[i]])) if gibbs else {}
+        past = _past(index, which, colours, np.unique(owner[fixed[i]]) if gibbs else ())
         numbers = int(colour), int(step), int(batch)
         patches.append(PatchPlan(index, regions[i], *lists, *numbers, cut, **past))
     return Plan(tuple(patches), seed, n_batches)

@@ -21,6 +21,7 @@ from ..flags import Flag
 from ..workers import MACHINE, results
 from .identity import task_hash
 from .outcomes import read_outcomes, write_outcomes
+from .settling import noted
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -130,6 +131,7 @@ def _marked(task: PatchTask, final: np.ndarray, flags: int = 0) -> np.ndarray:
 
 
 def _signed(task: PatchTask, entry: PatchLog) -> PatchLog:
-    """With the number of the patch, its hash and the ids of its sources."""
+    """With the number of the patch, its hash, the ids of its sources, and what the fixed ones were."""
     names = {key: tuple(map(str, getattr(task, key)["id"])) for key in ROWS}
-    return replace(entry, patch=task.patch.index, task=task.identity, **names)
+    seen = () if task.stage == "sample" else noted(task.fixed, task.bands)
+    return replace(entry, patch=task.patch.index, task=task.identity, seen=seen, **names)

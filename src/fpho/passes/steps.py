@@ -21,6 +21,7 @@ from .accounts import check_numbers, check_sources, without_draws
 from .outcomes import read_log, write_log
 from .planning import read_plan
 from .results import results_of
+from .settling import KEPT, flagged
 
 log = logging.getLogger("fpho")
 WHOLE = "all"
@@ -66,13 +67,28 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     last, log_path = layout.state_after(stage, colours[-1]), layout.patch_log(stage)
     rows, bands, _ = read_scene(last)
     check_sources(read_scene(layout.state_before(stage))[0], rows, last)
-    if not unneeded(config, layout, stage):
-        check_numbers([entry.patch for entry in entries], read_plan(layout.plan(stage)).patches, log_path)
+    needed = not unneeded(config, layout, stage)
+    made = read_plan(layout.plan(stage))
+    if needed:
+        check_numbers([entry.patch for entry in entries], made.patches, log_path)
     write_log(log_path, entries)
     if stage == "sample":
         write_scene(layout.scene(stage), without_draws(rows), bands)
+    elif needed:
+        write_scene(layout.scene(stage), _settled(stage, rows, bands, made, entries), bands)
     else:
         copy(last, layout.scene(stage))
+
+
+def _settled(stage: str, rows, bands, made, entries) -> np.ndarray:
+    """Rows of an optimum, those flagged whose neighbours still moved; says how much was done."""
+    rows = flagged(rows, bands, made, entries)
+    again = [entry for entry in entries if made.patches[entry.patch].previous >= 0]
+    kept = sum(entry.message == KEPT for entry in again)
+    unsettled = np.sum(rows["flags"] & int(Flag.NEIGHBOUR_UNSETTLED) > 0)
+    log.info("%s: of %d patches of later rounds %d stayed as they were", stage, len(again), kept)
+    log.info("%s: %d of %d sources have neighbours that still moved or failed", stage, unsettled, len(rows))
+    return rows
 
 
 def is_whole(layout: Layout, stage: str) -> bool:

@@ -64,6 +64,8 @@ class PatchLog:
     active: tuple[str, ...] = ()  # ids of its sources
     halo: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    seen: tuple = ()  # (N, P) parameters of the fixed sources that an optimum was found with
+    blur: float = 0.0  # half-light radius of the widest PSF, arcsec
     seconds: float = 0.0
     message: str = "done"  # for the progress of the pass
     failure: str = ""  # why the fit failed; empty if it did not

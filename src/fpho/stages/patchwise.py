@@ -7,7 +7,7 @@ A pass is one job, or is divided: `plan`, then for each colour of patches its ba
 from pathlib import Path
 
 from ..layout import Layout
-from ..passes.files import fit_files
+from ..passes.files import earlier_logs, fit_files
 from .stage import Files, Part, Run, Stage
 
 PLAN = ("patches", "seed")
@@ -50,6 +50,11 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
     def planned(run: Run, colour) -> Files:
         return {"plan": run.layout.plan(name), "scene": run.layout.state_before(name, colour)}
 
+    def before(run: Run, colour) -> Files:
+        """What says with which neighbours the patches of earlier rounds were fitted."""
+        logs = earlier_logs(run.layout, name, colour)
+        return {"logs": logs} if logs else {}
+
     def batches(run: Run, colour) -> list[Path]:
         return [run.layout.batch(name, colour, batch) for batch in range(run.config.workflow.batches)]
 
@@ -71,7 +76,7 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         "batch": part(
             "batch",
             "run_batch",
-            lambda run, colour, batch=0: fits(run) | planned(run, colour),
+            lambda run, colour, batch=0: fits(run) | planned(run, colour) | before(run, colour),
             (*options, *FIT, *reopening),
         ),
         "gather": part(
