@@ -52,8 +52,8 @@ class Optimize(Section):
     on: On = option("mosaic", "kind of images to use")
     rounds: int = option(
         3,
-        "most passes over the patches: in later ones a patch is fitted again only where the light of fixed "
-        "neighbours under its sources moved by more than 0.3 of their flux errors",
+        "most passes over the patches: in later ones a patch is fitted again only where a fixed neighbour "
+        "with light under its sources moved by more than 0.3 of its error",
         ge=1,
     )
     method: Literal["newton", "bfgs"] = option("newton", "newton: Levenberg-Marquardt on the Fisher matrix")

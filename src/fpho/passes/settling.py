@@ -1,10 +1,9 @@
 """Sweeps of an optimization: which patches are fitted again, and which sources have not settled at the end.
 
-A patch is fitted with the sources around it fixed. It is done again where the light of these under its own
-sources has changed since by more than MOVED of a flux error. That light is estimated from scene rows: the
-neighbour's profile at the own source's place, times the own source's noise-equivalent area, so that flux,
-position, size, index and shape count by what they do there, and what shines in from afar does not. Sources of
-the halo are fitted along: they can't be out of date, but pass on what moves beside them.
+A patch is fitted with the sources around it fixed. It is done again where one of these, of which some light
+lies under its own sources, has moved since by more than MOVED of its error. That light is estimated from
+scene rows: the neighbour's profile at the own source's place, times the own one's noise-equivalent area.
+Sources of the halo are fitted along: they can't be out of date, but pass on what moves beside them.
 """
 
 from dataclasses import replace
@@ -12,12 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from ..flags import Flag
+from ..geometry import separation
 from ..parameters import error_col, q_names, wrap_degrees
 from ..sersic.profile import surface_brightness
 from .planning import Plan
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
-MOVED = 0.3  # of a flux error of an own source
+MOVED = 0.3  # of its error in flux, position or size
+NEGLIGIBLE = 0.03  # light of a fixed source, of the flux error of the own one that it shines on
 WINGS, STAR = 2.0, 4.0  # least index of a galaxy, and that of a star: PSFs have wings
 SMALLEST = 1e-3  # arcsec
 KEPT = "as it was: the sources around it have settled"
@@ -50,7 +51,8 @@ def flagged(rows, bands, plan: Plan, logs: list[PatchLog]) -> np.ndarray:
         own, fixed, entry = rows[[*patch.active, *patch.halo]], rows[list(patch.fixed)], entries[patch.index]
         failed = fixed[fixed["flags"] & int(Flag.OPTIMIZE_FAILED) > 0]
         doubt = change(own, _as_noted(fixed, entry, bands), fixed, bands, entry.blur)
-        doubt = np.maximum(doubt, change(own, None, failed, bands, entry.blur))
+        light = light_in_errors(own, failed, bands, entry.blur)
+        doubt = np.maximum(doubt, np.max(light, axis=1, initial=0.0))
         n = len(patch.active)
         doubt = np.maximum(doubt[:n], np.max(doubt[n:], initial=0.0))
         out["flags"][list(patch.active)] |= np.where(doubt > MOVED, int(Flag.NEIGHBOUR_UNSETTLED), 0)
@@ -58,23 +60,40 @@ def flagged(rows, bands, plan: Plan, logs: list[PatchLog]) -> np.ndarray:
 
 
 def change(own, before, now, bands, blur: float) -> np.ndarray:
-    """Change of the light of fixed sources under own ones, in flux errors of these: (S,), of the worst band.
-
-    Each fixed source counts by itself; changes do not cancel.
+    """Largest move (S,) of a fixed source whose light counts under each own one, in its own errors.
 
     Parameters
     ----------
     own : scene rows (S,)
-    before, now : scene rows (N,) of the same fixed sources; `before` None: there was no light
+    before, now : scene rows (N,) of the same fixed sources
     blur : half-light radius of the PSF, arcsec
     """
-    light = light_under(own, now, bands, blur)
-    if before is not None:
-        light = light - light_under(own, before, bands, blur)
-    change = np.nansum(np.abs(light), axis=-1)
-    error = np.array([own[error_col(band)] for band in bands])
+    counts = [light_in_errors(own, some, bands, blur) > NEGLIGIBLE for some in (before, now)]
+    return np.max(np.where(counts[0] | counts[1], _moves(before, now, bands, blur), 0.0), axis=1, initial=0.0)
+
+
+def light_in_errors(own, fixed, bands, blur: float) -> np.ndarray:
+    """Light (S, N) of fixed sources under own ones in flux errors of these, in the worst band."""
+    error = np.array([own[error_col(band)] for band in bands])[..., None]
     known = np.isfinite(error) & (error > 0)
-    return np.max(np.where(known, change, 0.0) / np.where(known, error, 1.0), axis=0, initial=0.0)
+    light = np.nan_to_num(np.abs(light_under(own, fixed, bands, blur)))
+    return np.max(np.where(known, light, 0.0) / np.where(known, error, 1.0), axis=0)
+
+
+def _moves(before, now, bands, blur: float) -> np.ndarray:
+    """Moves (N,) in units of errors: of fluxes, and of position and size, whose errors follow from the S/N.
+
+    Those of a round Gaussian in white noise: sqrt(2) sigma and 1 / sqrt(2) of the size over the S/N.
+    """
+    fluxes, old = (np.array([rows[band] for band in bands]) for rows in (now, before))
+    error = np.array([now[error_col(band)] for band in bands])
+    error = np.where(np.isfinite(error) & (error > 0), error, np.inf)
+    snr = np.max(np.abs(fluxes) / error, axis=0)
+    sizes = [np.sqrt(np.prod(_axes(rows, blur), axis=0)) for rows in (before, now)]
+    away = separation(before["ra"], before["dec"], now["ra"], now["dec"])
+    moves = [np.max(np.abs(fluxes - old) / error, axis=0)]
+    moves += [snr * away / (np.sqrt(2) * sizes[1]), snr * np.sqrt(2) * np.abs(np.log(sizes[1] / sizes[0]))]
+    return np.nan_to_num(np.max(moves, axis=0))
 
 
 def light_under(own, fixed, bands, blur: float) -> np.ndarray:
