@@ -14,7 +14,7 @@ from tests.passes import toy
 from tests.scene.making import BANDS, random_rows
 
 ROWS = random_rows(60, seed=3, side=25)
-ROWS["source_index"] = (np.arange(60) + 30) % 60  # the restless one stands in the middle of the list
+ROWS["source_index"] = (np.arange(60) + 45) % 60  # the restless one has neighbours of earlier colours
 
 
 def run(folder, function, monkeypatch, rounds=3, n_batches=1, max_colours=None, start=ROWS):
