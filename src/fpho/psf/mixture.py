@@ -29,12 +29,3 @@ def widen(mixture, variance):
     out = np.array(mixture, "f8")
     out[:, 3:5] += variance
     return out
-
-
-def second_moments(mixture):
-    """Cxx, Cyy, Cxy of the whole mixture about its centroid, and the centroid (x, y)."""
-    m = np.asarray(mixture, "f8")
-    w = m[:, 0] / m[:, 0].sum()
-    x, y = w @ m[:, 1], w @ m[:, 2]
-    dx, dy = m[:, 1] - x, m[:, 2] - y
-    return w @ (m[:, 3] + dx**2), w @ (m[:, 4] + dy**2), w @ (m[:, 5] + dx * dy), (x, y)
