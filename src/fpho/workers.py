@@ -18,8 +18,10 @@ import threading
 import traceback
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from types import ModuleType
 
 from .errors import InputError, MachineError
 
@@ -148,7 +150,8 @@ class _Worker:
     def __init__(self, context):
         self.pipe, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(there,))
-        self.process.start()
+        with _without_main():
+            self.process.start()
         there.close()
         self.key = None
         _alive.add(self)
@@ -173,6 +176,16 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@contextmanager
+def _without_main():
+    """A process that starts here does not run the user's script: one without a guard would start it again."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 _alive: weakref.WeakSet[_Worker] = weakref.WeakSet()

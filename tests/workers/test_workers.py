@@ -23,6 +23,18 @@ def test_results_in_order_from_several_processes():
     assert mapped(work.process, [(0,), (1,)], 1) == [os.getpid()] * 2
 
 
+def test_a_script_without_a_guard_is_run_once(tmp_path):
+    """Workers would else run the calls at its top level again, and start workers of their own."""
+    script = tmp_path / "script.py"
+    lines = "from fpho.workers import mapped", "from tests.workers import work"
+    script.write_text("\n".join([*lines, "print(mapped(work.square, [(2,), (3,)], 2))", ""]))
+    paths = os.pathsep.join([str(TOP), *sys.path])
+    done = subprocess.run(
+        [sys.executable, script], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.stdout == "[4, 9]\n", done.stderr
+
+
 def test_workers_may_have_workers():
     assert mapped(work.nested, [(3,), (5,)], 2) == [[9, 16], [25, 36]]
 
