@@ -3,12 +3,15 @@
 Lines that start with # are comments; an empty cell, or a column that is left out, means the default.
 """
 
+import csv
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
+from .files import write_text
 from .texts import expand, read_text
 
 WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}
@@ -134,3 +137,13 @@ def _row(where: str, line: int, text: str, names, known) -> dict:
         except ValueError as error:
             raise InputError(where, f"{name} {cell!r} {error}", f"Mend the column {name}") from None
     return row
+
+
+def write_tsv(path, rows: list[dict]) -> None:
+    """A tab-separated table; columns are the rows' keys; cells that are None or missing are empty."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, restval="", delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

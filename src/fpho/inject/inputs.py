@@ -10,8 +10,9 @@ from ..config import Catalog, Config
 from ..errors import InputError
 from ..images import ExposureSpec, read_table
 from ..scene import read_catalog
-from ..simulate import perturbed, write_table, write_tsv
+from ..simulate import perturbed, write_table
 from ..simulate.writing import CATALOG_COLS
+from ..tables import write_tsv
 from .sources import TruePSFs, inject_image
 
 log = logging.getLogger("fpho")

@@ -4,7 +4,7 @@ from .drawing import draw_exposure, draw_noiseless, signal_to_noise
 from .effective import draw_effective, psf_object
 from .field import write_field
 from .optics import make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
-from .writing import perturbed, write_image, write_scene, write_table, write_tsv
+from .writing import perturbed, write_image, write_scene, write_table
 
 __all__ = [
     "draw_effective",
@@ -22,5 +22,4 @@ __all__ = [
     "write_image",
     "write_scene",
     "write_table",
-    "write_tsv",
 ]

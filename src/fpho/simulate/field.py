@@ -13,12 +13,13 @@ from ..config.field import SimulatedField
 from ..parameters import SHAPE_COLS, axis_ratio, position_angle
 from ..psf import PSFImage
 from ..psf.inputs import images_by_key, read_psf_table
+from ..tables import write_tsv
 from .effective import effective_stamp, psf_object
 from .knots import clumpy_galaxy
 from .optics import make_wcs, optical_psf, psf_image
 from .population import ZEROPOINT, draw_population
 from .scenes import REFERENCE
-from .writing import perturbed, write_image, write_psf_image, write_table, write_tsv
+from .writing import perturbed, write_image, write_psf_image, write_table
 
 MARGIN = 3.0  # arcsec that images are wider than the field
 TURN = 91.7  # degrees from exposure to exposure

@@ -1,14 +1,13 @@
 """Files of a simulated scene: images, PSF images, tables, peak catalog and truth."""
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..files import atomic, write_text
+from ..files import atomic
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, SHAPE_COLS, UNITS, axis_ratio, position_angle
+from ..tables import write_tsv
 from .drawing import draw_exposure, signal_to_noise
 from .optics import psf_from_image, psf_image
 from .scenes import OVERSAMPLE, PSF_HALF_WIDTH, Scene, build_scene
@@ -220,12 +219,3 @@ def _write_tables(folder: Path, scene: Scene) -> None:
     ]
     for name, rows in (("exposures.tsv", exposures), ("psfs.tsv", psfs)):
         write_tsv(folder / name, rows)
-
-
-def write_tsv(path, rows: list[dict]) -> None:
-    """A tab-separated table with the first row's keys as columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
