@@ -22,6 +22,11 @@ def find_caches() -> None:
             os.environ[variable] = str(place)
 
 
+def cache_folder() -> Path:
+    """The folder of what fpho keeps for later fits of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")) / "fpho"
+
+
 def _writable(folder: str) -> bool:
     if folder.startswith("~"):  # there is no home
         return False

@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..parameters import q_names
 from ..showing import html_table
 from .fit import fit_quality
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
-from .rows import sampled_rows
+from .rows import draws_by_source, sampled_rows
 
 
 @dataclass
@@ -103,12 +102,4 @@ class Result:
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""
-        names = q_names(model.bands)
-        n_sources = len(model.rows)
-        block = self.chain[:, : n_sources * len(names)].reshape(-1, n_sources, len(names))
-        out = np.zeros((n_sources, len(block)), [(name, "f8") for name in names])
-        for k, name in enumerate(names):
-            out[name] = block[..., k].T
-        out["ra"] = np.mod(out["ra"] + model.reference[0], 360.0)
-        out["dec"] += model.reference[1]
-        return out
+        return draws_by_source(model, self.chain)

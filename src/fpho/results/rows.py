@@ -59,3 +59,15 @@ def _set_errors(rows, plan, error) -> None:
         for b, band in enumerate(plan.columns[: plan.n_bands]):
             free = index[b] >= 0
             rows[error_col(band)][s] = error(index[b], plan.unit[s, b]) if free else np.nan
+
+
+def draws_by_source(model, chain) -> np.ndarray:
+    """Draws (N, P), vectors q of a posterior's patch, by source: structured (S, N), positions in degrees."""
+    names, n_sources = q_names(model.bands), len(model.rows)
+    block = chain[:, : n_sources * len(names)].reshape(-1, n_sources, len(names))
+    out = np.zeros((n_sources, len(block)), [(name, "f8") for name in names])
+    for k, name in enumerate(names):
+        out[name] = block[..., k].T
+    out["ra"] = np.mod(out["ra"] + model.reference[0], 360.0)
+    out["dec"] += model.reference[1]
+    return out

@@ -37,7 +37,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     options, groups = config.psf, {}
     images_of = images_by_key(read_psf_table(source, options.center))
     fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
-    for key, fits in zip(images_of, _map(fit, images_of.values(), cores), strict=True):
+    for key, fits in zip(images_of, one_thread_each(fit, images_of.values(), cores), strict=True):
         groups[key] = as_group(fits, options.remainder)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
@@ -49,7 +49,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     _write_quality(layout, rows)
 
 
-def _map(function, items, cores):
+def one_thread_each(function, items, cores):
     """Results of a function, in order, from `cores` processes.
 
     A process has one thread: sums by several threads are rounded otherwise, and a fit that depends on

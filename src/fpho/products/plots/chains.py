@@ -115,8 +115,8 @@ def _density(axis, chains, limits) -> None:
     axis.tick_params(labelleft=False)
 
 
-def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> None:
-    """Corner plot of one source: marginals with 16, 50, 84% and joint 39 and 86% contours.
+def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None):
+    """Figure of one source, a corner plot: marginals with 16, 50, 84% and joint 39 and 86% contours.
 
     Histograms are smoothed by the width of Scott's rule (1992, eq. 6.42) for their number of draws.
     """
@@ -156,6 +156,7 @@ def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None) -> N
         lines += ["median, and from there to 84% and 16%"]
         lines += [_result(label, v) for label, v in shown.values()]
         fig.text(0.98, 0.97, "\n".join(lines), ha="right", va="top", fontsize=9, linespacing=1.5)
+    return fig
 
 
 def _result(label: str, values) -> str:

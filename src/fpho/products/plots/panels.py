@@ -39,15 +39,15 @@ def plot_exposure(path, picture: Picture, rows) -> None:
         headline(fig, f"{short(picture.id)}  ({short(picture.band)}, {picture.kind})")
 
 
-def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> None:
-    """A patch: one line of panels for each exposure; active sources are labelled.
+def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8):
+    """A patch: one line of panels for each exposure; active sources are labelled; the figure.
 
     pictures : cut-outs of the patch (see `around`), of which the first `max_rows` are drawn.
     rows : all sources near the patch (scene rows). active : source indices that the patch fitted.
     """
     shown = pictures[:max_rows]
     if not shown:
-        return
+        return None
     left_out = len(pictures) - len(shown)
     mine = np.isin(rows["source_index"], active)
     with figure(path, 8.6, 2.55 * len(shown) + 1.0) as fig:
@@ -70,7 +70,9 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8) -> N
             **_bar(min(1, 2.2 / len(shown))),
         )
         note = f", {left_out} more images not shown" if left_out else ""
-        headline(fig, f"{title}{note}; blue: sources of other patches")
+        others = "" if mine.all() else "; blue: sources of other patches"
+        headline(fig, f"{title}{note}{others}")
+    return fig
 
 
 def around(picture: Picture, region) -> Picture | None:

@@ -3,7 +3,9 @@
 Figures are made without pyplot's global state; matplotlib is imported in the functions only.
 """
 
+import io
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 
@@ -40,17 +42,38 @@ SETTINGS = {
 
 @contextmanager
 def figure(path, width: float, height: float, **options):
-    """Yield a new Figure (sizes in inches) with our settings; it is saved whole at the end, as PNG."""
+    """Yield a new Figure (sizes in inches) with our settings; it is saved whole at the end, as PNG.
+
+    Without a path (None) it is not saved, and a notebook shows it.
+    """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context(SETTINGS):
-        fig = Figure(figsize=(width, height), **{"layout": "constrained", **options})
+        fig = _drawing()(figsize=(width, height), **{"layout": "constrained", **options})
         FigureCanvasAgg(fig)
         yield fig
+        if path is None:
+            return
         with atomic(path) as temporary:
             fig.savefig(temporary, format="png")
+
+
+@cache
+def _drawing() -> type:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    class Drawing(Figure):
+        """A figure that a notebook shows without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            with matplotlib.rc_context(SETTINGS):
+                self.savefig(stream, format="png")
+            return stream.getvalue()
+
+    return Drawing
 
 
 def headline(fig, text: str) -> None:
