@@ -54,6 +54,7 @@ FLOORS = [
     {"calibrate"},
     {"inject"},
     {"stages"},
+    {"notebook"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,7 +12,14 @@ from .caches import find_caches
 if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from .config import Config as Config
     from .config import load_config as load_config
+    from .errors import InputError as InputError
+    from .flags import Flag as Flag
+    from .images import Exposure as Exposure
     from .linear import optimize_fluxes as optimize_fluxes
+    from .notebook import Fit as Fit
+    from .notebook import Run as Run
+    from .notebook import fit as fit
+    from .notebook import open as open
     from .optimize import run_opt as run_opt
     from .patch import CPUPatchMixin as CPUPatchMixin
     from .patch import DirectPatch as DirectPatch
@@ -44,9 +51,27 @@ _EXPORTS = {
     "results": ("Result", "write_to_disk", "Samples", "Residuals"),
     "products": ("postsample_catalog", "postop_catalog", "write_images", "write_sourcereg", "write_patchreg"),
     "config": ("Config", "load_config"),
+    "notebook": ("fit", "open", "Fit", "Run"),
+    "images": ("Exposure",),
+    "errors": ("InputError",),
+    "flags": ("Flag",),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
-__all__ = ["__version__", *sorted(_HOME)]
+# What `dir` shows; the others are the parts that a loop over patches is written with.
+_SHOWN = (
+    "Config",
+    "Exposure",
+    "Fit",
+    "Flag",
+    "InputError",
+    "Residuals",
+    "Run",
+    "Samples",
+    "fit",
+    "load_config",
+    "open",
+)
+__all__ = ["__version__", *sorted(set(_HOME) - {"open"})]  # `import *` leaves Python's own `open`
 
 
 def __getattr__(name: str) -> Any:
@@ -56,4 +81,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *_SHOWN]

@@ -1,0 +1,83 @@
+"""Images, draws and tables as they are shown outside: types of astropy and ArviZ."""
+
+import numpy as np
+from astropy import units
+from astropy.nddata import CCDData, NDDataArray, StdDevUncertainty
+from astropy.table import QTable, Table
+from astropy.wcs import WCS
+from astropy.wcs.wcsapi import HighLevelWCSWrapper
+
+from ..products.catalogs import postsample_catalog
+from ..products.collecting import Results
+from ..products.columns import quantities
+from ..products.picture import Picture
+from ..products.plots.sky import SkyFrame
+from ..products.posterior import inference_data
+
+LAYERS = ("data", "model", "residual")
+MADE_UP = ("ra", "dec")  # columns that say nothing where the images have no place on the sky
+
+
+def nddata(picture: Picture, layer: str) -> NDDataArray:
+    """A layer of an exposure with its WCS, mask (True: not used) and error, nJy per pixel."""
+    plain = isinstance(picture.wcs, WCS)  # such as a FITS file can have: CCDData also writes these
+    wcs = picture.wcs if plain else HighLevelWCSWrapper(SkyFrame(picture.wcs))
+    bad = ~picture.good
+    sigma = np.divide(1.0, picture.ierr, out=np.full(picture.data.shape, np.nan), where=picture.good)
+    values = picture.model if layer == "model" else getattr(picture, {"data": "shown"}.get(layer, layer))
+    more = {} if layer == "model" else {"mask": bad, "uncertainty": StdDevUncertainty(sigma)}
+    meta = {"id": picture.id, "band": picture.band, "layer": layer}
+    return (CCDData if plain else NDDataArray)(values, unit=units.nJy, wcs=wcs, meta=meta, **more)
+
+
+def catalog(results: Results, at_optimum: bool) -> Table:
+    """The catalog of results; of an optimum its own values, with errors and percentiles of the Gaussian."""
+    table = postsample_catalog(results)
+    if not at_optimum:
+        return table
+    for quantity in quantities(results.bands):
+        for place, source in enumerate(results.sources):
+            if not (quantity.shape and source.row["is_point"]):
+                table[quantity.name][place] = quantity.values(source.row)
+    table["n_draws"] = 0
+    table["rhat"] = table["ess"] = np.nan
+    return table
+
+
+def quantity_table(table: Table) -> QTable:
+    """With quantities in place of columns with units."""
+    shown = QTable(table)
+    shown.meta = dict(table.meta)
+    return shown
+
+
+def without_sky(table: QTable, pixel: units.Quantity) -> QTable:
+    """Of images without a place on the sky: the errors in pixels, and no coordinates."""
+    for name, axis in zip(MADE_UP, "xy", strict=True):
+        table[f"{axis}_err"] = table[f"{name}_err"] / pixel * units.pixel
+        drop = [column for column in table.colnames if column == name or column.startswith(f"{name}_")]
+        table.remove_columns(drop)
+    return table
+
+
+def joined(paths):
+    """InferenceData of all sources of several samples files; those of one patch stand together in its draws.
+
+    Patches that ran on have more draws: the last ones of each chain are taken, as many as all have.
+    """
+    import arviz
+    import xarray
+
+    parts = [inference_data(path) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
+    count = min(part.posterior.sizes["draw"] for part in parts)
+    number = np.arange(count)
+    groups = {
+        name: [part[name].isel(draw=slice(-count, None)).assign_coords(draw=number) for part in parts]
+        for name in ("posterior", "sample_stats")
+    }
+    return arviz.InferenceData(
+        posterior=xarray.concat(groups["posterior"], dim="source"),
+        sample_stats=xarray.concat(groups["sample_stats"], dim="patch", join="override"),
+    )
