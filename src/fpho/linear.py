@@ -27,7 +27,7 @@ def optimize_fluxes(model, q) -> tuple[np.ndarray, np.ndarray]:
     sky = np.arange(plan.ndim) >= plan.sky_index
     matrix = model.fisher(z, prior=False) + np.diag(np.where(sky, plan.curvature(), 0.0))
     _, gradient = model.lnprob_and_grad(z)
-    gradient = gradient - _flux_prior_slope(plan, z)
+    gradient = gradient - _flux_prior_slope(plan, z) - model.population_slope(z)
     matrix, gradient = matrix[np.ix_(mask, mask)], gradient[mask]
     z[mask] += solve(matrix + _floor(matrix), gradient)
     fluxes = model.transform.transform(z)[: plan.index.size].reshape(plan.index.shape)[:, : plan.n_bands]

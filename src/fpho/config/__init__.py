@@ -2,7 +2,7 @@
 
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
-from .inference import Optimize, Prior, Priors, Sample
+from .inference import Optimize, Population, Prior, Priors, Sample
 from .loading import default_yaml, dump_config, json_schema, load_config, make_config, read_options
 from .model import Config
 from .products import Postprocess, Simulate, Workflow
@@ -21,6 +21,7 @@ __all__ = [
     "Inject",
     "Optimize",
     "Patches",
+    "Population",
     "Postprocess",
     "Preprocess",
     "Prior",

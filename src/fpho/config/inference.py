@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Section, option
+from .base import Positives, Section, option
 
 On = Literal["mosaic", "exposure", "all"]
 
@@ -25,7 +25,28 @@ class Prior(Section):
     b: float | None = option(None, "second shape parameter of beta", gt=0)
 
 
+class Population(Section):
+    """How fluxes, sizes and indices of the sources of a field are distributed; see `posterior.population`."""
+
+    use: bool = option(
+        False,
+        "counts, sizes given flux, and indices of a population as prior, in place of priors.flux, rhalf and "
+        "sersic; false: flat fluxes and those",
+    )
+    counts: float = option(
+        0.625,
+        "c of the counts of fluxes, dN/dF ~ F^-(1 + c): 2.5 times their slope in dex per magnitude",
+        ge=0,
+    )
+    size: float = option(0.19, "median half-light radius, circularised, at AB 25", "arcsec", gt=0)
+    size_slope: float = option(0.24, "change of ln(size) with ln(flux)")
+    size_scatter: float = option(0.5, "scatter of ln(size) at one flux", gt=0)
+    index: float = option(1.3, "median Sersic index", gt=0)
+    index_scatter: float = option(0.55, "scatter of ln(index)", gt=0)
+
+
 class Priors(Section):
+    population: Population = Field(default=Population(), description="of the sources of a field")
     flux: Prior = Field(
         default=Prior(name="uniform"), description="flux in each band (nJy): uniform, normal or student_t"
     )
@@ -37,6 +58,19 @@ class Priors(Section):
     sersic: Prior = Field(default=Prior(name="lognormal"), description="Sersic index")
     rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
 
+    @model_validator(mode="after")
+    def _one_of_a_kind(self):
+        given = [
+            name
+            for name in ("flux", "sersic", "rhalf")
+            if self.population.use and getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if given:
+            raise ValueError(
+                f"population.use: true takes the place of {', '.join(given)}, for which a prior is given"
+            )
+        return self
+
 
 class Model(Section):
     jitter: float = option(
@@ -45,6 +79,12 @@ class Model(Section):
         "source; its flux is then not taken to be better known than about that; 0: the model is right",
         ge=0,
         lt=1,
+    )
+    apertures: Positives = option(
+        [0.3],
+        "radii of circles on each source in which catalogs give the model's flux, beside one whose radius is "
+        "the FWHM of the band's PSF",
+        "arcsec",
     )
 
 

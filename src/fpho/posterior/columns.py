@@ -8,6 +8,7 @@ from ..models import ANGLE, POSITIVE, RATIO
 from ..parameters import POSITION_COLS, wrap_degrees
 from . import priors as law
 from .compiled import DISC, LOG, POLAR, SECOND, TABLE
+from .population import coordinate_priors
 
 ARCSEC = 3600.0
 WIDE = 1e-12  # a range narrower than this (in its own unit) is a held parameter
@@ -19,6 +20,7 @@ class SourceColumns:
     def __init__(self, bands, parameters, priors):
         """bands; `Parameter` by name, in the order of the columns; `fpho.config.Priors`"""
         self.bands, self.parameters, self.priors = bands, parameters, priors
+        self.of_population = coordinate_priors(priors.population) if priors.population.use else {}
         self.n = 0
         self.shapes = {
             "index": ((len(bands) + 2 + len(parameters),), "i8"),
@@ -70,6 +72,8 @@ class SourceColumns:
         self.number[k] = self.tables[id(content)]
 
     def _prior(self, parameter) -> Prior:
+        if parameter.like in self.of_population:
+            return self.of_population[parameter.like]
         return getattr(self.priors, parameter.like) if parameter.like else Prior(name="uniform")
 
     def _flux(self, b, value, low, high) -> None:

@@ -11,6 +11,7 @@ from ..bounds import make_bounds
 from ..config import Priors
 from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays, near_pixels
 from ..models import models_of
+from ..parameters import source_vector
 from . import compiled
 from .exposure_terms import (
     ExposureTerms,
@@ -22,6 +23,7 @@ from .exposure_terms import (
     with_moving,
 )
 from .parameter_map import make_parameter_map
+from .population import PopulationTerm, population_term
 from .transform import Transform
 
 
@@ -88,6 +90,15 @@ class Posterior:
         self.nfisher = 0
         self._blank = np.zeros(arrays.n_exposures)
         self._single = single_exposures(arrays) if moving_terms else []
+        self.population: PopulationTerm | None = None
+        if self.priors.population.use:
+            self.population = self._of_population()
+
+    def _of_population(self) -> PopulationTerm:
+        """The population's prior, with the data's information at the rows."""
+        z = self.transform.inverse_transform(source_vector(self.rows, self.bands, self.reference))
+        flux = np.stack([self.rows[band] for band in self.bands], axis=-1)
+        return population_term(self.priors.population, self.plan, flux, self.fisher(z, prior=False))
 
     def state(self, z) -> tuple[SourceArrays, np.ndarray]:
         """The kernel's components at z; values and slopes of columns (S, C, 5), see `compiled.parameters`."""
@@ -120,6 +131,8 @@ class Posterior:
             plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
             gradient,
         )  # fmt: skip
+        if self.population is not None:
+            lnprior += self.population.add_slopes(plan.index, values, gradient)
         return -0.5 * float(chi2.sum()) + lnprior, gradient
 
     def _evaluate(self, z, state):
@@ -155,7 +168,27 @@ class Posterior:
             plan.sky_index, plan.sky_unit, jacobian,
         )  # fmt: skip
         matrix = jacobian.T @ information @ jacobian
-        return matrix + np.diag(plan.curvature()) if prior else matrix
+        if not prior:
+            return matrix
+        if self.population is not None:
+            self.population.add_curvature(plan.index, values, matrix)
+        return matrix + np.diag(plan.curvature())
+
+    @property
+    def prior_width(self) -> np.ndarray:
+        """(ndim,) standard deviations of z that the prior alone gives shapes and positions."""
+        width = np.ones(self.ndim)
+        if self.population is not None:
+            column = self.plan.index[self.population.floor > 0, self.population.size]
+            width[column[column >= 0]] = self.population.width
+        return width
+
+    def population_slope(self, z) -> np.ndarray:
+        """(ndim,) gradient of the population's ln prior; zeros without one."""
+        gradient = np.zeros(self.ndim)
+        if self.population is not None:
+            self.population.add_slopes(self.plan.index, self.state(z)[1], gradient)
+        return gradient
 
     def lnlike(self, q) -> float:
         """-chi2 / 2 of a vector q."""

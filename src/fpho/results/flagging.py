@@ -43,7 +43,7 @@ def flags_of_sources(model, rows, active, q, spread, own, chain=None) -> np.ndar
     """
     flags = (active["flags"] & ~int(OURS)) | own
     flags |= _at_bound(model, rows, q[None] if chain is None else chain)
-    flags |= _from_prior(model.plan, spread, len(rows)) | _pulled(model, rows, q) | _without_data(model)
+    flags |= _from_prior(model, spread, len(rows)) | _pulled(model, rows, q) | _without_data(model)
     extrapolated = too_much_outside(light_outside(model, q), rows, model.bands)
     flags |= np.where(extrapolated, int(Flag.LIGHT_OUTSIDE), 0)
     return flags | np.where(fit_quality(model, q).poor, int(Flag.POOR_FIT), 0)
@@ -83,11 +83,12 @@ def _at_bound(model, rows, vectors) -> np.ndarray:
     return flags
 
 
-def _from_prior(plan, spread, n_sources) -> np.ndarray:
-    """PRIOR_DOMINATED and INDEX_FROM_PRIOR where a coordinate is as wide as its prior, which has width 1."""
+def _from_prior(model, spread, n_sources) -> np.ndarray:
+    """PRIOR_DOMINATED and INDEX_FROM_PRIOR where a coordinate is as wide as its prior."""
     flags = np.zeros(n_sources, int)
-    for i, (s, name) in enumerate(plan.names()):
-        if name in PARAMETERS and PARAMETERS[name].kind == POSITIVE and spread[i] > DOMINATED:
+    share = spread / model.prior_width
+    for i, (s, name) in enumerate(model.plan.names()):
+        if name in PARAMETERS and PARAMETERS[name].kind == POSITIVE and share[i] > DOMINATED:
             flags[s] |= int(Flag.INDEX_FROM_PRIOR if name == INDEX else Flag.PRIOR_DOMINATED)
     return flags
 
