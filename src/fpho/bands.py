@@ -7,7 +7,7 @@ from .errors import InputError
 from .fitstext import escaped
 
 LONGEST = 26  # characters in FITS, where the name of a column, such as a colour's error, has 68
-SUFFIX = re.compile(r"_(err|mag|mag_err|p\d[\d_]*)")  # of columns that tables derive from a flux
+SUFFIX = re.compile(r"_(err|mag|mag_err|p\d[\d_]*|aper_.*)")  # of columns that tables derive from a flux
 CURE = "Rename it in the table of exposures, the table of PSFs and the catalog"
 
 

@@ -24,7 +24,9 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     if len(task.halo):
         out, fixed = own_draws(out, model, n, fixed)
         model = alone(patcher, model, n, fixed, task.config)
-    final, covs = out.fill(task.patch.region, active, fixed, model, patchID=number)
+    final, covs = out.fill(
+        task.patch.region, active, fixed, model, patchID=number, apertures=task.config.model.apertures
+    )
     paths = [task.layout.samples(number), task.layout.residuals(number)]
     write_samples(paths[0], out, model, task.config, task.identity)
     write_residuals(paths[1], out, model)

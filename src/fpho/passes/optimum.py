@@ -3,7 +3,7 @@
 import logging
 
 from ..optimize import run_opt
-from ..results import optimum_rows
+from ..results import optimum_apertures, optimum_rows
 from .halo import alone, flux_precisions, own_optimum, with_halo
 from .opening import blur_of, open_patch, patch_flags
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
@@ -40,6 +40,7 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
         chi2=tuple(map(float, chi2)),
         n_pix=tuple(map(int, n_pix)),
         flux_precision=tuple(precision.tolist()),
+        apertures=optimum_apertures(model, optimum, task.config.model.apertures).plain(),
     )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
     return PatchOutcome(rows, PatchLog(fit=fit, blur=blur_of(patcher, task)), optimum.covariance)

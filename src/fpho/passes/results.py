@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import Damaged
 from ..files import checksum
 from ..layout import Layout
+from ..results import Apertures, apertures_of
 from .accounts import check_numbers
 from .outcomes import read_log
 from .planning import PatchPlan, read_plan
+from .tasks import OptimumLog
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,17 @@ def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
         raise Damaged(path, "the file is gone, though the pass wrote it", cure)
     if check and checksum(path) != digest:
         raise Damaged(path, "damaged, or of another run: not what this pass wrote", cure)
+
+
+def optimum_apertures(layout: Layout) -> dict[int, Apertures]:
+    """Fluxes within circles of the last optimum, by row of the scene; no entry where the fit failed."""
+    out = {}
+    for stage in ("optimize", "reoptimize"):
+        if not layout.patch_log(stage).is_file():
+            continue
+        patches = {patch.index: patch for patch in read_plan(layout.plan(stage)).patches}
+        for entry in read_log(layout.patch_log(stage)):
+            if isinstance(entry.fit, OptimumLog) and entry.fit.apertures:
+                found = np.array(entry.fit.apertures, "f8")
+                out |= {row: apertures_of(found[:, i]) for i, row in enumerate(patches[entry.patch].active)}
+    return out

@@ -8,6 +8,7 @@ from .. import __version__
 from ..config import load_config
 from ..flags import Flag
 from ..layout import Layout
+from .apertures import DRAWN, aperture_cells, fixed_radii
 from .collecting import Results, SourceResult, collect
 from .columns import Cell, quantities, summarise, unsampled
 from .photometry import photometry
@@ -35,7 +36,8 @@ def postsample_catalog(root, catname=None, percentiles=None, formats=("ecsv",)):
     if percentiles is None:
         percentiles = _configured(root)
     meta = _meta(results, "median, standard deviation and percentiles of the posterior draws")
-    table = table_of(results.sources, lambda source: _row(source, results.bands, percentiles), meta)
+    radii = fixed_radii(source.apertures for source in results.sources)
+    table = table_of(results.sources, lambda source: _row(source, results.bands, percentiles, radii), meta)
     path = _target(root, catname)
     if path is not None:
         write_fits_tables([table], path, "POSTERIOR")
@@ -102,7 +104,7 @@ def _identity(source) -> dict[str, Cell]:
     }
 
 
-def _row(source, bands, percentiles) -> dict[str, Cell]:
+def _row(source, bands, percentiles, radii) -> dict[str, Cell]:
     """Columns of one source by name."""
     row, draws = _identity(source), source.draws
     for quantity in quantities(bands):
@@ -114,6 +116,7 @@ def _row(source, bands, percentiles) -> dict[str, Cell]:
             columns = {name: cell._replace(value=np.nan) for name, cell in columns.items()}
         row.update(columns)
     row.update(photometry(source.median, draws, bands))
+    row.update(aperture_cells(source.apertures, bands, radii, DRAWN))
     return row | _quality(source)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..flags import Flag
 from ..parameters import q_names
-from ..results import Samples, plain
+from ..results import Apertures, Samples, plain
 from ..results.reading import open_patch
 from .medians import convergence, median_row
 from .planned import Planned, PlannedPatch, planned
@@ -33,6 +33,7 @@ class SourceResult:
     ess: float = np.nan
     chi2: float = np.nan  # mean squared residual (sigma^2) near the source, at the medians
     chi2_pixels: int = 0  # that it is the mean of
+    apertures: Apertures | None = None  # (B, A) fluxes within circles
 
     @property
     def draws(self) -> np.ndarray:
@@ -182,6 +183,7 @@ def _sources(patch: PlannedPatch, samples, bands):
             *convergence(draws, bands, samples.n_chains),
             float(near),
             int(n),
+            Apertures(*(getattr(samples.apertures, name)[place] for name in ("radius", "flux", "error"))),
         )
 
 

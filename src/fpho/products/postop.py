@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from ..layout import Layout
+from ..passes.results import optimum_apertures
 from ..scene import read_scene, write_scene
+from .apertures import optimum_columns
 
 BOOKKEEPING = ("n_iter", "n_patch")  # of the optimization; sampling counts anew
 
@@ -12,7 +14,8 @@ def postop_catalog(root, catname=None):
     """Write the optimized scene of a run in the input format, with flux uncertainties; its rows.
 
     Columns: ids, positions, `q` = sqrt(b/a) and `pa` (rad from east to north), sersic, rhalf, roi, flux and
-    `<band>_err` (nJy) of each band. The header keyword CONVENT says `internal`, FILTERS the bands.
+    `<band>_err` (nJy) of each band, fluxes within circles (see `products.apertures`). The header keyword
+    CONVENT says `internal`, FILTERS the bands.
 
     Parameters
     ----------
@@ -25,7 +28,8 @@ def postop_catalog(root, catname=None):
         rows[name] = 0
     rows["is_active"] = False
     seed = {"SEED": header["SEED"]} if "SEED" in header else {}
-    write_scene(layout.postop if catname is None else catname, rows, bands, seed)
+    more = optimum_columns(optimum_apertures(layout), len(rows), bands)
+    write_scene(layout.postop if catname is None else catname, rows, bands, seed, more)
     return rows
 
 

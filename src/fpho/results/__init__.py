@@ -1,5 +1,6 @@
 """Result records of patches, their files, and readers of these."""
 
+from .apertures import Apertures, apertures_of, optimum_apertures
 from .reading import Residuals, Samples
 from .record import Result
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
@@ -7,6 +8,7 @@ from .rows import optimum_rows
 from .writing import write_residuals, write_samples, write_to_disk
 
 __all__ = [
+    "Apertures",
     "FittedPatch",
     "HaloDraws",
     "Residuals",
@@ -14,6 +16,8 @@ __all__ = [
     "SamplerSettings",
     "Samples",
     "Summary",
+    "apertures_of",
+    "optimum_apertures",
     "optimum_rows",
     "plain",
     "write_residuals",

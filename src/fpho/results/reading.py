@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..files import verify
 from ..geometry import CircularRegion
 from ..showing import html_table
+from .apertures import Apertures
 from .records import PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
 
 
@@ -19,6 +20,7 @@ class Samples:
     z : (C, N, n); chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N)
     chains : dict of arrays (C, N, S) by parameter (backgrounds: (C, N, E)); stats : dict of arrays (C, N)
     summary : `Summary`; settings : `SamplerSettings`; halo : `HaloDraws` or None
+    apertures : `Apertures`, fluxes within circles
     region : circle on the sky; reference : (ra, dec) in degrees; config : dict
     bounds : structured (S,); cov : (n, n) of z; metric : (n, n) or (n,) of the sampler
     optimum_z : (n,); optimum_q, final_q : (P,); chi2, n_pix : (E,); source_chi2, source_n_pix : (S,)
@@ -50,6 +52,9 @@ class Samples:
                 setattr(self, name, file[name][:])
             self.chains = _group(file["posterior"])
             self.stats = _group(file["sample_stats"])
+            self.apertures = Apertures(
+                *(file[f"apertures/{name}"][:] for name in ("radius", "flux", "error"))
+            )
             self.halo = _halo(file["halo"]) if "halo" in file else None
             self.region = CircularRegion(**{name: float(v) for name, v in file["region"].attrs.items()})
         self.reference = tuple(attrs["reference"])

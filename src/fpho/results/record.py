@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..showing import html_table
+from .apertures import drawn_apertures
 from .fit import fit_quality
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import draws_by_source, sampled_rows
@@ -68,7 +69,16 @@ class Result:
         )
 
     def fill(
-        self, region, active, fixed, model, bounds=None, step=None, stats=None, patchID=None
+        self,
+        region,
+        active,
+        fixed,
+        model,
+        bounds=None,
+        step=None,
+        stats=None,
+        patchID=None,
+        apertures=(0.3,),
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add the patch; (final scene rows at the medians with flux errors and flags, covariance of z).
 
@@ -80,6 +90,7 @@ class Result:
         bounds : as given to the posterior, which has them anyway
         step, stats : of `run_lmc`, for callers of the older interface; the record has what it needs
         patchID : number of the patch in its run
+        apertures : radii (arcsec) of circles in which fluxes are kept, see `results.apertures`
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
@@ -97,6 +108,7 @@ class Result:
             n_pix=model.n_pix,
             source_chi2=quality.chi2,
             source_n_pix=quality.n_pix,
+            apertures=drawn_apertures(model, flat, q, apertures),
         )
         return final, self.patch.cov
 

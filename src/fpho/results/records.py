@@ -11,6 +11,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 
 from ..geometry import CircularRegion
+from .apertures import Apertures
 
 PREFIX = "summary_"  # of a summary's attributes in a file
 
@@ -80,6 +81,7 @@ class FittedPatch:
     n_pix: np.ndarray  # (E,) good pixels
     source_chi2: np.ndarray  # (S,) near each source, all exposures
     source_n_pix: np.ndarray  # (S,) good pixels there
+    apertures: Apertures  # fluxes within circles
 
 
 def plain(record) -> dict:

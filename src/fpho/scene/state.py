@@ -12,8 +12,11 @@ from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog.formats import CONVENTION
 
 
-def write_scene(path, rows, bands, meta: dict | None = None) -> None:
-    """Write scene rows (S,) with units and descriptions; also a catalog that `read_catalog` takes."""
+def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None = None) -> None:
+    """Write scene rows (S,) with units and descriptions; also a catalog that `read_catalog` takes.
+
+    more : further columns by name: (values (S,), unit, description)
+    """
     from astropy.io import fits
     from astropy.table import Table
 
@@ -26,6 +29,9 @@ def write_scene(path, rows, bands, meta: dict | None = None) -> None:
         table[band].unit = table[error_col(band)].unit = FLUX_UNIT
         table[band].description = f"flux in {band}"
         table[error_col(band)].description = f"1-sigma uncertainty of the flux in {band}"
+    for name, (values, unit, text) in (more or {}).items():
+        table[name] = values
+        table[name].unit, table[name].description = unit, text
     table = escaped_table(table)
     hdu = fits.table_to_hdu(table)
     for number, name in enumerate(table.colnames, 1):

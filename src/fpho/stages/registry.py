@@ -179,7 +179,11 @@ DETECT = _stage(
 POSTOP = _stage(
     "postop",
     "Write the catalog of the optimum with flux uncertainties, the start of sampling.",
-    reads=lambda run: {"scene": run.layout.scene("reoptimize")},
+    reads=lambda run: {
+        "scene": run.layout.scene("reoptimize"),
+        "plans": [run.layout.plan(stage) for stage in ("optimize", "reoptimize")],
+        "patches": [run.layout.patch_log(stage) for stage in ("optimize", "reoptimize")],
+    },
     writes=lambda run: {"catalog": run.layout.postop},
     measures=True,
 )
