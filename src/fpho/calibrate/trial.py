@@ -20,7 +20,7 @@ from ..patch import CPUPatchMixin, DirectPatch
 from ..psf import PSFStore
 from ..results import optimum_rows, plain
 from ..sampling import run_lmc
-from ..sampling.options import run_options
+from ..sampling.options import sampler_options
 from ..sersic import load_table
 from .camera import REFERENCE, bands_of, cameras, snr_of, unit_snr
 from .priors import draw_truth
@@ -124,7 +124,7 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
         rows = optimum_rows(model, optimum, rows)
         spent.append(info)
     model, q = prepare(exposures, rows, bounds, config, store, remainder=True)
-    out, _, _ = run_lmc(model, q, seed=seed, **sampler_options(config, trial.kind))
+    out, _, _ = run_lmc(model, q, seed=seed, **run_options(config, trial.kind))
     blocks = out.chain[:, : len(known) * len(q_names(bands))].reshape(len(out.chain), len(known), -1)
     keep = np.linspace(0, len(blocks) - 1, config.calibrate.draws).astype(int)
     values = block_values(blocks, known, bands, model.reference)
@@ -153,10 +153,10 @@ def prepare(exposures, rows, bounds, config: Config, store: PSFStore, remainder:
     return patcher.prepare_model(active=rows, bounds=bounds, priors=config.priors)
 
 
-def sampler_options(config: Config, kind: str) -> dict:
+def run_options(config: Config, kind: str) -> dict:
     """Those of the stage `sample`; empty places, of which only mean and sd are asked, do not run on."""
-    options = config.sample
-    return run_options(options.model_copy(update={"max_extensions": 0}) if kind == "empty" else options)
+    changed = {"max_extensions": 0} if kind == "empty" else {}
+    return sampler_options(config.sample.model_copy(update=changed))[0]
 
 
 def names_of(bands) -> tuple[str, ...]:

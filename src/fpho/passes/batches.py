@@ -16,7 +16,7 @@ from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_outcomes, check_sources
-from .files import earlier_logs
+from .files import earlier_logs, present_files
 from .outcomes import joined, read_log, read_outcomes, write_log, write_outcomes
 from .planning import patch_seed, plan_patches, read_plan
 from .running import run_tasks
@@ -119,8 +119,8 @@ def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
     """One patch with its rows of the present state."""
     active, fixed = checkout(rows, patch.active, patch.fixed)
     halo = rows[list(patch.halo)].copy()
-    seed = patch_seed(seed, patch.index)
-    return PatchTask(config, layout, stage, patch, tuple(bands), active, halo, fixed, seed)
+    files, seed = present_files(config, layout, stage), patch_seed(seed, patch.index)
+    return PatchTask(config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed)
 
 
 def _describe(task: PatchTask, outcome: PatchOutcome) -> str:

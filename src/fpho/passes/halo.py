@@ -10,30 +10,26 @@ import numpy as np
 from ..linear import optimize_fluxes
 from ..results import HaloDraws
 from ..results.rows import optimum_rows, sampled_rows
-from .opening import prepare
-from .tasks import PatchTask
+from .opening import OpenPatch
 
 
-def with_halo(task: PatchTask) -> PatchTask:
-    """The task with the halo among its active sources, after its own."""
-    return replace(task, active=np.concatenate([task.active, task.halo]), halo=task.halo[:0])
-
-
-def alone(patcher, model, n: int, fixed, config):
-    """The posterior of the first n sources of a model, with these fixed ones."""
-    return prepare(patcher, model.rows[:n], fixed, model.bounds[:n], config)[0]
-
-
-def own_draws(out, model, n: int, fixed):
-    """(`Result` of the first n sources, fixed rows with the halo at its medians) of draws of both."""
+def own_draws(patch: OpenPatch, model, out):
+    """(`Posterior`, `Result`, fixed rows) of the own sources, the halo fixed at its medians."""
+    n = patch.n_own
+    if n == len(model.rows):
+        return model, out, patch.fixed
     rows, _ = sampled_rows(model, out.chain, out.z.reshape(-1, out.z.shape[-1]), model.rows, out.flags)
     halo = HaloDraws(model.rows[n:], model.bounds[n:], out.z, out.cov)
+    fixed = np.concatenate([patch.fixed, rows[n:]])
     own = replace(out.marginal(model.plan, n), halo=halo)
-    return own, np.concatenate([fixed, rows[n:]])
+    return patch.posterior(model.rows[:n], fixed, model.bounds[:n])[0], own, fixed
 
 
-def own_optimum(optimum, model, n: int, fixed):
-    """(`Optimum` of the first n sources with marginal matrix, fixed rows with the halo at its optimum)."""
+def own_optimum(patch: OpenPatch, model, optimum):
+    """(`Posterior`, `Optimum` with marginal matrix) of the own sources, the halo fixed at its optimum."""
+    n = patch.n_own
+    if n == len(model.rows):
+        return model, optimum
     rows = optimum_rows(model, optimum, model.rows)
     keep, columns = model.plan.of_sources(n)
     matrix = np.linalg.inv(optimum.covariance[np.ix_(keep, keep)])
@@ -44,7 +40,8 @@ def own_optimum(optimum, model, n: int, fixed):
         gradient=optimum.gradient[keep],
         matrix=0.5 * (matrix + matrix.T),
     )
-    return own, np.concatenate([fixed, rows[n:]])
+    fixed = np.concatenate([patch.fixed, rows[n:]])
+    return patch.posterior(model.rows[:n], fixed, model.bounds[:n])[0], own
 
 
 def flux_precisions(model, q, n: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..codehash import code_hash
 from ..config import declared
-from .files import fit_files, flattened
+from .files import fingerprint, fit_files, flattened
 from .tasks import PatchTask
 
 
@@ -31,10 +31,3 @@ def data_files(task: PatchTask) -> list[Path]:
     sampled = (task.patch.previous, *task.patch.neighbours) if task.stage == "sample" else ()
     before = [number for number in sampled if number >= 0]
     return [*flattened(files), *map(task.layout.samples, before)]
-
-
-def fingerprint(path) -> str:
-    if not Path(path).is_file():
-        return "absent"
-    state = Path(path).stat()
-    return f"{Path(path).name} {state.st_size} {state.st_mtime_ns}"

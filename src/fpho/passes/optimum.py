@@ -4,8 +4,8 @@ import logging
 
 from ..optimize import run_opt
 from ..results import optimum_apertures, optimum_rows
-from .halo import alone, flux_precisions, own_optimum, with_halo
-from .opening import blur_of, open_patch, patch_flags
+from .halo import flux_precisions, own_optimum
+from .opening import open_patch
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
@@ -13,9 +13,8 @@ log = logging.getLogger("fpho")
 
 def optimize_patch(task: PatchTask) -> PatchOutcome:
     """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
-    options = task.config.optimize
-    n = len(task.active)
-    patcher, model, q = open_patch(with_halo(task), options)
+    options, patch = task.config.optimize, open_patch(task)
+    model, q = patch.posterior(patch.rows, patch.fixed, patch.bounds)
     optimum, info = run_opt(
         model,
         q,
@@ -26,21 +25,18 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
         linear_optimize=options.linear_optimize,
         add_barriers=options.add_barriers,
     )
-    precision = flux_precisions(model, optimum.q, n)
-    if len(task.halo):
-        optimum, fixed = own_optimum(optimum, model, n, task.fixed)
-        model = alone(patcher, model, n, fixed, task.config)
+    precision = flux_precisions(model, optimum.q, patch.n_own)
+    model, optimum = own_optimum(patch, model, optimum)
     rows = optimum_rows(model, optimum, task.active)
-    rows["flags"] |= patch_flags(patcher, task)
-    chi2, n_pix = model.chi2(optimum.q), model.n_pix
+    rows["flags"] |= patch.flags
     fit = OptimumLog(
         **info,
         lnp=float(optimum.lnp),
         exposures=tuple(model.exposures),
-        chi2=tuple(map(float, chi2)),
-        n_pix=tuple(map(int, n_pix)),
+        chi2=tuple(map(float, model.chi2(optimum.q))),
+        n_pix=tuple(map(int, model.n_pix)),
         flux_precision=tuple(precision.tolist()),
         apertures=optimum_apertures(model, optimum, task.config.model.apertures).plain(),
     )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
-    return PatchOutcome(rows, PatchLog(fit=fit, blur=blur_of(patcher, task)), optimum.covariance)
+    return PatchOutcome(rows, PatchLog(fit=fit, blur=patch.blur), optimum.covariance)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..config import Config
 from ..layout import Layout
+from .files import FitFiles
 from .planning import PatchPlan
 
 
@@ -16,6 +17,7 @@ class PatchTask:
     config: Config
     layout: Layout
     stage: str  # optimize, reoptimize or sample
+    files: FitFiles
     patch: PatchPlan
     bands: tuple[str, ...]
     active: np.ndarray  # scene rows (S,)

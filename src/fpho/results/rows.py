@@ -15,9 +15,8 @@ def optimum_rows(model, optimum, active) -> np.ndarray:
 
     Fluxes that the pixels say nothing of stay what they were: they would wander from stage to stage.
     """
-    rows = fill_rows(active, optimum.q, model.bands, model.reference)
     error = np.sqrt(np.diag(optimum.covariance))
-    _set_errors(rows, model.plan, lambda i, unit: unit * error[i])
+    rows = _filled(model, active, optimum.q, error)
     own = np.zeros(len(rows), int) if optimum.converged else np.full(len(rows), int(Flag.OPTIMIZE_FAILED))
     rows["flags"] = flags_of_sources(model, rows, active, optimum.q, error, own)
     for b, band in enumerate(model.bands):
@@ -46,19 +45,20 @@ def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.nd
         shape = np.stack(from_ellipticity(*middle), axis=-1)
         free = model.plan.index[:, k] >= 0
         block[free, k : k + 2] = shape[free]
-    rows = fill_rows(active, q, model.bands, model.reference)
     spread = z.std(axis=0)
-    _set_errors(rows, model.plan, lambda i, unit: unit * spread[i])
+    rows = _filled(model, active, q, spread)
     own = np.full(len(rows), flags)
     rows["flags"] = flags_of_sources(model, rows, active, q, spread, own, chain)
     return rows, q
 
 
-def _set_errors(rows, plan, error) -> None:
-    for s, index in enumerate(plan.index):
-        for b, band in enumerate(plan.columns[: plan.n_bands]):
-            free = index[b] >= 0
-            rows[error_col(band)][s] = error(index[b], plan.unit[s, b]) if free else np.nan
+def _filled(model, active, q, spread) -> np.ndarray:
+    """Scene rows (S,) with the values q (P,), and flux errors from standard deviations of z (ndim,)."""
+    rows, plan = fill_rows(active, q, model.bands, model.reference), model.plan
+    spread = np.append(spread, np.nan)  # the last is that of fluxes that are held
+    for b, band in enumerate(plan.columns[: plan.n_bands]):
+        rows[error_col(band)] = plan.unit[:, b] * spread[plan.index[:, b]]
+    return rows
 
 
 def draws_by_source(model, chain) -> np.ndarray:

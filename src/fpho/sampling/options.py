@@ -4,28 +4,22 @@ from ..config import Sample
 from .rules import Limits
 
 
-def limits_of(options: Sample) -> Limits:
-    """What is asked of a patch."""
-    return Limits(options.max_rhat, options.min_ess, options.max_extensions, options.evaluations)
+def sampler_options(options: Sample) -> tuple[dict, dict]:
+    """Keywords of `run_lmc`, and those of `gibbs_update`, which has as many draws as it is given.
 
-
-def draws_per_chain(options: Sample) -> int:
-    """Draws that each chain keeps, so that all chains together reach `target_niter` as well."""
-    wanted = options.target_niter or 0
-    return max(options.sampling_draws, -(-wanted // options.chains))
-
-
-def update_options(options: Sample) -> dict:
-    """Keywords of `gibbs_update`."""
-    names = ("warmup", "max_treedepth", "checkpoint_seconds")
-    return {name: getattr(options, name) for name in names} | {"limits": limits_of(options)}
-
-
-def run_options(options: Sample) -> dict:
-    """Keywords of `run_lmc`."""
-    return update_options(options) | {
-        "n_draws": draws_per_chain(options),
-        "full": options.full_cov,
+    Each chain keeps so many draws that all chains together reach `target_niter` as well.
+    """
+    least = -(-(options.target_niter or 0) // options.chains)
+    both = {
+        "warmup": options.warmup,
+        "max_treedepth": options.max_treedepth,
+        "checkpoint_seconds": options.checkpoint_seconds,
+        "limits": Limits(options.max_rhat, options.min_ess, options.max_extensions, options.evaluations),
+    }
+    first = {
+        "n_draws": max(options.sampling_draws, least),
         "chains": options.chains,
+        "full": options.full_cov,
         "sampler": options.sampler,
     }
+    return both | first, both
