@@ -6,7 +6,6 @@ from ..config import Config
 from ..layout import Layout
 from ..optimize import run_opt
 from ..passes.batches import make_task
-from ..passes.halo import with_halo
 from ..passes.opening import open_patch
 from ..passes.outcomes import read_log
 from ..passes.planning import read_plan
@@ -29,8 +28,8 @@ def optimum_results(config: Config, layout: Layout) -> Results:
     last = {index: patch for patch in made.patches for index in patch.active}
     sources, patches = {}, []
     for patch in {patch.index: patch for patch in last.values()}.values():
-        task = with_halo(make_task(config, layout, stage, patch, bands, rows, made.seed))
-        _, model, q = open_patch(task, config.optimize)
+        task = make_task(config, layout, stage, patch, bands, rows, made.seed)
+        model, q = open_patch(task).begin()
         optimum, _ = run_opt(model, q)
         z = np.random.default_rng(task.seed).multivariate_normal(optimum.z, optimum.covariance, DRAWS)
         draws = draws_by_source(model, model.transform.transform(z))

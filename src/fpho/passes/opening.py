@@ -44,6 +44,10 @@ class OpenPatch:
     blur: float  # half-light radius of the widest PSF, arcsec
     earlier: EarlierRound | None = None  # what the patch goes on from
 
+    def begin(self):
+        """(`Posterior`, q) of all S sources, with all others fixed."""
+        return self.posterior(self.rows, self.fixed, self.bounds)
+
 
 def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatch:
     """All that the patch of a task is fitted with."""

@@ -14,7 +14,7 @@ log = logging.getLogger("fpho")
 def optimize_patch(task: PatchTask) -> PatchOutcome:
     """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
     options, patch = task.config.optimize, open_patch(task)
-    model, q = patch.posterior(patch.rows, patch.fixed, patch.bounds)
+    model, q = patch.begin()
     optimum, info = run_opt(
         model,
         q,

@@ -9,7 +9,7 @@ from .opening import OpenPatch
 
 def first_draws(patch: OpenPatch, options: dict):
     """(`Posterior`, `Result`) of all sources of a patch, halo included, with its neighbours fixed."""
-    model, q = patch.posterior(patch.rows, patch.fixed, patch.bounds)
+    model, q = patch.begin()
     return model, run_lmc(model, q, **options)[0]
 
 
