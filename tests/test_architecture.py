@@ -16,6 +16,7 @@ TOP = PACKAGE.parent.parent
 FLOORS = [
     {
         "errors",
+        "faults",
         "files",
         "hdf5",
         "workers",

@@ -8,30 +8,25 @@ is a `MachineError`; any other exception is the caller's and is raised as it is.
 
 import atexit
 import ctypes
-import errno
 import logging
 import os
 import pickle
 import signal
 import sys
-import threading
 import traceback
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
-from pathlib import Path
 from types import ModuleType
 
-from .errors import InputError, MachineError
+from .faults import MACHINE, Lost, end_with, trouble, words_of
 
 log = logging.getLogger("fpho")
 ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-MACHINE = (OSError, MemoryError, EOFError, MachineError)
 MOST_FAULTS = 2  # of the machine, per worker, before all work stops
 UNSENDABLE = (pickle.PickleError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 PR_SET_PDEATHSIG = 1
-KEPT = "and run the same command again: finished work is kept"
 
 
 def mapped(function, work: Iterable[tuple], cores: int, **options) -> list:
@@ -75,7 +70,7 @@ def results(
             again[key] = work[key]
             if len(again) > MOST_FAULTS * cores:
                 raise trouble(names[key], value)  # this is no single piece's fault
-            log.warning("%s: %s; it is done once more", names[key], _words(value))
+            log.warning("%s: %s; it is done once more", names[key], words_of(value))
     for key, arguments in again.items():
         for _, done, value in _shared(function, {key: arguments}, 1, preload):
             if not done:
@@ -83,31 +78,11 @@ def results(
             yield key, value
 
 
-def trouble(name: str, error) -> MachineError:
-    """What to tell about a fault of the machine."""
-    if isinstance(error, MachineError):
-        return MachineError(f"{name}: {error.where}", error.found, error.cure)
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return MachineError(name, _words(error), f"Make room on the disk, {KEPT}")
-    if isinstance(error, Lost | MemoryError):
-        return MachineError(name, _words(error), f"Give it more memory or fewer --cores, {KEPT}")
-    return MachineError(name, _words(error), f"See that files can be read and written, {KEPT}")
-
-
-class Lost(Exception):
-    """A worker ended in the middle of its work."""
-
-    def __init__(self, code: int | None):
-        self.code = code
-        by = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        super().__init__(f"the worker process died ({by}; out of memory?)")
-
-
 def _here(function, arguments, name: str):
     try:
         return function(*arguments)
     except MACHINE as error:
-        log.warning("%s: %s; it is done once more", name, _words(error))
+        log.warning("%s: %s; it is done once more", name, words_of(error))
     try:
         return function(*arguments)
     except MACHINE as error:
@@ -228,29 +203,3 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     end_with(parent_process().join)
-
-
-def end_with_program(name: str) -> None:
-    """This process ends when one of those above it that run a program of this name does (Linux)."""
-    pid = os.getppid() if sys.platform == "linux" else 0
-    while pid > 1:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if name.encode() in [word.rpartition(b"/")[-1] for word in words[:3]]:
-            program = os.pidfd_open(pid)
-            end_with(lambda program=program: connection.wait([program]))
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[-1].split()[1])
-
-
-def end_with(wait) -> None:
-    """End this process, whatever it does, when `wait()` returns."""
-
-    def watch():
-        wait()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _words(error) -> str:
-    text = str(error).strip()
-    return text if isinstance(error, Lost | InputError) else f"{type(error).__name__}: {text}".rstrip(": ")

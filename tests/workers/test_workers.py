@@ -130,7 +130,7 @@ def test_workers_end_with_their_parent(tmp_path, killed):
 
 PROGRAM_ABOVE = """
 import subprocess, sys
-subprocess.run(["sh", "-c", "%s -c 'from fpho.workers import *; from tests.workers.work import *; "
+subprocess.run(["sh", "-c", "%s -c 'from fpho.faults import *; from tests.workers.work import *; "
     "end_with_program(\\"above\\"); sleeping(\\"%s\\", 0)'; true" % (sys.executable, sys.argv[1])])
 """
 

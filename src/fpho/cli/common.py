@@ -1,13 +1,15 @@
 """Options that all stages share, and the setting-up that comes before a stage is imported."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import Config, load_config
 from ..layout import Layout
 from ..stages.running import limit_threads, start_logging
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 ConfigFile = Annotated[
     Path | None,
@@ -20,8 +22,10 @@ Cores = Annotated[int, typer.Option("--cores", min=1, help="Processor cores to u
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while working.")]
 
 
-def prepare(config, overrides=None, threads: int = 1, verbose: bool = False) -> tuple[Config, Layout]:
+def prepare(config, overrides=None, threads: int = 1, verbose: bool = False) -> tuple["Config", Layout]:
     """Start logging, limit threads, read the configuration."""
+    from ..config import load_config
+
     start_logging(verbose)
     limit_threads(threads)
     loaded = load_config(config, overrides or ())

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..config import Config
 from ..layout import Layout
 
+if TYPE_CHECKING:
+    from ..config import Config
 
-def fit_files(config: Config, layout: Layout, stage: str) -> dict[str, Path | list[Path]]:
+
+def fit_files(config: "Config", layout: Layout, stage: str) -> dict[str, Path | list[Path]]:
     """Files by what they hold: `stores` of pixels, `psf`, `sersic`, and `tables` of backgrounds and shifts.
 
     Stores of both kinds of images: of a band without the kind that a stage asks for, it takes the other. The

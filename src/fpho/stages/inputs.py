@@ -4,11 +4,14 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..config import Config
 from ..errors import InputError
 from ..layout import Layout
 from ..tables import cells
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Inputs:
     catalog: Path | None
 
 
-def resolve(config: Config, layout: Layout) -> Inputs:
+def resolve(config: "Config", layout: Layout) -> Inputs:
     """Input paths of a run; they need not exist yet.
 
     Raises
@@ -53,14 +56,14 @@ def check_outdir(folder: Path) -> None:
         raise InputError("outdir", found, "Give a folder that you may write into") from None
 
 
-def images_of(config: Config, layout: Layout) -> Path:
+def images_of(config: "Config", layout: Layout) -> Path:
     """The table of exposures."""
     if simulated(config):
         return layout.simulation / "exposures.tsv"
     return _given(config.images, "images", "Give the path of a table of exposures (TSV)")
 
 
-def psfs_of(config: Config, layout: Layout) -> Path:
+def psfs_of(config: "Config", layout: Layout) -> Path:
     """The table of PSF images, or a PSF store."""
     if simulated(config):
         return layout.simulation / "psfs.tsv"
@@ -68,7 +71,7 @@ def psfs_of(config: Config, layout: Layout) -> Path:
     return _given(config.psfs, "psfs", cure)
 
 
-def catalog_of(config: Config, layout: Layout) -> Path | None:
+def catalog_of(config: "Config", layout: Layout) -> Path | None:
     """The peak catalog; None where it is made from the images."""
     if config.catalog.detect:
         return None
@@ -77,7 +80,7 @@ def catalog_of(config: Config, layout: Layout) -> Path | None:
     return _given(config.catalog.path, "catalog.path", "Give the peak catalog, or set catalog.detect: true")
 
 
-def simulated(config: Config) -> bool:
+def simulated(config: "Config") -> bool:
     """Whether the run's inputs are drawn by the stage `simulate`."""
     return config.simulate.scene != "none"
 

@@ -4,7 +4,7 @@ Stated here and nowhere else: the rules of the workflow, the hash of a patch's t
 table in docs/workflow.md take theirs from here. Nothing heavy is imported before a stage runs.
 """
 
-from ..config import ALL
+from ..config.views import ALL
 from .inputs import simulated
 from .patchwise import OPTIMIZE, REOPTIMIZE, SAMPLE
 from .stage import Run, Stage

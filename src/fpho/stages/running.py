@@ -10,18 +10,23 @@ from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..config import Config, view
 from ..errors import Damaged, InputError
+from ..faults import MACHINE, end_with_program, trouble
 from ..layout import Layout
-from ..workers import MACHINE, end_with_program, trouble
 from .registry import STAGES
 from .stage import Part
+
+if TYPE_CHECKING:  # the models of all options are slow to import: only jobs need them
+    from ..config import Config
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run_stage(name: str, config: Config, layout: Layout, cores: int = 1, part: str = "all", **which) -> None:
+def run_stage(
+    name: str, config: "Config", layout: Layout, cores: int = 1, part: str = "all", **which
+) -> None:
     """Run a stage, or one `part` of a pass over patches; `which`: its `colour` and `batch`.
 
     A whole pass is its parts in order, each for all colours.
@@ -36,8 +41,10 @@ def run_stage(name: str, config: Config, layout: Layout, cores: int = 1, part: s
         _call(stage.parts[part], config, layout, stage=name, cores=cores, **which)
 
 
-def _call(part: Part, config: Config, layout: Layout, **arguments) -> None:
+def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
     """Numerical packages take seconds to import: the function's module is imported only now."""
+    from ..config import view
+
     module, _, name = part.function.partition(":")
     function = getattr(import_module(module), name)
     wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
@@ -67,6 +74,8 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
 
     config : the whole configuration, as JSON has it. Bad input ends the process with exit status 2.
     """
+    from ..config import Config
+
     end_with_program("snakemake")  # killed, it can't tell its jobs
     write_into(log)
     start_logging()

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..codehash import code_hash
-from ..config import Config, values_of
 from ..layout import Layout
 from .inputs import Inputs, local_files, resolve
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 Files = dict[str, Path | list[Path]]
 
@@ -17,7 +20,7 @@ Files = dict[str, Path | list[Path]]
 class Run:
     """What the files of a stage depend on."""
 
-    config: Config
+    config: "Config"
     layout: Layout
 
     @cached_property
@@ -57,8 +60,10 @@ class Part:
     def module(self) -> str:
         return self.function.partition(":")[0]
 
-    def values(self, config: Config) -> dict:
+    def values(self, config: "Config") -> dict:
         """Values of the options that results depend on, by name."""
+        from ..config import values_of
+
         return values_of(config, self.options)
 
 
@@ -87,7 +92,7 @@ class Stage(Part):
     processes: bool = False
     gpu: bool = False
     measures: bool = False
-    exists: Callable[[Config], bool] = lambda config: True
+    exists: Callable[["Config"], bool] = lambda config: True
 
     def threads(self, cores: int) -> int:
         """Threads of numerical libraries in its process."""

@@ -6,8 +6,10 @@ all that they read.
 
 import json
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from .base import Section
+if TYPE_CHECKING:
+    from .base import Section
 
 ALL = ("*",)  # every option
 
@@ -27,7 +29,7 @@ class View:
     place : name of the section; empty for the whole configuration.
     """
 
-    def __init__(self, config: Section, options, free=(), place: str = ""):
+    def __init__(self, config: "Section", options, free=(), place: str = ""):
         self._config, self._options, self._free, self._place = config, tuple(options), tuple(free), place
 
     def __getattr__(self, name: str):
@@ -68,7 +70,7 @@ def declared(config) -> dict:
     return config.declared if isinstance(config, View) else values_of(config)
 
 
-def values_of(config: Section, names=ALL) -> dict:
+def values_of(config: "Section", names=ALL) -> dict:
     """Values of options (`section` or `section.option`, or all of them) by name, as JSON has them."""
     tree = json.loads(config.model_dump_json())
     return tree if tuple(names) == ALL else {name: _at(tree, name) for name in names}
