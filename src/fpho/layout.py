@@ -133,6 +133,11 @@ class Layout:
         return self.catalogs / "posterior.fits"
 
     @property
+    def apertures(self) -> Path:
+        """Model's fluxes within circles beside aperture photometry."""
+        return self.catalogs / "apertures.ecsv"
+
+    @property
     def chains(self) -> Path:
         """Catalog of draws; the same as ECSV beside it."""
         return self.catalogs / "chains.fits"

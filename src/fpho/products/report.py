@@ -9,6 +9,7 @@ import numpy as np
 from .. import __version__
 from ..files import write_text
 from ..flags import DESCRIPTIONS, describe
+from .aperture_check import summarised
 from .collecting import Results
 
 STYLE = """
@@ -35,10 +36,13 @@ PATCH_COLUMNS = {
 }
 
 
-def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(), seed=None) -> None:
+def write_summary(
+    path, results: Results, table, chi2: dict[str, float], plots=(), seed=None, sums=None
+) -> None:
     """Write the page: what was measured, how well the chains mixed, what is flagged, plots.
 
     table : as `postsample_catalog` makes it. chi2 : by image. plots : PNG files that the page holds.
+    sums : as `ApertureCheck.table` makes it.
     """
     parts = [
         f"<h1>fpho: {len(results.sources)} sources, {len(results.patches)} patches</h1>",
@@ -50,6 +54,7 @@ def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(
         _table(*_source_table(table, results.bands), kind="flags"),
         "<p class=note>Median and standard deviation of the posterior draws.</p>",
         _flag_list(table),
+        *_aperture_part(sums),
         "<h2>Images</h2>",
         _table(["image", "chi² per pixel"], [[name, f"{value:.3f}"] for name, value in chi2.items()]),
         "<h2>Patches</h2>",
@@ -61,6 +66,16 @@ def write_summary(path, results: Results, table, chi2: dict[str, float], plots=(
         f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>fpho summary</title>\n"
         f"<style>{STYLE}</style>\n<body>\n{body}\n</body></html>\n",
     )
+
+
+def _aperture_part(sums) -> list[str]:
+    """Whether aperture photometry agrees."""
+    if sums is None or not len(sums):
+        return []
+    note = (
+        "The same pixels made both: pulls are narrower than 1 where all is well. Each source: apertures.ecsv."
+    )
+    return ["<h2>Fluxes within circles</h2>", _table(*summarised(sums)), f"<p class=note>{note}</p>"]
 
 
 def _image(path) -> str:

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from ..config import Config
 from ..layout import Layout
 from ..passes.steps import is_whole
+from ..products.aperture_check import ApertureCheck
 from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import chosen_sources, image_chi2
 from ..products.collecting import Results, collect
 from ..products.comparison import true_rows
 from ..products.images import pictures, write_picture
 from ..products.picture import Picture
+from ..products.plots.apertures import plot_apertures
 from ..products.plots.chains import plot_chains, plot_corner
 from ..products.plots.colour import plot_colour
 from ..products.plots.panels import around, plot_exposure, plot_patch
@@ -34,9 +36,10 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     results = collect(layout.outdir)
     rows = results.rows
     log.info("%d sources in %d patches", len(rows), len(results.patches))
-    chi2, gallery = {}, Gallery(results, options.max_plots)
+    chi2, gallery, check = {}, Gallery(results, options.max_plots), ApertureCheck.of(results)
     for picture in pictures(layout.outdir, rows, results, config):
         chi2[picture.id] = image_chi2(picture)
+        check.add(picture)
         if options.images:
             write_picture(layout.images / f"{picture.id}.fits", picture)
         if options.plots:
@@ -44,14 +47,16 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
             gallery.add(picture)
     table = postsample_catalog(results, layout.posterior, options.percentiles, options.tables)
     write_chains(layout.chains, results, options.chain_draws)
+    sums = check.write(layout.apertures)
     if options.regions:
         write_sourcereg(rows, layout.regions / "sources.reg")
         write_patchreg(results, layout.regions / "patches.reg")
     if options.plots:
         with sources_drawn(config, layout, results, cores):
             _plots(config, layout, results, table, gallery, chi2)
-    figures = [layout.plots / name for name in ("colour.png", "summary.png")] if options.plots else []
-    write_summary(layout.summary, results, table, chi2, figures, config.seed)
+            plot_apertures(layout.plots / "apertures.png", sums, results.bands)
+    figures = [layout.plots / f"{name}.png" for name in ("colour", "summary", "apertures") if options.plots]
+    write_summary(layout.summary, results, table, chi2, figures, config.seed, sums)
 
 
 class Gallery:

@@ -199,6 +199,7 @@ POSTPROCESS = _stage(
     writes=lambda run: {
         "catalog": run.layout.posterior,
         "chains": run.layout.chains,
+        "apertures": run.layout.apertures,
         "summary": run.layout.summary,
         **{
             name: getattr(run.layout, name)
