@@ -39,7 +39,7 @@ class FitFiles:
     state: tuple[str, ...]  # name, size and time of each: files that changed are opened anew
 
 
-def present_files(config: Config, layout: Layout, stage: str) -> FitFiles:
+def present_files(config: "Config", layout: Layout, stage: str) -> FitFiles:
     """What the patches of a stage are fitted with now."""
     if stage == "optimize":
         background = config.background.tweakbg or _present(layout.first_sky)
