@@ -27,9 +27,10 @@ localrules:
 
 
 rule all:
-    """Everything: the catalogs, images, regions and plots of the run."""
+    """Everything: the catalogs, images, regions, plots and the page of the run."""
     default_target: True
     input:
         rules.settings.output,
         rules.postprocess.output,
+        rules.view.output if config["page"]["enabled"] else [],
         rules.compare.output if simulated else [],

@@ -52,6 +52,7 @@ FLOORS = [
     {"passes"},
     {"detect"},
     {"products", "simulate"},
+    {"page"},
     {"calibrate"},
     {"inject"},
     {"stages"},

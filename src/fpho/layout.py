@@ -148,6 +148,16 @@ class Layout:
         return self / "summary.html"
 
     @property
+    def page(self) -> Path:
+        """Folder of the page on which a person looks at the field and its sources."""
+        return self / "page"
+
+    @property
+    def sheets(self) -> Path:
+        """Sheets of single sources, made when asked for."""
+        return self / "sheets"
+
+    @property
     def comparison(self) -> Path:
         """Results of a simulated run against its truth: folder of tables and plots."""
         return self / "comparison"

@@ -27,7 +27,7 @@ def test_version_stands_once():
 
 def test_packages_that_are_required_are_imported():
     """Those that come with another package's name or only as a bound are listed with the reason."""
-    import_names = {"pyyaml": "yaml"}
+    import_names = {"pyyaml": "yaml", "pillow": "PIL"}
     not_imported = {"fastprogress"}  # littlemcmc's own dependency, bounded here
     sources = "\n".join(path.read_text() for path in (TOP / "src").rglob("*.py"))
     sources += (TOP / "workflow" / "rules" / "common.smk").read_text()

@@ -14,7 +14,7 @@ FIRST = {
     "psfs": {"check", "psf"},
     "catalog": {"check", "scene"},
     "psf.center": {"check", "psf", "calibrate"},
-    "psf.interpolation": {"scene", "background", "detect", "postprocess", "calibrate"} | FITS,
+    "psf.interpolation": {"scene", "background", "detect", "postprocess", "view", "calibrate"} | FITS,
     "psf": {"psf", "calibrate"},
     "sersic.table": {"check", "sersic"},
     "sersic": {"sersic"},
@@ -44,13 +44,15 @@ FIRST = {
     "sample.min_ess": {"sample", "postprocess", "calibrate"},
     "sample": {"sample", "calibrate"},
     "postprocess": {"postprocess"},
+    "page.enabled": set(),
+    "page": {"view"},
     "simulate": {"simulate", "check", "psf", "preprocess", "scene"},
     "calibrate": {"calibrate"},
     "inject": set(),
     "workflow": set(),
 }
 # From the first state of the scene on, each stage follows from the one before.
-CHAIN = ["optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess", "compare"]
+CHAIN = ["optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess"]
 FOLLOWERS = {
     "simulate": {"check", "psf", "preprocess", "scene"},
     "check": {"settings", "sersic", "psf", "preprocess", "scene", "inject"},
@@ -58,6 +60,7 @@ FOLLOWERS = {
     "psf": {"scene", "inject"},
     "preprocess": {"scene"},
     "scene": {"optimize"},
+    "postprocess": {"view", "compare"},
     **{one: {other} for one, other in itertools.pairwise(CHAIN)},
 }
 ALWAYS = {"settings", "inject", "calibrate_field"}  # these depend on every option

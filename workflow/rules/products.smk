@@ -1,7 +1,7 @@
 """What a user looks at.
 
 in:  scene/sample.fits, patches/, stores/, psf/, sersic/, background/
-out: catalogs/, images/, regions/, plots/, and for a simulated run the comparison with its truth
+out: catalogs/, images/, regions/, plots/, page/, and for a simulated run the comparison with its truth
 """
 
 
@@ -27,6 +27,27 @@ rule postprocess:
         **depends("postprocess"),
     script:
         "../scripts/stage.py"
+
+
+if config["page"]["enabled"]:
+
+    rule view:
+        """Make the page on which a person looks at the field and its sources."""
+        input:
+            **reads("view"),
+        output:
+            **writes("view"),
+        log:
+            layout.log("view"),
+        benchmark:
+            layout.benchmark("view")
+        conda:
+            environment
+        threads: cores_of("view")
+        params:
+            **depends("view"),
+        script:
+            "../scripts/stage.py"
 
 
 if simulated:

@@ -128,5 +128,34 @@ def _postop(layout, catname: Path | None) -> None:
     postop_catalog(layout.outdir, catname=target)
 
 
-OWN_COMMANDS = {"postprocess": postprocess, "calibrate": calibrate}
+def view(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on this machine's loopback address until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0: any free one.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Make it again, even if it is there.")] = False,
+    cores: Cores = 1,
+    verbose: Verbose = False,
+):
+    """Make the page on which a person looks at the field and its sources, and say where it is."""
+    page = Layout(run).page / "index.html"
+    if again or not page.is_file() or _older(page, Layout(run).posterior):
+        loaded, _ = prepare(_config_of(run), None, cores, verbose)
+        run_stage("view", loaded.model_copy(update={"outdir": str(run)}), Layout(run), cores)
+    if serve:
+        from ..page import serve as on_loopback
+
+        on_loopback(page.parent, port, typer.echo)
+    else:
+        typer.echo(
+            f"{page.resolve().as_uri()}\n(opens in any browser; the folder can be sent or put on a server)"
+        )
+
+
+def _older(one: Path, other: Path) -> bool:
+    return other.is_file() and one.stat().st_mtime < other.stat().st_mtime
+
+
+OWN_COMMANDS = {"postprocess": postprocess, "view": view, "calibrate": calibrate}
 WITHOUT_COMMAND = ("calibrate_field",)  # `calibrate --field`

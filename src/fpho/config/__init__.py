@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from .loading import make_config as make_config
     from .loading import read_options as read_options
     from .model import Config as Config
+    from .products import Page as Page
     from .products import Postprocess as Postprocess
     from .products import Simulate as Simulate
     from .products import Workflow as Workflow
@@ -47,7 +48,7 @@ _EXPORTS = {
     "inference": ("Optimize", "Population", "Prior", "Priors", "Sample"),
     "loading": ("default_yaml", "dump_config", "json_schema", "load_config", "make_config", "read_options"),
     "model": ("Config",),
-    "products": ("Postprocess", "Simulate", "Workflow"),
+    "products": ("Page", "Postprocess", "Simulate", "Workflow"),
     "scene": ("Bounds", "Patches"),
     "sky": ("Background", "Detect", "Registration"),
     "views": ("ALL", "UndeclaredOption", "View", "declared", "values_of", "view"),

@@ -10,7 +10,7 @@ from .base import Section, option
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
 from .inference import Model, Optimize, Priors, Sample
-from .products import Postprocess, Simulate, Workflow
+from .products import Page, Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
 from .sky import Background, Detect, Registration
 
@@ -55,6 +55,7 @@ class Config(Section):
     detect: Detect = _group(Detect, "missing objects")
     sample: Sample = _group(Sample, "posterior sampling")
     postprocess: Postprocess = _group(Postprocess, "products")
+    page: Page = _group(Page, "the page on which a person looks at a run")
     simulate: Simulate = _group(Simulate, "the built-in example")
     calibrate: Calibrate = _group(Calibrate, "test of the posterior on drawn sources (`fpho calibrate`)")
     inject: Inject = _group(Inject, "simulated sources in the images (`fpho inject`)")

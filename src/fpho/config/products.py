@@ -38,6 +38,11 @@ class Postprocess(Section):
         return tables
 
 
+class Page(Section):
+    enabled: bool = option(True, "make the page on which a person looks at the field and its sources")
+    draws: int = option(200, "most draws of each source on its sheet; 0: none", ge=0)
+
+
 class Workflow(Section):
     batches: int = option(1, "jobs that share the patches of one stage", ge=1, le=100_000)
     max_colours: int = option(6, "steps of one pass when there are several batches", ge=1, le=1000)

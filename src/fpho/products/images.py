@@ -1,5 +1,6 @@
 """Data, model and residual of each input image, on its own pixels and with its own WCS."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,7 @@ def write_picture(path, picture: Picture) -> Path:
     primary.header.update(
         {"FPHOVER": __version__, "FILTER": escaped(picture.band), "EXPOSURE": escaped(picture.id)}
     )
+    primary.header["KIND"] = picture.kind, "mosaic or exposure"
     hdus = [primary]
     for name, data in layers.items():
         header = wcs_cards(picture.header)
@@ -125,16 +127,37 @@ def read_picture(path) -> Picture:
     """A picture from the file that `write_picture` made."""
     from astropy.io import fits
 
-    if not Path(path).is_file():
-        raise InputError(path, "no such image", "Run `fpho postprocess` with postprocess.images: true")
+    frame = read_frame(path)
     with fits.open(path, memmap=False) as hdus:
         sigma = hdus["ERR"].data.astype("f8")
         ierr = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
-        head = hdus[0].header
         header = hdus["DATA"].header
         data, model = hdus["DATA"].data.astype("f8"), hdus["MODEL"].data.astype("f8")
+        return Picture(frame.id, frame.band, frame.kind, data, model, ierr, frame.wcs, header)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is known of an image without its pixels; `shape` is (ny, nx)."""
+
+    id: str
+    band: str
+    kind: str
+    wcs: object
+    shape: tuple[int, int]
+
+
+def read_frame(path) -> Frame:
+    """The frame of a picture in the file that `write_picture` made."""
+    from astropy.io import fits
+
+    if not Path(path).is_file():
+        raise InputError(path, "no such image", "Run `fpho postprocess` with postprocess.images: true")
+    with fits.open(path, memmap=True) as hdus:
+        head, header = hdus[0].header, hdus["DATA"].header
         name, band = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
-        return Picture(name, band, "", data, model, ierr, header_wcs(header, path), header)
+        shape = header["NAXIS2"], header["NAXIS1"]
+        return Frame(name, band, head.get("KIND", ""), header_wcs(header, path), shape)
 
 
 def wcs_cards(header):

@@ -211,6 +211,22 @@ POSTPROCESS = _stage(
     options=("postprocess", "sample.max_rhat", "sample.min_ess", "psf.interpolation", "seed"),
     cores=True,
 )
+VIEW = _stage(
+    "view",
+    "Make the page on which a person looks at the field and its sources.",
+    reads=lambda run: {
+        "catalog": run.layout.posterior,
+        "chains": run.layout.chains,
+        "plan": run.layout.plan("sample"),
+        "patches": run.layout.patch_log("sample"),
+        **({"images": run.layout.images} if run.config.postprocess.images else _after_background(run)),
+    },
+    writes=lambda run: {"page": run.layout.page},
+    folders=("page",),
+    options=("page.draws", "psf.interpolation"),
+    exists=lambda config: config.page.enabled,
+    cores=True,
+)
 COMPARE = _stage(
     "compare",
     "Compare the results of a simulated run with its truth.",
@@ -286,6 +302,7 @@ STAGES = {
         POSTOP,
         SAMPLE,
         POSTPROCESS,
+        VIEW,
         COMPARE,
         CALIBRATE,
         CALIBRATE_FIELD,
