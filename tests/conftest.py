@@ -17,3 +17,10 @@ def shared_data() -> Path:
             pytest.fail(f"{folder} is missing")
         pytest.skip(f"needs the real observations at {folder}")
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that use `shared_data` say so: `pytest -m "not data"` leaves them out."""
+    for item in items:
+        if "shared_data" in item.fixturenames:
+            item.add_marker(pytest.mark.data)

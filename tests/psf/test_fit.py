@@ -74,7 +74,6 @@ def test_optical_psf_with_struts():
     assert abs(phase_errors(psf, fit, phases=2, total=image.sum())[1]) < 0.005
 
 
-@pytest.mark.data
 def test_real_psfs_are_within_limits(shared_data, monkeypatch):
     """The coarser grid of `python -m fpho.psf.accuracy`: one ground-based, one NIRCam PSF."""
     pattern = ("decam_testcase3/r_425858*_psf.fits", "jwst_ceers/psf/psf_F410M.fits")

@@ -166,7 +166,6 @@ def test_the_pixel_that_a_psf_is_for(tmp_path):
             check_pixel_scale(path, stated, scales, "im")
 
 
-@pytest.mark.data
 def test_the_example_of_stpsf(shared_data):
     source = Source("F444W", shared_data / "jwst_cal_f444w" / "psf.fits")
     image = READERS["stpsf"](source)[0]

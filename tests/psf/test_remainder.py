@@ -130,7 +130,6 @@ def test_the_store_keeps_them(tmp_path, struts):
     assert store.remainder("a") is kept and store.remainder("b") is None
 
 
-@pytest.mark.data
 def test_a_nircam_psf(shared_data):
     """F200W by 6 Gaussians: quadrants to 1% by themselves, to 0.1% with the remainder, spikes and all."""
     path = shared_data / "jwst_ceers" / "psf" / "psf_F200W.fits"

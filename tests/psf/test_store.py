@@ -42,7 +42,6 @@ def test_written_and_read(tmp_path):
         store.mixture("exp1")
 
 
-@pytest.mark.data
 def test_older_layout_gets_the_pixel_and_loses_repeats(shared_data, recwarn):
     store = PSFStore(shared_data / "existing_layouts" / "psfstore.h5")
     mixture = store.mixture("F150W")

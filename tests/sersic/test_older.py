@@ -51,7 +51,6 @@ def test_incomplete_grid_is_refused(tmp_path):
         load_table(tmp_path / "t.h5")
 
 
-@pytest.mark.data
 def test_the_example_file(shared_data):
     with pytest.warns(UserWarning, match="normalised"):
         table = load_table(shared_data / "existing_layouts" / "sersic_splinedata_large.h5")
