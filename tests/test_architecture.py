@@ -66,6 +66,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IMPORTERS = {
     "littlemcmc": {"sampling"},
     "nutpie": {"sampling"},
+    "sep": {"detect"},
     "galsim": {"simulate", "calibrate", "inject", "psf", "sersic"},
 }
 

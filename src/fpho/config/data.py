@@ -40,7 +40,10 @@ class Catalog(Section):
         "{band}", "name of the flux column of a band"
     )
     detect: bool = option(False, "make the catalog from the images")
-    detect_nsigma: float = option(3.0, "threshold of that detection per pixel", "sigma", gt=0)
+    detect_nsigma: float = option(
+        5.0, "threshold of that detection: a point source's S/N in all bands together", "sigma", gt=0
+    )
+    detect_bands: list[str] | None = option(None, "bands that sources are looked for in; all when absent")
 
 
 class Psf(Section):

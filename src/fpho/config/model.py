@@ -63,9 +63,13 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _together(self):
-        unknown = sorted(set(self.detect.bands or ()) - set(self.bands))
-        if self.bands and unknown:
-            raise ValueError(f"detect.bands names {', '.join(unknown)}, which `bands` does not")
+        for name, bands in (
+            ("detect.bands", self.detect.bands),
+            ("catalog.detect_bands", self.catalog.detect_bands),
+        ):
+            unknown = sorted(set(bands or ()) - set(self.bands))
+            if self.bands and unknown:
+                raise ValueError(f"{name} names {', '.join(unknown)}, which `bands` does not")
         if self.simulate.scene != "none" and (self.images or self.psfs):
             raise ValueError("simulate.scene draws images and PSFs of its own; set it to none to use yours")
         return self

@@ -1,12 +1,11 @@
 """New sources: significant peaks in images with the known sources subtracted; starts of known ones."""
 
 from .gaps import fill_gaps, has_gaps
-from .peaks import Detection, find_peaks
+from .peaks import find_peaks
 from .rows import add_new, detect_catalog, find_new
 from .width import widest_psf
 
 __all__ = [
-    "Detection",
     "add_new",
     "detect_catalog",
     "fill_gaps",

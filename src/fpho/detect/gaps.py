@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..parameters import error_col
-from .peaks import RHALF_OF_SIGMA, SIZES, core_size, measure, next_source, peak_dtype
+from .measuring import RHALF_OF_SIGMA, SIZES, measure, next_source, peak_dtype
+from .peaks import typical_core
 
 
 def has_gaps(rows, bands) -> np.ndarray:
@@ -27,7 +28,7 @@ def fill_gaps(rows, exposures, psfstore, bands, *, roi: float, limits=None, inte
     limits : parameter to (lower, upper): a measured radius is brought inside
     """
     out, gaps = rows.copy(), has_gaps(rows, bands)
-    core = core_size(exposures, psfstore, interpolation)
+    core = typical_core(exposures, psfstore, bands, interpolation)
     blank = [np.zeros(exposure.data.shape, "f4") for exposure in exposures]
     apart = np.full(len(rows), np.inf)
     apart[rows["is_valid"]] = next_source(rows[rows["is_valid"]])

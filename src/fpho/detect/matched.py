@@ -18,24 +18,24 @@ MIN_HALF = 3
 
 @dataclass(frozen=True)
 class Maps:
-    """Sums of one exposure, each (ny, nx) float32."""
+    """Sums of a part of an exposure, each (ny, nx) float32."""
 
     total: np.ndarray  # sum of w r P, nJy^-1
     norm: np.ndarray  # sum of w P^2, nJy^-2
     known: np.ndarray  # sum of w m P, nJy^-1: the model of known sources m in place of r
 
 
-def filter_exposure(exposure, model: np.ndarray, psfstore, interpolation: str = "nearest") -> Maps:
-    """Matched-filter sums of `exposure` with the model (ny, nx) of known sources subtracted."""
-    ny, nx = exposure.data.shape
-    key = psfstore.resolve(exposure.id, exposure.band, exposure.psf)
-    mixture = psfstore.mixture(key, (nx - 1) / 2, (ny - 1) / 2, interpolation)
+def filter_exposure(exposure, model: np.ndarray, mixture: np.ndarray, cut) -> Maps:
+    """Matched-filter sums of a part of an exposure, less the model (ny, nx) of known sources.
+
+    mixture : (J, 6), the PSF there. cut : (rows, columns) of the part, edges of `half_size` included.
+    """
     stamp = psf_stamp(mixture)
-    weight = exposure.ierr.astype("f8") ** 2
+    weight = exposure.ierr[cut].astype("f8") ** 2
     return Maps(
-        _correlate(weight * (exposure.data - model), stamp),
+        _correlate(weight * (exposure.data[cut] - model[cut]), stamp),
         np.maximum(_correlate(weight, stamp**2), 0),
-        _correlate(weight * np.abs(model), stamp),
+        _correlate(weight * np.abs(model[cut]), stamp),
     )
 
 

@@ -13,11 +13,24 @@ def widest_psf(stores, psfstore, bands, interpolation="nearest") -> float:
     widths = [0.0]
     for store in stores:
         for name in (name for name in store.ids if store.band(name) in bands):
-            ny, nx = store.shape(name)
-            middle, wcs = ((nx - 1) / 2, (ny - 1) / 2), store.wcs(name)
-            ra, dec = wcs.pixel_to_world_values(*middle)
-            scale = linearize(wcs, np.atleast_1d(ra), np.atleast_1d(dec))[1][0]
             key = psfstore.resolve(name, store.band(name), store.psf(name))
-            variance = core_variance(psfstore.mixture(key, *middle, interpolation))
-            widths.append(FWHM * np.sqrt(variance / abs(np.linalg.det(scale))))
+            sigma = _core(store.wcs(name), store.shape(name), key, psfstore, interpolation)
+            widths.append(FWHM * sigma)
     return float(max(widths))
+
+
+def core_sizes(exposures, psfstore, interpolation="nearest") -> np.ndarray:
+    """Sigma (E,) in arcsec of the PSF's core in the middle of each image."""
+    sizes = []
+    for one in exposures:
+        key = psfstore.resolve(one.id, one.band, one.psf)
+        sizes.append(_core(one.wcs, one.data.shape, key, psfstore, interpolation))
+    return np.array(sizes)
+
+
+def _core(wcs, shape, key, psfstore, interpolation) -> float:
+    middle = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    ra, dec = wcs.pixel_to_world_values(*middle)
+    scale = linearize(wcs, np.atleast_1d(ra), np.atleast_1d(dec))[1][0]
+    variance = core_variance(psfstore.mixture(key, *middle, interpolation))
+    return float(np.sqrt(variance / abs(np.linalg.det(scale))))

@@ -63,6 +63,7 @@ def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
         PSFStore(layout.psf_store),
         bands,
         nsigma=config.catalog.detect_nsigma,
+        sum_bands=config.catalog.detect_bands,
         roi=least_roi(config, layout, bands),
         limits=limits(config),
         interpolation=config.psf.interpolation,
@@ -70,7 +71,7 @@ def detect_initial(config: Config, layout: Layout, bands) -> np.ndarray:
     if not len(rows):
         cure = "Lower catalog.detect_nsigma, or give a catalog"
         raise InputError("detection", "no source found in the images", cure)
-    log.info("%d sources found in the images", len(rows))
+    log.info("%d sources found in the images, %d of them stars", len(rows), rows["is_point"].sum())
     return rows
 
 

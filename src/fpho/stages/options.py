@@ -15,7 +15,11 @@ def option_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -
     if inputs.psfs.exists() and inputs.images.samefile(inputs.psfs):
         yield InputError("configuration", "images and psfs name one file", "They are two tables")
     there = {spec.band for spec in specs}
-    for option, bands in (("bands", config.bands), ("detect.bands", config.detect.bands or ())):
+    for option, bands in (
+        ("bands", config.bands),
+        ("detect.bands", config.detect.bands or ()),
+        ("catalog.detect_bands", config.catalog.detect_bands or ()),
+    ):
         missing = [band for band in bands if band not in there]
         if missing:
             found = f"{option} names {', '.join(missing)}, of which {inputs.images} has no image"

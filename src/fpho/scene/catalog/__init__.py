@@ -6,6 +6,6 @@ make scene rows of them; `checks` says what cannot be; `reading` is the whole wa
 """
 
 from .formats import CONVENTION
-from .reading import START, read_catalog
+from .reading import OF_POINT, START, read_catalog
 
-__all__ = ["CONVENTION", "START", "read_catalog"]
+__all__ = ["CONVENTION", "OF_POINT", "START", "read_catalog"]
