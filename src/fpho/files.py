@@ -3,7 +3,8 @@
 A file that a later stage reads has a checksum, which `verify` holds against its content. HDF5 files carry it
 in themselves (`fpho.hdf5`): MARK and 32 digits, the SHA-256 of the file with these digits as zeros, cut.
 Others have it beside them, in `.NAME.seal`: a line for what is there, and one for what was there before, so
-that a kill between the two writes does no harm.
+that a kill between the two writes does no harm. A third line says when it was written: who edits a file
+changes its time, a failing disk does not.
 """
 
 import errno
@@ -105,10 +106,11 @@ def seal_inside(path) -> None:
         stream.write(digest)
 
 
-def verify(path, ours: bool = False) -> None:
+def verify(path, ours: bool = False, editable: bool = False) -> None:
     """Hold a file against its checksum, once in a process as long as it does not change.
 
     A file without one is taken as it is, since it comes from elsewhere; not where it is known to be `ours`.
+    One that is made to be edited (`editable`) may differ from what was written if its time does, too.
 
     Raises
     ------
@@ -121,20 +123,22 @@ def verify(path, ours: bool = False) -> None:
         return
     beside = _beside(path)
     if beside.is_file():
-        whole = _digest(path) in beside.read_bytes().split()
+        whole = _digest(path) in beside.read_bytes().split() or (editable and was_edited(path))
     else:
         at = _place(path) if path.suffix == ".h5" else None
-        whole = not ours if at is None else _digest(path, at) == _digits(path, at)
+        if at is None and not ours:
+            return
+        whole = at is not None and _digest(path, at) == _digits(path, at)
     if not whole:
         mine = f"; or, if you changed it yourself, delete {beside.name}" if beside.is_file() else ""
         raise Damaged(path, more=mine)
     _verified[str(path)] = now
 
 
-def is_whole(path) -> bool:
+def is_whole(path, ours: bool = False) -> bool:
     """Whether a file is there and as it was written."""
     try:
-        verify(path)
+        verify(path, ours)
     except (Damaged, FileNotFoundError):
         return False
     return True
@@ -144,8 +148,34 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.seal")
 
 
+def has_seal(path) -> bool:
+    """Whether a file that fpho writes has a checksum, in itself or beside it."""
+    path = Path(path)
+    return path.suffix == ".h5" or _beside(path).is_file()
+
+
+def was_edited(path) -> bool:
+    """Whether a file with a checksum beside it has another time than when it was written."""
+    with open(_beside(Path(path)), "rb") as stream:
+        return _time(path) not in stream.read().split(b"\n")
+
+
+def set_time(path, mtime_ns: int) -> None:
+    """Give a file a time, which is then that of its writing."""
+    beside, before = _beside(Path(path)), _time(path)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    if beside.is_file():
+        text = beside.read_bytes()
+        with atomic(beside) as seal:
+            seal.write_bytes(text.replace(before, _time(path)))
+
+
+def _time(path) -> bytes:
+    return b"time %d" % os.stat(path).st_mtime_ns
+
+
 def _seal_beside(path: Path, temporary: Path) -> None:
-    known = [_digest(temporary), *([_digest(path)] if path.is_file() else [])]
+    known = [_digest(temporary), *([_digest(path)] if path.is_file() else []), _time(temporary)]
     with atomic(_beside(path)) as seal:
         seal.write_bytes(b"\n".join(known) + b"\n")
 
@@ -206,7 +236,11 @@ def open_fits(path, table: str):
 
     if not Path(path).is_file():
         raise InputError(path, "no such file", f"Mend the path in {table}")
+    verify(path)
     try:
         return fits.open(path, memmap=False)
     except OSError as error:
-        raise InputError(path, f"not a FITS file ({error})", "Give a FITS file") from None
+        reason = str(error).partition(". If this")[0]
+        with open(path, "rb") as stream:
+            other = "an ASDF file" if stream.read(6) == b"#ASDF " else f"not a FITS file ({reason})"
+        raise InputError(path, other, "Give a FITS file") from None

@@ -19,6 +19,11 @@ class Layout:
         return self / "simulation"
 
     @property
+    def truth(self) -> Path:
+        """Table of what the `simulate` stage has drawn."""
+        return self.simulation / "truth.fits"
+
+    @property
     def config(self) -> Path:
         return self / "config.yaml"
 

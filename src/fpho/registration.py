@@ -84,7 +84,7 @@ def write_shifts(path, rows: list[dict], comment: str) -> None:
     """The table as TSV, atomically; it can be edited and given back."""
     lines = [f"# {comment}", "\t".join(COLUMNS)]
     lines += ["\t".join(_text(row[name]) for name in COLUMNS) for row in rows]
-    write_text(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n", seal=True)
 
 
 def read_shifts(path) -> dict[str, np.ndarray]:

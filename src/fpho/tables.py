@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
-from .files import write_text
+from .errors import InputError
+from .files import verify, write_text
+from .texts import expand, read_text
 from .texts import expand, read_text
 
 WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}
@@ -87,6 +89,7 @@ def read_table(path, columns, what: str, cure: str) -> list[dict]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, f"no such {what}", cure)
+    verify(path, editable=True)
     lines = _lines(path)
     names = _names(path, lines, columns)
     known = {column.name: column for column in columns}
@@ -146,4 +149,4 @@ def write_tsv(path, rows: list[dict]) -> None:
     writer = csv.DictWriter(text, names, restval="", delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, text.getvalue(), seal=True)

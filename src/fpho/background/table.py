@@ -61,7 +61,7 @@ def write_tweakbg(path, table: np.ndarray, comment: str = "") -> None:
     for row in table:
         numbers = [f"{row[name]:.9g}" for name in NUMBERS]
         writer.writerow([row["exposure"], row["band"], *numbers, int(row["used"])])
-    write_text(path, text.getvalue())
+    write_text(path, text.getvalue(), seal=True)
 
 
 def check_exposures(table: np.ndarray, known, where) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import atomic, verify, write_text
 from ..layout import Layout
 from ..parameters import q_names
 from .columns import SHAPES
@@ -63,9 +64,10 @@ def true_rows(layout: Layout, results) -> dict[int, np.ndarray]:
     """True values by source index, structured as draws are, of a scene that the run has simulated."""
     from astropy.table import Table
 
-    path = layout.simulation / "truth.fits"
+    path = layout.truth
     if not path.is_file():
         return {}
+    verify(path)
     truth, rows = Table.read(path, hdu=1), results.rows
     wanted = q_names(results.bands)
     if not set(wanted) <= set(truth.colnames):
@@ -190,8 +192,6 @@ def _verdict(table, bands, background) -> dict[str, str]:
 
 def write_comparison(folder, comparison: Comparison) -> None:
     """comparison.ecsv, background.ecsv and comparison.txt."""
-    from ..files import atomic, write_text
-
     folder = Path(folder)
     tables = {"comparison.ecsv": comparison.table, "background.ecsv": comparison.background}
     for name, table in tables.items():

@@ -72,20 +72,20 @@ def write_fits_tables(tables, path, name: str) -> None:
 
 def write_ecsv(table, path) -> None:
     """A table as ECSV, written whole."""
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
 
 
 def write_votable(table, path) -> None:
     """A table as VOTable 1.4, written whole."""
-    with atomic(path) as temporary, warnings.catch_warnings():
+    with atomic(path, seal=True) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore", VOTableSpecWarning)  # XML identifiers of names that are not ASCII
         table.write(temporary, format="votable", overwrite=True)
 
 
 def write_parquet(table, path) -> None:
     """A table as parquet, written whole; matrices are lists, row after row. Needs pyarrow."""
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         table.write(temporary, format="parquet", overwrite=True)
 
 

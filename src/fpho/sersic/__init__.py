@@ -4,7 +4,7 @@ from pathlib import Path
 
 import h5py
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError
 from ..files import verify
 from .older import NAMES as OLDER_NAMES
 from .older import FixedWidthTable, read_older
@@ -29,10 +29,14 @@ def load_table(path="default"):
     if not h5py.is_hdf5(path):
         raise InputError(path, "not an HDF5 file", "Give `default`, or the path of a Sersic table (HDF5)")
     verify(path)
-    with h5py.File(path, "r") as file:
-        older = all(name in file for name in OLDER_NAMES)
-        ours = file.attrs.get("layout") == "scale-free"
-        found = sorted(file)
+    try:
+        with h5py.File(path, "r") as file:
+            older = all(name in file for name in OLDER_NAMES)
+            ours = file.attrs.get("layout") == "scale-free"
+            found = sorted(file)
+    except UNREADABLE as error:
+        cure = "Give `default`, or the path of a Sersic table (HDF5)"
+        raise InputError(path, f"cannot be read ({error})", cure) from None
     if not (older or ours):
         cure = f"A table has weights and log_widths, or {', '.join(OLDER_NAMES)}"
         raise InputError(path, f"datasets {found}: not a Sersic table", cure)

@@ -125,7 +125,7 @@ def write_table(path, rows, bands, header, extra=None, backgrounds=None, columns
     hdus = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)])
     if backgrounds is not None:
         hdus.append(fits.table_to_hdu(backgrounds))
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         hdus.writeto(temporary, overwrite=True)
 
 
@@ -172,7 +172,7 @@ def write_image(path, image, noise, wcs, band: str, bad=None, header=None) -> No
     primary.header.update({"FILTER": band, **(header or {})})
     layers = {"SCI": image.astype("f4"), "ERR": sigma, "DQ": mask}
     hdus = [primary, *(fits.ImageHDU(data, cards, name=name) for name, data in layers.items())]
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         fits.HDUList(hdus).writeto(temporary, overwrite=True)
 
 
@@ -188,7 +188,7 @@ def write_psf_image(path, image, header) -> None:
 
     hdu = fits.PrimaryHDU(image.astype("f4"))
     hdu.header.update(header)
-    with atomic(path) as temporary:
+    with atomic(path, seal=True) as temporary:
         hdu.writeto(temporary, overwrite=True)
 
 

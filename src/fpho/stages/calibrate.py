@@ -7,6 +7,7 @@ from ..calibrate.products import write_products
 from ..calibrate.running import run_trials
 from ..codehash import code_hash
 from ..config import Config
+from ..files import is_whole
 from ..layout import Layout
 
 log = logging.getLogger("fpho")
@@ -19,7 +20,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """
     folder = layout.calibration
     store = folder / f"psfs_{_mark(config)}.h5"
-    if not store.is_file():
+    if not is_whole(store, ours=True):
         make_store(config, store)
     paths = run_trials(config, store, folder / "trials", cores)
     text = write_products(config, paths, folder)

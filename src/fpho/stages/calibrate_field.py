@@ -83,7 +83,7 @@ def measure_field(config: Config, folder: Path, start: str, density: float, core
             log.info("calibrate: %s", stage.name)
             run_stage(stage.name, inner, layout, cores)
     posterior, optimum = Table.read(layout.posterior, hdu=1), Table.read(layout.postop, hdu=1)
-    truth = Table.read(layout.simulation / "truth.fits", hdu=1)
+    truth = Table.read(layout.truth, hdu=1)
     return field_table(posterior, optimum, truth, config.simulate.field.bands, density)
 
 

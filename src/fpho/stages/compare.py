@@ -6,6 +6,7 @@ from pathlib import Path
 from ..background import read_tweakbg
 from ..config import Config
 from ..errors import InputError
+from ..files import verify
 from ..layout import Layout
 from ..products.comparison import compare, write_comparison
 from ..products.plots.pulls import plot_background, plot_pulls, plot_recovery
@@ -21,13 +22,14 @@ def run(config: Config, layout: Layout, truth=None) -> None:
     """
     from astropy.table import Table
 
-    path = Path(truth) if truth is not None else layout.simulation / "truth.fits"
+    path = Path(truth) if truth is not None else layout.truth
     for needed, cure in (
         (path, "Give a table of the truth"),
         (layout.posterior, "Run `fpho postprocess` first"),
     ):
         if not Path(needed).is_file():
             raise InputError(needed, "no such table", cure)
+    verify(path)
     catalog = read_fits_table(layout.posterior)
     bands = catalog.meta["FILTERS"].split(",")
     tweakbg = read_tweakbg(layout.background) if layout.background.is_file() else None

@@ -25,7 +25,7 @@ def run(config: Config, layout: Layout, on: tuple[str, ...]) -> dict[str, np.nda
     options = config.registration
     if options.table:
         shifts = read_shifts(options.table)
-        write_text(layout.registration, Path(options.table).read_text())
+        write_text(layout.registration, Path(options.table).read_text(), seal=True)
         return shifts
     rows = measured(config, layout, on) if options.mode == "measure" else []
     comment = (

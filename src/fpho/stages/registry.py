@@ -36,7 +36,7 @@ SIMULATE = _stage(
         "images": run.layout.simulation / "exposures.tsv",
         "psfs": run.layout.simulation / "psfs.tsv",
         "catalog": run.layout.simulation / "catalog.fits",
-        "truth": run.layout.simulation / "truth.fits",
+        "truth": run.layout.truth,
     },
     options=("simulate", "seed"),
     exists=simulated,
@@ -194,6 +194,7 @@ POSTPROCESS = _stage(
         "scene": run.layout.scene("sample"),
         "plan": run.layout.plan("sample"),
         "patches": run.layout.patch_log("sample"),
+        "truth": [run.layout.truth] if simulated(run.config) else [],
         **_after_background(run),
     },
     writes=lambda run: {
@@ -231,7 +232,7 @@ COMPARE = _stage(
     "compare",
     "Compare the results of a simulated run with its truth.",
     reads=lambda run: {
-        "truth": run.layout.simulation / "truth.fits",
+        "truth": run.layout.truth,
         "catalog": run.layout.posterior,
         "background": run.layout.background,
     },

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import Damaged, InputError
 from ..faults import MACHINE, end_with_program, trouble
 from ..layout import Layout
+from .mending import with_mending
 from .registry import STAGES
-from .stage import Part
+from .stage import Part, Run
 
 if TYPE_CHECKING:  # the models of all options are slow to import: only jobs need them
     from ..config import Config
@@ -48,13 +49,21 @@ def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
     module, _, name = part.function.partition(":")
     function = getattr(import_module(module), name)
     wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
+    options = view(config, part.options, part.free)
+
+    def work() -> None:
+        function(options, layout, **wanted)
+
+    def again(stage: str, **which) -> None:
+        run_stage(stage, config, layout, arguments["cores"], **which)
+
     with damaged_set_aside(layout):
-        function(view(config, part.options, part.free), layout, **wanted)
+        with_mending(work, Run(config, layout), again)
 
 
 @contextmanager
 def damaged_set_aside(layout: Layout):
-    """A file of the run that the block finds damaged gets another name: the next command makes it again."""
+    """A file of the run that is found damaged, and that no stage writes, gets another name."""
     try:
         yield
     except Damaged as error:
@@ -77,26 +86,31 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
     from ..config import Config
 
     end_with_program("snakemake")  # killed, it can't tell its jobs
-    write_into(log)
+    screen = write_into(log)
     start_logging()
     limit_threads(STAGES[name].threads(cores))
     options = Config.model_validate(config)
-    with told():
+    with told(screen):
         run_stage(name, options, Layout(Path(options.outdir)), cores, part, **which)
 
 
-def write_into(log: str) -> None:
-    """Send all that the process and its children say to a file."""
+def write_into(log: str) -> TextIO:
+    """Send all that the process and its children say to a file; what standard error was is returned."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
+    before = os.fdopen(os.dup(2), "w")
     with open(log, "w") as file:
         for number in (1, 2):
             os.dup2(file.fileno(), number)
+    return before
 
 
 @contextmanager
-def told():
-    """Bad input or a fault of the machine in the block ends the process with its message, and status 2."""
+def told(other: TextIO | None = None):
+    """Bad input or a fault of the machine in the block ends the process with its message, and status 2.
+
+    It goes to standard error, or to the `other` stream where that takes nothing: a log on a full disk.
+    """
     try:
         yield
     except InputError as error:
@@ -106,7 +120,10 @@ def told():
         words = trouble("this machine", error)
     else:
         return
-    print(f"fpho: {words}", file=sys.stderr)
+    try:
+        print(f"fpho: {words}", file=sys.stderr, flush=True)
+    except OSError:
+        print(f"fpho: {words}", file=other or sys.stderr, flush=True)
     raise SystemExit(2)
 
 

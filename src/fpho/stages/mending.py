@@ -1,0 +1,145 @@
+"""Files of a run that are found damaged: the stage that wrote one makes it again, and work goes on.
+
+From the same inputs a stage makes the same, so what is made again is what was there. It gets its time back,
+too: later stages need not be repeated. Files that no stage reads are looked at before the workflow begins.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Damaged, InputError
+from ..files import has_seal, is_whole, set_time, was_edited
+from ..layout import Layout
+from ..passes.files import flattened
+from .registry import STAGES
+from .stage import Run, Stage
+
+if TYPE_CHECKING:  # slow to import
+    from ..config import Config
+
+log = logging.getLogger("fpho")
+_locked: set[Path] = set()  # folders of runs in which this process makes something again
+
+
+def with_mending(work: Callable[[], None], run: Run, again: Callable[..., None]) -> None:
+    """Do `work`; each file of the run that it finds damaged is made again by `again(stage, **which)`, once.
+
+    Raises
+    ------
+    Damaged
+        If no stage of the run writes that file, or it is damaged again.
+    """
+    mended: set[Path] = set()
+    while True:
+        try:
+            return work()
+        except InputError as error:
+            path = Path(error.where)
+            writer = writer_of(path, run) if path not in mended and _is_damage(error, path) else None
+            if writer is None:
+                raise
+            mended.add(path)
+            _mend(path, error, run, writer, again)
+
+
+def writer_of(path: Path, run: Run) -> tuple[str, dict] | None:
+    """The stage that writes a file, and which part of it: arguments of `run_stage`; None if none does."""
+    for name, stage in STAGES.items():
+        if stage.exists(run.config):
+            for which in _jobs(stage, run.config):
+                if path in _written(stage, run, which):
+                    return name, which
+    if path.is_relative_to(run.layout.simulation):
+        return "simulate", {}
+    return ("sample", {}) if path.parent == run.layout.patches else None
+
+
+def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
+    """Arguments by which `run_stage` does each job of a stage, smallest jobs first."""
+    if not stage.parts:
+        yield {}
+        return
+    whole = config.workflow.batches == 1
+    yield {"part": "plan"}
+    for colour in ["all"] if whole else range(config.workflow.max_colours):
+        yield {"part": "gather", "colour": colour}
+        for batch in range(config.workflow.batches):
+            yield {"part": "batch", "colour": colour, "batch": batch}
+    yield {"part": "finish", "colour": "all" if whole else None}
+
+
+def _written(stage: Stage, run: Run, which: dict) -> list[Path]:
+    if not which:
+        return flattened(stage.writes(run))
+    numbers = {key: which[key] for key in ("colour", "batch") if key in which}
+    return flattened(stage.parts[which["part"]].writes(run, **numbers))
+
+
+def _is_damage(error: InputError, path: Path) -> bool:
+    """Whether an error comes of a file that is not what was written, also where that was not looked for."""
+    return isinstance(error, Damaged) or (path.is_file() and has_seal(path) and not is_whole(path, ours=True))
+
+
+def _mend(path: Path, error: InputError, run: Run, writer: tuple[str, dict], again) -> None:
+    stage, which = writer
+    before = _state(path)
+    with _alone(Path(run.layout.outdir)):
+        if _state(path) != before:
+            return  # another job has done it
+        log.warning("%s: %s; stage %s makes it again", path, error.found, stage)
+        files = [one for one in _written(STAGES[stage], run, which) if one.is_file()]
+        times = {one: one.stat().st_mtime_ns for one in files}
+        aside = path.with_name(f"{path.name}.damaged")
+        with suppress(FileNotFoundError):
+            path.replace(aside)
+        again(stage, **which)
+        aside.unlink(missing_ok=True)
+        for one, time in times.items():
+            set_time(one, time)
+
+
+def _state(path: Path) -> tuple | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size
+
+
+@contextmanager
+def _alone(folder: Path):
+    """No other job of the run makes anything again meanwhile; this one may, for what it makes itself."""
+    if folder in _locked:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    _locked.add(folder)
+    try:
+        with suppress(OSError):  # a file system without locks: both make the same
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        _locked.discard(folder)
+        os.close(handle)
+
+
+def remove_damaged_products(layout: Layout) -> None:
+    """Remove what users look at where it is no longer what was written, so that the workflow makes it again.
+
+    A file with another time than that of its writing was edited, and stays.
+    """
+    catalogs = [path for path in layout.catalogs.glob("*") if path != layout.postop]
+    made_with = dict.fromkeys(catalogs, layout.posterior) | {
+        path: path for path in (layout.config, layout.config_json)
+    }
+    for path, declared in made_with.items():
+        beside = path.is_file() and path.suffix != ".h5" and has_seal(path)
+        if beside and not is_whole(path) and not was_edited(path):
+            log.warning("%s: damaged; it is made again", path)
+            for one in {path, declared}:
+                one.unlink(missing_ok=True)

@@ -1,0 +1,171 @@
+"""Damaged files of a run are made again by the stage that wrote them, within the same command."""
+
+import logging
+import random
+
+import h5py
+import numpy as np
+import pytest
+
+from benchmarks.damages import DAMAGES, damage
+from fpho.background.table import DTYPE, read_tweakbg, write_tweakbg
+from fpho.config import make_config
+from fpho.errors import Damaged, InputError
+from fpho.files import verify, write_text
+from fpho.hdf5 import create, reading
+from fpho.layout import Layout
+from fpho.passes.files import flattened
+from fpho.stages import mending
+from fpho.stages.registry import STAGES
+from fpho.stages.stage import Run
+
+WRITTEN_BY_SIMULATE = ("images/F814W_1.fits", "truth.fits", "exposures.tsv")
+
+
+def run_in(folder, batches=1) -> Run:
+    config = make_config({"outdir": str(folder), "simulate.scene": "tiny", "workflow.batches": batches})
+    return Run(config, Layout(folder))
+
+
+def write_store(path):
+    with create(path) as file:
+        file["data"] = np.arange(500.0)
+
+
+def write_state(path):
+    write_text(path, "a state of the scene " * 40, seal=True)
+
+
+def write_background(path):
+    rows = np.zeros(3, DTYPE)
+    rows["exposure"] = list("abc")
+    write_tweakbg(path, rows)
+
+
+def read_store(path):
+    with reading(path, "Make it again") as file:
+        return file["data"][:].tobytes()
+
+
+def read_state(path):
+    verify(path)
+    return path.read_text()
+
+
+# what is damaged, how it is written and read, and which job writes it
+FILES = {
+    "psf_store": (write_store, read_store, "psf", {}),
+    "postop": (write_state, read_state, "postop", {}),
+    "background": (write_background, lambda path: read_tweakbg(path).tobytes(), "background", {}),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_made_again(tmp_path, name, how, rng, caplog):
+    """What reads it gets what was there; its time is as before, and nothing else is left."""
+    write, read, stage, which = FILES[name]
+    run = run_in(tmp_path)
+    path, made, found = getattr(run.layout, name), [], []
+    write(path)
+    good, names = path.read_bytes(), sorted(path.parent.iterdir())
+    time = path.stat().st_mtime_ns
+    damage(path, how, rng)
+
+    def again(*job, **parts):
+        made.append((*job, parts))
+        write(path)
+
+    with caplog.at_level(logging.WARNING):
+        mending.with_mending(lambda: found.append(read(path)), run, again)
+    assert made == [(stage, which)] and path.name in caplog.text
+    assert path.read_bytes() == good and path.stat().st_mtime_ns == time
+    assert sorted(path.parent.iterdir()) == names
+
+
+@pytest.fixture
+def rng():
+    return random.Random(5)
+
+
+def test_what_is_damaged_again_stops_the_job(tmp_path):
+    run = run_in(tmp_path)
+    path = run.layout.scene("optimize")
+
+    def again(stage, **which):
+        write_state(path)
+        path.write_text("no")
+
+    write_state(path)
+    path.write_text("no")
+    with pytest.raises(Damaged):
+        mending.with_mending(lambda: verify(path), run, again)
+
+
+def test_bad_input_is_not_taken_for_damage(tmp_path):
+    """A table that was edited and is wrong is the user's."""
+    run = run_in(tmp_path)
+    path = run.layout.background
+    write_background(path)
+    path.write_text("exposure\tconstant\na\tmuch\n")
+    with pytest.raises(InputError, match="much"):
+        mending.with_mending(lambda: read_tweakbg(path), run, lambda *a, **b: pytest.fail("made again"))
+    path.write_text("exposure\tconstant\na\t2.5\n")
+    assert read_tweakbg(path)["constant"].tolist() == [2.5]
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_every_file_has_its_writer(tmp_path, batches):
+    """Whatever a stage or a part of a pass writes is found to be written by it."""
+    run = run_in(tmp_path, batches)
+    for name, stage in STAGES.items():
+        for path in flattened(stage.writes(run)):
+            assert mending.writer_of(path, run)[0] == name, path
+    colour = "all" if batches == 1 else 1
+    layout = run.layout
+    for path, part in (
+        (layout.plan("sample"), "plan"),
+        (layout.batch("sample", colour, 0), "batch"),
+        (layout.state_after("sample", colour), "gather"),
+        (layout.patch_log("sample", colour), "gather"),
+        (layout.scene("sample"), "finish"),
+    ):
+        stage, which = mending.writer_of(path, run)
+        assert (stage, which["part"]) == ("sample", part)
+        assert which.get("colour", colour) in (colour, None)
+    assert mending.writer_of(layout.samples(0), run) == ("sample", {})
+    for name in WRITTEN_BY_SIMULATE:
+        assert mending.writer_of(layout.simulation / name, run) == ("simulate", {})
+    assert mending.writer_of(tmp_path / "mine.fits", run) is None
+
+
+def test_damaged_products_are_made_again_and_edited_ones_stay(tmp_path, rng):
+    layout = Layout(tmp_path)
+    texts = [layout.posterior, layout.chains, layout.posterior.with_suffix(".ecsv"), layout.config]
+    for path in [*texts, layout.postop]:
+        write_state(path)
+    mending.remove_damaged_products(layout)
+    assert all(path.is_file() for path in texts)
+    layout.config.write_text("edited: true")
+    damage(layout.chains, "cut off", rng)
+    mending.remove_damaged_products(layout)
+    assert not layout.chains.exists() and not layout.posterior.exists()  # one stage makes both
+    assert layout.config.read_text() == "edited: true" and layout.postop.is_file()
+
+
+def test_damage_to_an_empty_file_is_found(tmp_path):
+    """An HDF5 file that lost the mark of its checksum counts as damaged where it is the run's."""
+    run = run_in(tmp_path)
+    path = run.layout.meta("exposure")
+    write_store(path)
+    with h5py.File(path, "r") as file:
+        assert "seal" in file.attrs
+    path.write_bytes(b"")
+    seen = []
+
+    def again(stage, **which):
+        seen.append(stage)
+        write_store(path)
+
+    mending.with_mending(lambda: read_store(path), run, again)
+    assert seen == ["preprocess"]
