@@ -1,297 +1,299 @@
-"""A bad day on a cluster: a pass is killed, its disk filled, its files damaged; the same command must go on.
+"""A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py [RUN] [--kinds job worker group disk damage] [--moments N] [--seed S]
+python benchmarks/chaos.py FOLDER [--kinds main job worker group disk damage] [--moments N] [--minutes M]
 
-RUN is the folder of a finished run, such as results/tiny; it is copied, never touched. Its sampling is
-done again and again, each time disturbed once. Without RUN the pass is one of some 20 patches with stand-ins
-for the fits, which takes seconds. What is asked each time: no process lives on; one ordinary command (after
-a full disk: with room again; after damage that a message tells of: twice) ends well; the scene and every draw
-are bit for bit those of the undisturbed run; nothing is left beside them. A full disk needs a small file
-system of its own as `--folder`; without it a limit on the size of files stands in.
+The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches,
+all stages on. After each disturbance comes one ordinary command, without `--unlock` or `--rerun-
+incomplete`. What is asked: no process lives on; the last command ends well; every file of the run (scene
+states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of an undisturbed run, but for
+dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn over all stages: a stage,
+then a part of its time.
+
+FOLDER keeps the undisturbed run and the table of what came of each disturbance (`outcomes.jsonl`); a run
+that is stopped, or has had its M minutes, goes on with what is missing. A full disk needs root, for a small
+file system.
 """
 
 import argparse
+import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
 from pathlib import Path
-from resource import RLIMIT_FSIZE, setrlimit
 
-from fpho.layout import Layout
-from fpho.results import Samples
+import yaml
+from damages import DAMAGES, READERS, damage, forget_from
+from processes import Workflow
+from snapshots import snapshot
 
-TOP = Path(__file__).parent.parent
-STAND_IN = """
-import sys
-from pathlib import Path
-from resource import RLIMIT_FSIZE, setrlimit
-from tests.passes import test_batches as t, toy
-t.identity.code_hash = lambda *modules, **options: "code"
-t.running.worker = lambda stage: toy.slow
-t.run_whole(Path(sys.argv[1]), cores=2)
-"""
-READ_BY_SAMPLE = [
-    "stores/*_meta.h5", "stores/*_pixels.h5", "psf/psfs.h5", "sersic/mixtures.h5",
-    "catalogs/postop_catalog.fits",
-]  # fmt: skip
-WORK = ["work/sample/*.h5", "batches/sample_*.h5", "batches/sample_*.fits", "plans/sample.json"]
-READ_BY_PRODUCTS = ["patches/*_samples.h5", "scene/sample.fits", "scene/sample.log.json", "plans/sample.json"]
-ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-class StandIn:
-    """A pass whose fits are stand-ins."""
-
-    kinds = ("job", "worker", "group", "disk")
-
-    def prepare(self, folder) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-
-    def command(self, folder) -> list:
-        return [sys.executable, "-c", STAND_IN, folder]
-
-    def result(self, folder) -> dict:
-        return {"scene": Layout(folder).scene("optimize").read_bytes()}
+OPTIONS = {
+    "outdir": "out",
+    "simulate": {"scene": "tiny"},
+    "psf": {"n_components": 2, "max_components": 2},
+    "detect": {"enabled": True, "nsigma": 20.0},
+    "registration": {"mode": "measure"},
+    "optimize": {"rounds": 1},
+    "patches": {"maxactive_per_patch": 1, "strict": False},
+    "sample": {"chains": 2, "warmup": 8, "sampling_draws": 8, "max_extensions": 0, "checkpoint_seconds": 0.2},
+    "postprocess": {"max_plots": 2},
+}  # fmt: skip
+STAGES = (
+    "simulate", "check", "sersic", "preprocess", "psf", "settings", "scene", "optimize", "background",
+    "detect", "reoptimize", "postop", "sample", "postprocess", "compare",
+)  # fmt: skip
+POOLS = ("psf", "optimize", "reoptimize", "sample", "postprocess")  # stages with workers
+PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 5}  # disturbances of one run
+ROOM = 1.5  # of a small file system, in sizes of the run
+WORDS = "Make room on the disk"
 
 
-class Sampling:
-    """The sampling of a finished run."""
+class Chaos:
+    """Disturbed runs in a folder, each held against the undisturbed one."""
 
-    kinds = ("job", "worker", "group", "disk", "damage")
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.run = folder, folder / "run"
+        self.table = folder / "outcomes.jsonl"
+        self.rng = random.Random(f"{seed} {len(self.outcomes())}")
+        self.undisturbed = folder / "undisturbed"
+        self.config = folder / "chaos.yaml"
+        if not (folder / "expected.json").exists():
+            self._prepare()
+        self.expected = json.loads((folder / "expected.json").read_text())
+        self.seconds = json.loads((folder / "seconds.json").read_text())
 
-    def __init__(self, run):
-        self.run = Path(run)
+    def _prepare(self) -> None:
+        shutil.rmtree(self.undisturbed, ignore_errors=True)
+        self.undisturbed.mkdir(parents=True)
+        self.config.write_text(yaml.safe_dump(OPTIONS))
+        program = Workflow(self.undisturbed, self.config)
+        if program.wait():
+            raise SystemExit(f"the undisturbed run failed:\n{program.text}")
+        out = self.undisturbed / "out"
+        times = {path.stem: path.read_text().split("\n")[1] for path in (out / "benchmarks").glob("*.tsv")}
+        seconds = {stage: float(row.split("\t")[0]) for stage, row in times.items()}
+        (self.folder / "seconds.json").write_text(json.dumps(seconds))
+        (self.folder / "expected.json").write_text(json.dumps(snapshot(out), indent=0))
 
-    def prepare(self, folder, finished: bool = False) -> None:
-        """A copy of the run, its sampling not begun (or `finished`, as it is)."""
-        shutil.rmtree(folder, ignore_errors=True)
-        left_out = ["plots", "images", "logs", "simulation"] + ([] if finished else ["patches"])
-        shutil.copytree(self.run, folder, ignore=shutil.ignore_patterns(*left_out))
-        for pattern in () if finished else (*WORK, *READ_BY_PRODUCTS):
-            for path in folder.glob(pattern):
-                path.unlink()
+    def outcomes(self) -> list[dict]:
+        lines = self.table.read_text().splitlines() if self.table.exists() else []
+        return [json.loads(line) for line in lines]
 
-    def command(self, folder, stage: str = "sample") -> list:
-        options = ["outdir=" + str(folder), "postprocess.plots=false", "postprocess.images=false"]
-        program = [sys.executable, "-m", "fpho", stage, "--config", self.run / "config.yaml", "--cores", "2"]
-        return program + [word for option in options for word in ("--set", option)]
+    def done(self, kind: str) -> int:
+        return sum(one["kind"] == kind for one in self.outcomes())
 
-    def result(self, folder) -> dict:
-        layout = Layout(folder)
-        files = sorted(layout.patches.glob("*_samples.h5"))
-        chains = {path.name: Samples(path).chain.tobytes() for path in files}
-        return chains | {"scene": layout.scene("sample").read_bytes()}
+    def keep(self, entries: list[dict], wrong: str) -> None:
+        """Write down what came of the disturbances of a run."""
+        with open(self.table, "a") as stream:
+            for entry in entries:
+                line = entry | {"outcome": "WRONG" if wrong else "as undisturbed", "wrong": wrong[-3000:]}
+                stream.write(json.dumps(line) + "\n")
+        print(*(f"{one['kind']}/{one['stage']}" for one in entries), wrong or "as undisturbed", flush=True)
 
+    def fresh(self) -> None:
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.run.mkdir()
 
-class Job:
-    """A command with all processes that come of it, known by a mark in their environment."""
+    def go_on(self) -> str:
+        """One ordinary command, and a look at everything; what is wrong, if anything."""
+        program = Workflow(self.run, self.config)
+        return self.judged(program, program.wait())
 
-    def __init__(self, command, limit: int | None = None):
-        self.mark = f"FPHO_CHAOS={uuid.uuid4().hex}"
-        paths = os.pathsep.join([str(TOP / "src"), str(TOP), os.environ.get("PYTHONPATH", "")])
-        name, value = self.mark.split("=")
-        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths, name: value}
-        self.output = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            command, cwd=TOP, env=environment, start_new_session=True, stdout=self.output, stderr=self.output,
-            preexec_fn=None if limit is None else lambda: setrlimit(RLIMIT_FSIZE, (limit, -1)),
-        )  # fmt: skip
-
-    def wait(self) -> tuple[int, str]:
-        """Exit status and output."""
-        code = self.process.wait()
-        self.output.seek(0)
-        return code, self.output.read().decode(errors="replace")
-
-    def alive(self) -> list[int]:
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                marked = self.mark.encode() in (path / "environ").read_bytes().split(b"\0")
-                if marked and (path / "stat").read_text().rsplit(")")[-1].split()[0] != "Z":
-                    found.append(int(path.name))
-            except OSError:
-                continue  # it ended, or is another's
-        return found
-
-    def workers(self) -> list[int]:
-        """Processes of the pool: children of a fork server."""
-        parents = {pid: parent_of(pid) for pid in self.alive() if pid != self.process.pid}
-        return [pid for pid, parent in parents.items() if parent in parents]
-
-    def begun_workers(self, later: float) -> list[int]:
-        """The workers some seconds after the first of them has begun."""
-        while self.process.poll() is None and not self.workers():
-            time.sleep(0.02)
-        time.sleep(later)
-        return self.workers()
-
-    def ends(self) -> int:
-        """Processes that live on five seconds later."""
-        for _ in range(100):
-            if not (left := self.alive()):
-                return 0
-            time.sleep(0.05)
-        return len(left)
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[1])
-    except OSError:
-        return 0
-
-
-class Trials:
-    """All trials of a target; `found` counts what came of them."""
-
-    def __init__(self, target, folder: Path, seed: int):
-        self.target, self.folder, self.rng = target, folder, random.Random(seed)
-        self.found: Counter = Counter()
-        begun = time.monotonic()
-        target.prepare(folder)
-        code, text = Job(target.command(folder)).wait()
+    def judged(self, program: Workflow, code: int) -> str:
         if code:
-            raise SystemExit(f"the undisturbed pass failed:\n{text}")
-        self.seconds, self.expected = time.monotonic() - begun, target.result(folder)
+            return f"exit status {code}: {program.text[-2500:]}"
+        found = snapshot(self.run / "out")
+        names = sorted(found.keys() | self.expected.keys())
+        other = [name for name in names if found.get(name) != self.expected.get(name)]
+        work = [str(path) for path in (self.run / "out" / "work").rglob("*")]
+        kept = [name for name in work if "checkpoint" in name or "/." in name]
+        locks = [path.name for path in (self.run / ".snakemake" / "locks").glob("*")]
+        unfinished = [path.name for path in (self.run / ".snakemake" / "incomplete").glob("*")]
+        faults = {"other files": other, "left": kept, "alive": program.left(), "locks": locks}
+        faults["unfinished"] = unfinished
+        return "; ".join(f"{what}: {which}" for what, which in faults.items() if which)
 
-    def note(self, kind: str, good: bool, words: str = "") -> None:
-        self.found[kind, "as before" if good else "WRONG"] += 1
-        if not good:
-            print(f"{kind}: {words}", flush=True)
+    # --- killed ---
 
-    def go_on(self, kind: str, command=None) -> None:
-        """One ordinary command, and a look at everything."""
-        job = Job(command or self.target.command(self.folder))
-        code, text = job.wait()
-        self.judge(kind, job, code, text)
-
-    def judge(self, kind, job, code, text) -> None:
-        if code:
-            return self.note(kind, False, text[-2000:])
-        same = self.target.result(self.folder) == self.expected
-        left = [str(path) for path in self.folder.rglob(".*") if not path.name.endswith(".seal")]
-        left += [str(path) for path in self.folder.rglob("*.checkpoint*")]
-        alive = job.ends()
-        return self.note(kind, same and not left and not alive, f"same: {same}, left: {left}, alive: {alive}")
-
-    def killed(self, kind: str) -> None:
-        self.target.prepare(self.folder)
-        job = Job(self.target.command(self.folder))
-        if kind == "worker":
-            workers = job.begun_workers(self.rng.uniform(0.0, 2.0))
-            if workers:
-                os.kill(self.rng.choice(workers), signal.SIGKILL)
-            self.found[kind, "met a worker" if workers else "met none"] += 1
-            code, text = job.wait()
-            return self.judge(kind, job, code, text)
-        time.sleep(self.rng.uniform(0.05, 0.9) * self.seconds)
-        (os.kill if kind == "job" else os.killpg)(job.process.pid, signal.SIGKILL)
-        code, _ = job.wait()
-        self.found[kind, "met it" if code else "came too late"] += 1
-        if alive := job.ends():
-            return self.note(kind, False, f"{alive} processes live on")
-        return self.go_on(kind)
-
-    def disk(self, kind: str) -> None:
-        """The disk is full from the start, or later, as much as the pass needs."""
-        needed = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        self.target.prepare(self.folder)
-        before = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        room = int(self.rng.uniform(0, 0.9) * (needed - before))
-        ballast, limit = self.folder.parent / "ballast", None
-        if os.path.ismount(self.folder.parent):
-            free = shutil.disk_usage(self.folder.parent).free
-            with open(ballast, "wb") as stream:
-                os.posix_fallocate(stream.fileno(), 0, max(1, free - room))
-        else:
-            limit = int(self.rng.uniform(0, 60_000))
-        job = Job(self.target.command(self.folder), limit)
-        code, text = job.wait()
-        ballast.unlink(missing_ok=True)
-        self.found[kind, "stopped" if code else "had room"] += 1
-        if code:
-            told = code in (1, 2) and re.search("Make room on the disk", text)
-            left = [path for path in self.folder.rglob(".*") if not path.name.endswith(".seal")]
-            if not told or left or "Traceback" in text.splitlines()[-1] or job.ends():
-                return self.note(kind, False, f"exit {code}, left {left}: {text[-2000:]}")
-        return self.go_on(kind)
-
-    def damaged(self, pattern: str, stage: str) -> None:
-        """A file loses its end, or a bit changes; what the message tells is done, and all is as before."""
-        kind = f"damage: {pattern}"
-        self.target.prepare(self.folder, finished=True)
-        if pattern in READ_BY_SAMPLE:
-            self.target.prepare(self.folder)
-        path = self.rng.choice(sorted(self.folder.glob(pattern)))
-        content = bytearray(good := path.read_bytes())
-        if self.rng.random() < 0.3:
-            del content[self.rng.randrange(len(content)) :]
-        else:
-            content[self.rng.randrange(len(content))] ^= 1 << self.rng.randrange(8)
-        state = path.stat()
-        path.write_bytes(content)
-        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-        for one in dict.fromkeys([stage, "sample"]):
-            code, text = Job(self.target.command(self.folder, one)).wait()
-            if code:
+    def killed(self, kind: str, number: int) -> None:
+        """A run that is killed `number` times, each time followed by one ordinary command."""
+        self.fresh()
+        entries, done, wrong = [], set(), ""
+        for stage in sorted(self.rng.choices(STAGES, k=number), key=STAGES.index):
+            stage = next((one for one in STAGES[STAGES.index(stage) :] if one not in done), None)
+            if stage is None:
                 break
-        if code:
-            named = code == 2 and path.name in text and "run the same command again" in text
-            self.found[kind, "named and set aside"] += 1
-            if not named or "Traceback" in text or path.exists():
-                return self.note(kind, False, f"exit {code}: {text[-2000:]}")
-            path.write_bytes(good)  # as the stage that makes it would
-            os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+            program = Workflow(self.run, self.config)
+            hit = self.reached(program, stage) and self.hit(program, kind)
+            code = program.wait()
+            begun, ended = program.stages()
+            done |= ended
+            if not hit:
+                wrong = wrong or (f"before the kill: {program.text[-2000:]}" if code else "")
+                continue
+            if left := program.left():
+                wrong = wrong or f"alive: {left}"
+            during = sorted(begun - ended - {"all"}, key=STAGES.index)
+            entries.append({"kind": kind, "stage": "+".join(during) or "between stages"})
+        self.keep(entries, wrong or self.go_on())
+
+    def reached(self, program: Workflow, stage: str) -> bool:
+        """Wait for a random moment of a stage; whether the program still runs then."""
+        while program.runs and stage not in program.stages()[0]:
+            time.sleep(0.02)
+        end = time.monotonic() + self.rng.uniform(0, 1) * self.seconds[stage]
+        while program.runs and time.monotonic() < end:
+            time.sleep(0.02)
+        return program.runs
+
+    def hit(self, program: Workflow, kind: str) -> bool:
+        """SIGKILL to what `kind` names; whether there was such a process."""
+        if kind == "group":
+            program.kill_all()
+            return True
+        targets = {"main": lambda: [program.process.pid], "job": program.jobs, "worker": program.workers}[
+            kind
+        ]
+        while program.runs:
+            if found := targets():
+                os.kill(self.rng.choice(found), signal.SIGKILL)
+                return True
+            time.sleep(0.02)
+        return False
+
+    def lost_workers(self, number: int) -> None:
+        """A run that loses a worker in each of some stages, and goes on by itself."""
+        self.fresh()
+        program, entries = Workflow(self.run, self.config), []
+        for stage in sorted(self.rng.sample(POOLS, number), key=POOLS.index):
+            while program.runs and not (self.is_in(program, stage) and program.workers()):
+                if stage in program.stages()[1]:
+                    break
+                time.sleep(0.02)
+            time.sleep(self.rng.uniform(0, 0.7) * self.seconds[stage])
+            while self.is_in(program, stage):
+                if found := program.workers():
+                    os.kill(self.rng.choice(found), signal.SIGKILL)
+                    entries.append({"kind": "worker", "stage": stage})
+                    break
+                time.sleep(0.01)
+        self.keep(entries, self.judged(program, program.wait()))
+
+    @staticmethod
+    def is_in(program: Workflow, stage: str) -> bool:
+        begun, ended = program.stages()
+        return program.runs and stage in begun and stage not in ended
+
+    # --- full disks ---
+
+    def full_disk(self, whole: bool) -> None:
+        """The disk of the results (`whole`: of the run) fills up at a random moment, then has room again."""
+        self.fresh()
+        place = self.run if whole else self.run / "out"
+        place.mkdir(exist_ok=True)
+        size = sum(path.stat().st_size for path in self.undisturbed.rglob("*") if path.is_file())
+        options = ["-t", "tmpfs", "-o", f"size={int(ROOM * size)}", "tmpfs", place]
+        subprocess.run(["mount", *map(str, options)], check=True)
+        try:
+            entry, wrong = self._filled(place)
+            self.keep([entry], wrong or self.go_on())
+        finally:
+            subprocess.run(["umount", str(place)], check=True)
+
+    def _filled(self, place: Path) -> tuple[dict, str]:
+        program, stage = Workflow(self.run, self.config), self.rng.choice(STAGES)
+        self.reached(program, stage)
+        ballast = place / "ballast"
+        with open(ballast, "wb") as stream:
+            free = shutil.disk_usage(place).free - self.rng.choice([0, 4096, 65536, 400_000])
+            os.posix_fallocate(stream.fileno(), 0, max(1, free))
+        code = program.wait()
+        begun, ended = program.stages()
+        entry = {"kind": "disk", "stage": "+".join(begun - ended - {"all"}), "stopped": bool(code)}
+        ballast.unlink()
+        hidden = [str(path) for path in (self.run / "out").rglob(".*") if not path.name.endswith(".seal")]
+        hidden = [name for name in hidden if not name.endswith(".snakemake_timestamp")]
+        left = program.left()
+        told = WORDS in program.text or not code or place == self.run
+        if not told or left or hidden or "core dumped" in program.text:
+            return entry, f"told: {told}, alive: {left}, left: {hidden}: {program.text[-2500:]}"
+        return entry, ""
+
+    # --- damage ---
+
+    def damaged(self, pattern: str, how: str) -> None:
+        """A file is damaged after the stage that made it and before one that reads it."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        shutil.copytree(self.undisturbed, self.run, symlinks=True)
+        out = self.run / "out"
+        forget_from(READERS[pattern], out)
+        path = self.rng.choice(sorted(out.glob(pattern)))
+        damage(path, how, self.rng)
+        wrong = self.go_on()
+        again = Workflow(self.run, self.config)
+        if not wrong and (again.wait() or "Nothing to be done" not in again.text):
+            wrong = f"the command after it: {again.text[-1500:]}"
+        self.keep(
+            [{"kind": "damage", "stage": READERS[pattern] or "none", "file": pattern, "how": how}], wrong
+        )
+
+    def damages_missing(self) -> list[tuple[str, str]]:
+        known = {(one["file"], one["how"]) for one in self.outcomes() if one["kind"] == "damage"}
+        return [(pattern, how) for pattern in READERS for how in DAMAGES if (pattern, how) not in known]
+
+    # --- all ---
+
+    def disturb(self, kind: str, moments: int) -> bool:
+        """One more run of a kind; whether there was one to do."""
+        if kind == "damage":
+            if missing := self.damages_missing():
+                self.damaged(*self.rng.choice(missing))
+            return bool(missing)
+        wanted = moments - self.done(kind)
+        if wanted <= 0:
+            return False
+        if kind == "disk":
+            self.full_disk(whole=self.done(kind) % 2 == 1)
+        elif kind == "worker":
+            self.lost_workers(min(PER_RUN[kind], wanted))
         else:
-            self.found[kind, "made again or harmless"] += 1
-        return self.go_on(kind)
+            self.killed(kind, min(PER_RUN[kind], wanted))
+        return True
+
+
+def report(outcomes: list[dict]) -> None:
+    """Tables: kinds by outcome, kinds of kill by stage."""
+    counts = Counter((one["kind"], one.get("file", ""), one["outcome"]) for one in outcomes)
+    for (kind, file, outcome), n in sorted(counts.items()):
+        print(f"{kind:8} {file:32} {outcome:16} {n}")
+    stages = Counter((one["kind"], stage) for one in outcomes for stage in one["stage"].split("+"))
+    for (kind, stage), n in sorted(stages.items()):
+        print(f"{kind:8} {stage:16} {n}")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("run", nargs="?")
-    parser.add_argument("--kinds", nargs="+", default=None)
+    parser.add_argument("folder", type=Path)
+    kinds = ["main", "job", "worker", "group", "disk", "damage"]
+    parser.add_argument("--kinds", nargs="+", default=kinds, choices=kinds)
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--folder", type=Path, help="where to work; its own small file system for a full disk"
-    )
+    parser.add_argument("--minutes", type=float, default=1e9)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    target = Sampling(options.run) if options.run else StandIn()
-    with tempfile.TemporaryDirectory(prefix="chaos", dir=options.folder) as parent:
-        folder = (options.folder or Path(parent)) / "run"
-        trials = Trials(target, folder, options.seed)
-        print(f"undisturbed: {trials.seconds:.1f} s", flush=True)
-        for kind in options.kinds or target.kinds:
-            for _ in range(options.moments):
-                if kind == "damage":
-                    for pattern in (*READ_BY_SAMPLE, *WORK):
-                        trials.damaged(pattern, "sample")
-                    for pattern in READ_BY_PRODUCTS:
-                        trials.damaged(pattern, "postprocess")
-                elif kind == "disk":
-                    trials.disk(kind)
-                else:
-                    trials.killed(kind)
-            print({key: n for key, n in trials.found.items() if key[0].startswith(kind)}, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-    for (kind, what), n in sorted(trials.found.items()):
-        print(f"{kind:40} {what:24} {n}")
-    raise SystemExit(any(what == "WRONG" for _, what in trials.found))
+    end = time.monotonic() + 60 * options.minutes
+    chaos = Chaos(options.folder.resolve(), options.seed)
+    going = list(options.kinds)
+    while going and time.monotonic() < end:
+        going = [kind for kind in going if time.monotonic() < end and chaos.disturb(kind, options.moments)]
+    report(chaos.outcomes())
+    raise SystemExit(any(one["outcome"] == "WRONG" for one in chaos.outcomes()))
 
 
 if __name__ == "__main__":

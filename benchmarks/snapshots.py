@@ -1,0 +1,81 @@
+"""What a run's folder holds, without what differs from run to run: dates, seconds, times of files."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+from astropy.io import fits
+
+LEFT_OUT = ("logs/", "benchmarks/", "work/")  # words, times, and finished patches, which are there by chance
+MARKS = (".seal", ".snakemake_timestamp")
+VOLATILE = {"seconds", "mtime_ns", "seal", "created", "run_time"}
+
+
+def snapshot(folder) -> dict[str, str]:
+    """Digest of each file by its name; hidden files that are no seals are there, with their names."""
+    folder, found = Path(folder), {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith(LEFT_OUT) and not path.name.endswith(MARKS):
+            found[name] = digest(path)
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of what a file says."""
+    readers = {".fits": _fits, ".h5": _hdf5, ".json": _json, ".html": _html}
+    found = hashlib.sha256()
+    for part in readers.get(path.suffix, lambda path: [path.read_bytes()])(path):
+        found.update(part)
+    return found.hexdigest()
+
+
+def _fits(path):
+    with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+        for hdu in hdus:
+            cards = [str(card) for card in hdu.header.cards if card.keyword not in ("DATE", "CHECKSUM")]
+            yield "\n".join(cards).encode()
+            yield b"" if hdu.data is None else np.ascontiguousarray(hdu.data).tobytes()
+
+
+def _hdf5(path):
+    if not path.stat().st_size:
+        return  # a share of a pass without patches
+    with h5py.File(path) as file:
+        names: list[str] = []
+        file.visit(names.append)
+        for name in ["/", *sorted(names)]:
+            yield name.encode()
+            for key, value in sorted(file[name].attrs.items()):
+                if key not in VOLATILE:
+                    yield f"{key} {_plain(value)}".encode()
+            if isinstance(file[name], h5py.Dataset) and name.rpartition("/")[2] not in VOLATILE:
+                yield _plain(file[name][()]).encode()
+
+
+def _plain(value) -> str:
+    """A value as text; numbers in full, texts of JSON without what differs."""
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    try:
+        return json.dumps(_steady(json.loads(text)))
+    except ValueError:
+        return text
+
+
+def _json(path):
+    yield json.dumps(_steady(json.loads(path.read_text()))).encode()
+
+
+def _steady(tree):
+    if isinstance(tree, dict):
+        return {key: _steady(value) for key, value in tree.items() if key not in VOLATILE}
+    return [_steady(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def _html(path):
+    yield re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|[\d.]+ s\b", "", path.read_text()).encode()
