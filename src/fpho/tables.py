@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
-from .errors import InputError
 from .files import verify, write_text
-from .texts import expand, read_text
 from .texts import expand, read_text
 
 WORDS = {"1": True, "true": True, "t": True, "yes": True, "0": False, "false": False, "f": False, "no": False}

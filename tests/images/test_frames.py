@@ -124,3 +124,23 @@ def test_a_singular_matrix_is_named():
     head = header(SHAPE, PC1_1=0.0, PC1_2=0.0, PC2_1=0.0, PC2_2=0.0)
     with pytest.raises(InputError, match=r"x\.fits"):
         check_wcs(header_wcs(head, "x.fits"), SHAPE, "x.fits")
+
+
+@pytest.mark.parametrize("keyword", ["CRVAL1", "CRPIX2", "CD1_1"])
+def test_a_keyword_that_is_no_number_is_refused(keyword):
+    """Readers take 0 for it, and every position is another."""
+    with pytest.raises(InputError, match=f"{keyword} = 'unknown' is no number"):
+        header_wcs(header(SHAPE, **{keyword: "unknown"}), "x.fits")
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001, 0.8])
+def test_two_matrices_must_agree(factor):
+    """CD beside PC and CDELT, as where a header was updated with another's."""
+    step = factor * SCALE / 3600
+    head = header(SHAPE, CD1_1=-step, CD1_2=0.0, CD2_1=0.0, CD2_2=step)
+    if factor == 0.8:
+        with pytest.raises(InputError, match=r"its CD matrix .* is not that of PC and CDELT"):
+            header_wcs(head, "x.fits")
+    else:
+        _, scale = linearize(header_wcs(head, "x.fits"), RA, DEC)
+        assert np.allclose(scale, np.diag([-1, 1]) / SCALE, rtol=2e-3, atol=1e-3)

@@ -305,3 +305,32 @@ def test_columns_that_are_ours_or_are_there(tmp_path):
     with pytest.raises(InputError, match="no column 'RX'"):
         read(path, columns={"rhalf": "RX"})
     assert len(read(path, columns={"rhalf": "RE", "type": None})) == 2
+
+
+@pytest.mark.parametrize("name", ["mag_g", "MAG_AUTO_g", "g_ABmag", "gmag", "log_g"])
+def test_magnitudes_without_a_unit_are_not_taken_for_fluxes(tmp_path, name):
+    """Nor logarithms; what is said to be AB is converted."""
+    path = written(tmp_path, {name: [24.5, 25.0]}, "c.fits")
+    with pytest.raises(InputError, match=f"column '{name}' has no unit.*Set catalog.flux_unit"):
+        read(path, columns={"g": name})
+    rows = read(path, columns={"g": name}, flux_unit="AB")
+    assert rows["g"] == pytest.approx(10 ** (0.4 * (31.4 - np.array([24.5, 25.0]))), rel=1e-6)
+
+
+@pytest.mark.parametrize(("key", "value"), [("RADESYS", "FK4"), ("EQUINOX", 1950.0)])
+def test_positions_of_another_equinox_are_refused(tmp_path, key, value):
+    """But not where only the header of the image says so, and the columns are named J2000."""
+    table = Table(POSITIONS | {"g": [1.0, 2.0]}, meta={key: value})
+    table.write(tmp_path / "c.fits")
+    with pytest.raises(InputError, match=f"{key} = .*: positions of equinox 1950"):
+        read(tmp_path / "c.fits")
+    table.rename_columns(["ra", "dec"], ["ALPHA_J2000", "DELTA_J2000"])
+    table.write(tmp_path / "d.fits")
+    assert list(read(tmp_path / "d.fits")["ra"]) == POSITIONS["ra"]
+
+
+def test_ipac_tables_with_their_units(tmp_path):
+    path = tmp_path / "c.tbl"
+    table = Table(POSITIONS | {"g": [1.0, 2.0]}, units={"ra": "deg", "dec": "deg", "g": "uJy"})
+    table.write(path, format="ascii.ipac")
+    assert list(read(path)["g"]) == [1000.0, 2000.0]

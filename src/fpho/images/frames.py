@@ -10,6 +10,8 @@ from ..geometry import linearize, to_pixels
 
 log = logging.getLogger("fpho")
 SIP = re.compile(r"(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)")
+LINEAR = re.compile(r"(CRVAL|CRPIX|CDELT)[12]|(CD|PC)[12]_[12]")
+MATRIX = ("CD1_1", "CD1_2", "CD2_1", "CD2_2")
 PIXEL_SCALES = (1e-3, 60.0)  # arcsec; of anything that images galaxies
 ELONGATION = 3.0  # longest side of a pixel over the shortest
 ROUND_TRIP = 0.1  # pixel
@@ -90,6 +92,24 @@ def report_leftovers(header, where) -> None:
     if leftover_sip(header):
         text = "SIP terms (A_*, B_*) without -SIP in CTYPE1 = %r are left out; if they apply, add -SIP to it"
         log.warning(f"%s: {text}", where, header.get("CTYPE1"))
+
+
+def check_numbers(header, where) -> None:
+    """Stop at keywords of the linear WCS that are no numbers, or at a CD matrix that is not PC with CDELT.
+
+    Readers skip the former, and take one of the latter two without a word.
+    """
+    keys = [key for key in header if LINEAR.fullmatch(key)]
+    texts = [key for key in keys if isinstance(header[key], bool) or not isinstance(header[key], int | float)]
+    if texts:
+        raise InputError(where, f"{texts[0]} = {header[texts[0]]!r} is no number", "Mend the WCS")
+    if any(key in header for key in MATRIX) and "PC1_1" in header:
+        names = [(f"CD{i}_{j}", f"PC{i}_{j}", f"CDELT{i}") for i in (1, 2) for j in (1, 2)]
+        cd = np.array([header.get(name, 0.0) for name, *_ in names]).reshape(2, 2)
+        pc = [header.get(pc, float(pc in ("PC1_1", "PC2_2"))) * header.get(by, 1.0) for _, pc, by in names]
+        if not np.allclose(cd, np.reshape(pc, (2, 2)), rtol=0, atol=0.01 * np.abs(cd).max()):
+            found = f"its CD matrix ({cd.ravel()}) is not that of PC and CDELT ({np.array(pc)})"
+            raise InputError(where, found, "Take the wrong one out of the header")
 
 
 def check_wcs(wcs, shape, where) -> None:

@@ -75,4 +75,7 @@ def _integers(bits: np.ndarray, where) -> np.ndarray:
     if not np.all(np.isfinite(bits)) or not np.all(bits == np.round(bits)):
         found = "a mask with values that are not integers"
         raise InputError(where, found, "Give an integer bit mask, 0 = good, as mask_path and mask_ext")
+    if np.any(bits == -1):  # it has all bits; what gives it to pixels numbers sources or blobs
+        found = "a mask with values of -1, as a map of blobs or segments has where there is none"
+        raise InputError(where, found, "Give an integer bit mask, 0 = good, as mask_path and mask_ext")
     return bits.astype("i8")

@@ -13,15 +13,12 @@ from .instruments import find
 from .table import ExposureSpec
 
 log = logging.getLogger("fpho")
-# Endings of the names of files that hold nothing else.
+# Last words of the names of files that hold nothing else, or last but one (a band may follow).
 ENDINGS = {
-    "wht": "weight",
-    "weight": "weight",
-    "weights": "weight",
-    "ivar": "ivar",
-    "invvar": "ivar",
-    "var": "variance",
-    "variance": "variance",
+    **dict.fromkeys(("wht", "wgt", "weight", "weights", "wtmap", "wmap"), "weight"),
+    **dict.fromkeys(("ivar", "invvar"), "ivar"),
+    **dict.fromkeys(("var", "variance"), "variance"),
+    **dict.fromkeys(("rms", "err", "error", "errors", "sigma", "unc"), "sigma"),
 }
 
 
@@ -85,7 +82,8 @@ def with_defaults(spec: ExposureSpec, hdus) -> ExposureSpec:
         unc_ext = _preferred(values["unc_path"], spec.path, hdus, kinds, version)
         if unc_ext is None and values["unc_path"] == spec.path:
             unc_ext = next(iter(kinds))  # never the science image itself; that it is missing is said later
-    values |= {"unc_ext": unc_ext, "unc_kind": spec.unc_kind or _kind(unc_ext, values["unc_path"], kinds)}
+    kind = spec.unc_kind or known_kind(unc_ext, values["unc_path"], kinds) or "sigma"
+    values |= {"unc_ext": unc_ext, "unc_kind": kind}
     mask_ext, mask_path = spec.mask_ext, spec.mask_path or spec.path
     if mask_ext is None:
         mask_ext = _preferred(mask_path, spec.path, hdus, instrument.masks, version)
@@ -94,13 +92,14 @@ def with_defaults(spec: ExposureSpec, hdus) -> ExposureSpec:
     return replace(spec, **values)
 
 
-def _kind(extension, path, kinds) -> str:
-    """Kind of uncertainty by the name of its extension, else by the end of its file's name; else sigma."""
+def known_kind(extension, path, kinds) -> str | None:
+    """Kind of uncertainty by the name of its extension, else by the end of its file's name; else None."""
     name = extension[0] if isinstance(extension, tuple) else extension
     if isinstance(name, str) and name.upper() in kinds:
         return kinds[name.upper()]
     stem = path.name.lower().removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
-    return ENDINGS.get(stem.replace("-", "_").replace(".", "_").split("_")[-1], "sigma")
+    last = stem.replace("-", "_").replace(".", "_").split("_")[:-3:-1]
+    return next((ENDINGS[word] for word in last if word in ENDINGS), None)
 
 
 def _version(spec, extension, hdus) -> int:

@@ -14,8 +14,9 @@ from .instruments import find
 from .masks import ALL_BITS, rejected
 from .nodata import no_data, require_plausible
 from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, weight_scale
-from .opening import image_hdu, open_fits, plane, plane_hdu, with_defaults
+from .opening import image_hdu, known_kind, open_fits, plane, plane_hdu, with_defaults
 from .poisson import with_expected_errors
+from .scatter import check_scatter
 from .table import ExposureSpec
 from .units import flux_factor, same_unit, surface_brightness
 from .wcs import best_wcs, without_lookup
@@ -42,11 +43,13 @@ def read_exposure(spec: ExposureSpec, options: Preprocess | None = None) -> Expo
 
 def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
     """The image of a row in nJy per pixel with its uncertainties as the files give them."""
+    stated = spec.unc_kind is not None
     with open_fits(spec.path) as hdus:
         spec = with_defaults(spec, hdus)
         science = image_hdu(hdus, spec.sci_ext, spec.path)
         data = np.array(science.data, "f8")
         instrument = find(spec.reader, hdus[0].header)
+        stated |= known_kind(spec.unc_ext, spec.unc_path, instrument.uncertainties) is not None
         wcs, content = best_wcs(science.header, hdus, data.shape, spec.path, instrument.gwcs)
         check_wcs(wcs, data.shape, spec.path)
         report_leftovers(science.header, spec.path)
@@ -68,6 +71,7 @@ def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
     data = np.where(good, data, 0.0).astype("f4")
     if spec.unc_kind == "weight":
         ierr = (ierr / weight_scale(data, ierr, spec.path)).astype("f4")
+    check_scatter(data, ierr, stated, spec)
     return Exposure(
         id=spec.id,
         band=spec.band,

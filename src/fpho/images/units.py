@@ -90,7 +90,10 @@ def from_zeropoint(zeropoint: float) -> float:
 
 def same_unit(header, other, where, name: str) -> None:
     """Stop where an extension states another unit than the science image."""
-    (mine, _), (theirs, _) = _unit(header, where), _unit(other, where)
+    (mine, _), (theirs, unknown) = _unit(header, where), _unit(other, where)
+    if unknown is not None and str(other["BUNIT"]).strip() != str(header.get("BUNIT", "")).strip():
+        found = f"BUNIT is {other['BUNIT']!r} of {name}, which is no unit of a pixel's noise"
+        raise InputError(where, found, "Say what it is (unc_kind in the table of exposures), or mend BUNIT")
     if mine is None or theirs is None:
         return
     alike = (mine.kind, mine.per_area) == (theirs.kind, theirs.per_area)

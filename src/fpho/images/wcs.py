@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from ..errors import InputError
-from .frames import grid_of, in_icrs, without_leftovers
+from .frames import check_numbers, grid_of, in_icrs, without_leftovers
 
 # What astropy raises for keywords that contradict each other, of another type, or without their tables.
 UNREADABLE = (
@@ -40,6 +40,7 @@ def header_wcs(header, where, hdus=None):
 
 def _astropy_wcs(header, where, hdus=None):
     header = without_leftovers(header)
+    check_numbers(header, where)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:

@@ -17,8 +17,11 @@ UNCERTAINTIES = {
     "INVVAR": "ivar",
     "RMS": "sigma",
     "WEIGHT": "weight",
+    "WGT": "weight",
+    "UNC": "sigma",
+    "SIGMA": "sigma",
 }
-MASKS = ("DQ", "MASK")
+MASKS = ("DQ", "MASK", "MSK")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def check_positions(rows, columns: Columns) -> None:
     InputError
         For a valid source without a position, or out of range.
     """
+    _check_frame(columns)
     for name in ("ra", "dec"):
         rows[name] = columns.numbers(name, "deg")
     valid, ra, dec = rows["is_valid"], rows["ra"], rows["dec"]
@@ -35,6 +36,21 @@ def check_positions(rows, columns: Columns) -> None:
         raise InputError(columns.path, found, "Columns ra and dec are in degrees")
     rows["ra"] = np.where(ra < 0, ra + 360, np.where(ra == 360, 0.0, ra))
     rows["ra0"], rows["dec0"] = rows["ra"], rows["dec"]
+
+
+def _check_frame(columns: Columns) -> None:
+    """Stop where the table's header says that its positions are of another equinox than 2000.
+
+    Not where the columns' own names say J2000 or ICRS: then the header is that of an image.
+    """
+    name = str(columns.name("ra")).upper()
+    meta = {str(key).upper(): value for key, value in columns.table.meta.items()}
+    for key in ("RADESYS", "RADECSYS", "EQUINOX", "EPOCH"):
+        said = str(meta.get(key, "")).strip().upper()
+        if said.startswith("FK4") or said in ("1950", "1950.0", "B1950"):
+            if "2000" not in name and "ICRS" not in name:
+                cure = "Convert the positions to ICRS, or mend the header"
+                raise InputError(columns.path, f"{key} = {meta[key]!r}: positions of equinox 1950", cure)
 
 
 def check_shapes(shape: Shape, rows, path) -> None:

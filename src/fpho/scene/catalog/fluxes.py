@@ -1,6 +1,7 @@
 """Fluxes in nJy and their errors, band by band, from the columns that a table has."""
 
 import logging
+import re
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from .columns import Columns
 from .programs import BAND_FLUXES, INVERSE_VARIANCE, ONLY_FLUXES
 
 log = logging.getLogger("fpho")
+LOGARITHM = re.compile(r"mag(s|nitudes?)?(\d|_|$)|^mag(?!gies)|^log", re.IGNORECASE)
 BRIGHTEST = 1e15  # nJy, AB magnitude -6: more than any star has
 
 
@@ -92,6 +94,9 @@ def _unit(columns: Columns, name: str, stated: bool = False):
     if given is None and str(said) == "AB":  # to astropy 3631 Jy
         found = f"column {name!r} is in AB, which can mean magnitudes or units of 3631 Jy"
         raise InputError(columns.path, found, "Set catalog.flux_unit: AB for magnitudes, or write 3631 Jy")
+    if said is None and given is None and LOGARITHM.search(name):
+        found = f"column {name!r} has no unit, and its name is that of magnitudes or logarithms"
+        raise InputError(columns.path, found, "Set catalog.flux_unit: AB for AB magnitudes, or give fluxes")
     if said is None or given is None:
         unit = said if given is None else given
         return unit if unit is not None or stated else units.parse("nJy", name, columns.path)

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 from ...errors import InputError
+from ...files import verify
 from ...fitstext import unescaped_table
 from ...texts import decode
 
@@ -25,7 +26,12 @@ HEADS = (  # how files begin
     (b"# %ECSV", "ecsv"),
 )
 SEXTRACTOR = re.compile(r"#\s*1\s+[A-Z]\w+")  # first line of ASCII_HEAD
-FORMATS = "a FITS binary table, ECSV, CSV (or other delimited text), VOTable, parquet or SExtractor catalog"
+IPAC = re.compile(
+    r"^\|[^\n]*\|\s*\n\|\s*(i|int|l|long|d|double|r|real|f|float|c|char|date)\s*\|", re.MULTILINE
+)
+FORMATS = (
+    "a FITS binary table, ECSV, CSV (or other delimited text), VOTable, parquet, IPAC or SExtractor table"
+)
 NOT_SOURCES = ("LDAC_IMHEAD",)  # tables beside the sources
 DELIMITERS = "\t;|,"
 BLANK = ("", "-", "--", "nan", "na", "n/a", "none", "null", "<na>")  # cells of text tables without a value
@@ -48,6 +54,7 @@ def read_table(path, ext=None):
         raise InputError(
             path, "no such catalog", "Give its path as catalog.path, or set catalog.detect: true"
         )
+    verify(path, editable=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,6 +88,8 @@ def _read(path: Path, ext):
     text = decode(content, path, legacy=True)
     if kind == "ecsv":
         return Table.read(text, format="ascii.ecsv")
+    if IPAC.search(text):
+        return Table.read(text, format="ascii.ipac")
     if SEXTRACTOR.match(text.lstrip()):
         return Table.read(text, format="ascii.sextractor")
     return _from_text(text, path)
