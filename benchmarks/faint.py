@@ -102,6 +102,7 @@ def measure(config, sources: int, store: Path, out: Path | None) -> dict[str, di
     rng = np.random.default_rng([config.seed, 77])
     drawn, bands = galaxies(config, rng), bands_of(config)
     found: dict[str, list] = {prior: [] for prior in PRIORS}
+    draws = []
     for index in range(sources):
         truth, exposures = next(drawn)
         known, bounds = guessed(truth, config, rng)
@@ -111,8 +112,11 @@ def measure(config, sources: int, store: Path, out: Path | None) -> dict[str, di
             one = fit(exposures, known, bounds, trial, trial.seed)
             parts = np.percentile(one["draws"][:, 0], [15.8655, 50, 84.1345], axis=0)
             found[prior].append([true, one["mean"][0], one["sd"][0], *parts])
+            if prior == "flat":
+                draws.append(one["draws"][:, 0])
         if out and (index % 10 == 9 or index == sources - 1):
-            np.savez(out, bands=bands, **{prior: np.array(some) for prior, some in found.items()})
+            kept = {prior: np.array(some) for prior, some in found.items()}
+            np.savez(out, bands=bands, draws=np.array(draws, "f4"), **kept)
     return {prior: arrays(some) for prior, some in found.items()}
 
 

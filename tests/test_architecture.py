@@ -51,6 +51,7 @@ FLOORS = [
     {"sampling"},
     {"passes"},
     {"detect"},
+    {"learning"},
     {"products", "simulate"},
     {"page"},
     {"calibrate"},

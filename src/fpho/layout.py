@@ -138,6 +138,16 @@ class Layout:
         return self.catalogs / "posterior.fits"
 
     @property
+    def learned(self) -> Path:
+        """Catalog under the population that the field taught."""
+        return self.catalogs / "learned.fits"
+
+    @property
+    def population(self) -> Path:
+        """That population, as options."""
+        return self.catalogs / "population.yaml"
+
+    @property
     def apertures(self) -> Path:
         """Model's fluxes within circles beside aperture photometry."""
         return self.catalogs / "apertures.ecsv"

@@ -62,6 +62,7 @@ FOLLOWERS = {
     "scene": {"optimize"},
     "postprocess": {"view", "compare"},
     **{one: {other} for one, other in itertools.pairwise(CHAIN)},
+    "sample": {"postprocess", "learn"},
 }
 ALWAYS = {"settings", "inject", "calibrate_field"}  # these depend on every option
 

@@ -22,7 +22,7 @@ from tests.workflow import running
 from tests.workflow.running import environment, fpho, planned, without_home
 
 PLACE = "a  b; $(touch executed) 'é'"
-APART = {"calibrate", "calibrate_field", "inject"}  # stages that are no part of `all`
+APART = {"calibrate", "calibrate_field", "inject", "learn"}  # stages that are no part of `all`
 OUTDIR = 'it\'s $(touch executed); `touch executed` é "q" & 100% #1'
 
 

@@ -92,10 +92,10 @@ class Posterior:
         self._single = single_exposures(arrays) if moving_terms else []
         self.population: PopulationTerm | None = None
         if self.priors.population.use:
-            self.population = self._of_population()
+            self.population = self.population_term()
 
-    def _of_population(self) -> PopulationTerm:
-        """The population's prior, with the data's information at the rows."""
+    def population_term(self) -> PopulationTerm:
+        """The population's prior, in use or not, with the data's information at the rows."""
         z = self.transform.inverse_transform(source_vector(self.rows, self.bands, self.reference))
         flux = np.stack([self.rows[band] for band in self.bands], axis=-1)
         return population_term(self.priors.population, self.plan, flux, self.fisher(z, prior=False))

@@ -21,6 +21,7 @@ class Samples:
     chains : dict of arrays (C, N, S) by parameter (backgrounds: (C, N, E)); stats : dict of arrays (C, N)
     summary : `Summary`; settings : `SamplerSettings`; halo : `HaloDraws` or None
     apertures : `Apertures`, fluxes within circles
+    flux_weight, flux_floor : (S, B) and (S,) nJy, the flux that stands for a source in `posterior.population`
     region : circle on the sky; reference : (ra, dec) in degrees; config : dict
     bounds : structured (S,); cov : (n, n) of z; metric : (n, n) or (n,) of the sampler
     optimum_z : (n,); optimum_q, final_q : (P,); chi2, n_pix : (E,); source_chi2, source_n_pix : (S,)
@@ -36,7 +37,7 @@ class Samples:
     metric: np.ndarray
 
     def __init__(self, path):
-        with open_patch(path, "chain") as file:
+        with open_patch(path, "population") as file:  # what came last: files of before have all but this
             self.path = Path(path)
             attrs = dict(file.attrs)
             self.attrs = attrs
@@ -55,6 +56,7 @@ class Samples:
             self.apertures = Apertures(
                 *(file[f"apertures/{name}"][:] for name in ("radius", "flux", "error"))
             )
+            self.flux_weight, self.flux_floor = (file[f"population/{n}"][:] for n in ("weight", "floor"))
             self.halo = _halo(file["halo"]) if "halo" in file else None
             self.region = CircularRegion(**{name: float(v) for name, v in file["region"].attrs.items()})
         self.reference = tuple(attrs["reference"])

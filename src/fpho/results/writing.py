@@ -46,6 +46,8 @@ def write_samples(path, result: Result, model, config=None, task: str = "") -> N
             file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
         for name in ("bounds", "final_q", "cov", "chi2", "n_pix", "source_chi2", "source_n_pix"):
             file[name] = getattr(patch, name)
+        term = model.population or model.population_term()
+        file["population/weight"], file["population/floor"] = term.weight, term.floor
         for name in ("radius", "flux", "error"):
             file[f"apertures/{name}"] = getattr(patch.apertures, name)
         file.create_dataset("chain", data=result.chain, compression="lzf", shuffle=True)

@@ -228,6 +228,17 @@ VIEW = _stage(
     exists=lambda config: config.page.enabled,
     cores=True,
 )
+LEARN = _stage(
+    "learn",
+    "Learn the field's own population from the posteriors, and reweight the catalog by it (optional).",
+    reads=lambda run: {
+        "scene": run.layout.scene("sample"),
+        "plan": run.layout.plan("sample"),
+        "patches": run.layout.patch_log("sample"),
+    },
+    writes=lambda run: {"catalog": run.layout.learned, "population": run.layout.population},
+    options=("priors.population", "seed"),
+)
 COMPARE = _stage(
     "compare",
     "Compare the results of a simulated run with its truth.",
@@ -304,6 +315,7 @@ STAGES = {
         SAMPLE,
         POSTPROCESS,
         VIEW,
+        LEARN,
         COMPARE,
         CALIBRATE,
         CALIBRATE_FIELD,
