@@ -26,13 +26,9 @@ def environment() -> dict:
 
 
 def without_home() -> dict:
-    """The same where there is no home and no folder for temporary files is named, as in a container.
-
-    Snakemake itself needs a place for its cache.
-    """
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    bare = {"HOME": os.devnull, "XDG_CACHE_HOME": cache}
-    gone = ("TMPDIR", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
+    """The same where there is no home and no folder for temporary files is named, as in a container."""
+    bare = {"HOME": os.devnull}
+    gone = ("TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
     return {name: value for name, value in environment().items() if name not in gone} | bare
 
 
