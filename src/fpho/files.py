@@ -236,7 +236,7 @@ def open_fits(path, table: str):
 
     if not Path(path).is_file():
         raise InputError(path, "no such file", f"Mend the path in {table}")
-    verify(path)
+    verify(path, editable=True)
     try:
         return fits.open(path, memmap=False)
     except OSError as error:

@@ -12,7 +12,7 @@ from fpho.cli import main
 from fpho.config import make_config
 from fpho.layout import Layout
 from fpho.stages.running import run_stage
-from tests.workflow.running import fpho, snakemake
+from tests.workflow.running import fpho, planned, snakemake
 
 IN = "in; 'é' $(touch executed)"  # a name that a shell would take apart, and execute
 
@@ -125,10 +125,23 @@ def test_snakemake_stops_before_any_fit(folder, breakage):
     assert made <= {"check.log", "check.tsv"}
 
 
+def test_inputs_that_are_only_touched_rerun_nothing(folder):
+    assert snakemake(folder, "check", config=folder / "my.yaml").returncode == 0
+    for path in (folder / IN).rglob("*.*"):
+        path.touch()
+    again = snakemake(folder, "check", config=folder / "my.yaml")
+    assert "Nothing to be done" in again.text, again.text
+    with fits.open(folder / IN / "images/F814W_1.fits", mode="update") as file:
+        file["SCI"].data[3, 3] += 1.0
+    changed = snakemake(folder, "-n", "check", config=folder / "my.yaml")
+    assert planned(changed.text) == {"check": 1}, changed.text
+
+
 def test_a_failing_check_keeps_what_was_there(folder):
     assert snakemake(folder, "settings", config=folder / "my.yaml").returncode == 0
     kept = {path: path.read_bytes() for path in (folder / "out").glob("*.*")}
-    assert {path.name for path in kept} == {"inputs.json", ".inputs.json.seal", "config.yaml", "config.json"}
+    names = ("inputs.json", "config.yaml", "config.json")
+    assert {path.name for path in kept} == {*names, *(f".{name}.seal" for name in names)}
     no_image(folder)
     assert snakemake(folder, config=folder / "my.yaml").returncode != 0
     assert {path: path.read_bytes() for path in kept} == kept
