@@ -52,7 +52,7 @@ FLOORS = [
     {"passes"},
     {"detect"},
     {"learning"},
-    {"products", "simulate"},
+    {"products", "simulate", "folder"},
     {"page"},
     {"calibrate"},
     {"inject"},

@@ -3,7 +3,7 @@
 import typer
 
 from ..stages.running import told
-from . import stages, tools
+from . import folder, stages, tools
 
 app = typer.Typer(
     help="Galaxies measured by modelling all pixels of all exposures at once.",
@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+folder.register(app)
 stages.register(app)
 tools.register(app)
 

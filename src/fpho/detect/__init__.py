@@ -1,6 +1,7 @@
 """New sources: significant peaks in images with the known sources subtracted; starts of known ones."""
 
 from .gaps import fill_gaps, has_gaps
+from .locus import usable_stars
 from .peaks import find_peaks
 from .rows import add_new, detect_catalog, find_new
 from .width import widest_psf
@@ -12,5 +13,6 @@ __all__ = [
     "find_new",
     "find_peaks",
     "has_gaps",
+    "usable_stars",
     "widest_psf",
 ]

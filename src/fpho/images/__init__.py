@@ -2,8 +2,8 @@
 
 from .choosing import open_chosen
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
-from .noise import blank_pixels, measure_noise_scale
-from .reading import cap_snr, read_exposure, read_fits, scale_noise
+from .noise import blank_pixels, measure_noise_scale, neighbour_correlation, pixel_scatter
+from .reading import calibrated, cap_snr, read_exposure, read_fits, read_raw, scale_noise
 from .store import Store, open_store, write_store
 from .table import ExposureSpec, read_table
 from .validate import check_place, pixel_scales, validate
@@ -16,14 +16,18 @@ __all__ = [
     "ShiftedWCS",
     "Store",
     "blank_pixels",
+    "calibrated",
     "cap_snr",
     "check_place",
     "measure_noise_scale",
+    "neighbour_correlation",
     "open_chosen",
     "open_store",
     "pixel_scales",
+    "pixel_scatter",
     "read_exposure",
     "read_fits",
+    "read_raw",
     "read_table",
     "scale_noise",
     "tile_image",

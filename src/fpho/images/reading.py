@@ -1,6 +1,6 @@
 """From FITS files to exposures."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..geometry import pixel_scale
 from .exposure import Exposure
 from .frames import check_wcs, pixel_areas, report_leftovers
 from .instruments import find
+from .keywords import Statement
 from .masks import ALL_BITS, rejected
 from .nodata import no_data, require_plausible
 from .noise import BLOCK, WAVES, measure_noise_scale, measure_noise_slope, weight_scale
@@ -18,7 +19,7 @@ from .opening import image_hdu, known_kind, open_fits, plane, plane_hdu, with_de
 from .poisson import with_expected_errors
 from .scatter import check_scatter
 from .table import ExposureSpec
-from .units import flux_factor, same_unit, surface_brightness
+from .units import flux_statement, same_unit, surface_brightness
 from .wcs import best_wcs, without_lookup
 
 
@@ -56,8 +57,7 @@ def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
         factor = _factor(spec, instrument, hdus, science, options, wcs)
         header = without_lookup(science.header)
         sigma = _uncertainty(spec, data.shape, science.header)
-    good = np.isfinite(data) & np.isfinite(sigma) & (sigma > 0) & ~read_mask(spec, options, data.shape)
-    good &= ~no_data(data, sigma, good, spec.path)
+    good = ~np.any(list(rejected_pixels(spec, options, data, sigma).values()), axis=0)
     if not good.any():
         raise InputError(spec.path, "no good pixel is left", "Check the mask, its bits and the uncertainties")
     if spec.background_path is not None:
@@ -83,6 +83,42 @@ def calibrated(spec: ExposureSpec, options: Preprocess) -> Exposure:
         psf=spec.psf,
         wcs_bytes=content,
     )
+
+
+def rejected_pixels(spec: ExposureSpec, options: Preprocess, data, sigma) -> dict[str, np.ndarray]:
+    """Pixels (ny, nx) bool that are not used, by reason, of a row with its defaults filled."""
+    with np.errstate(invalid="ignore"):
+        out = {
+            "data not finite": ~np.isfinite(data),
+            "no positive uncertainty": ~(np.isfinite(sigma) & (sigma > 0)),
+            "mask": read_mask(spec, options, data.shape),
+        }
+    good = ~np.any(list(out.values()), axis=0)
+    return out | {"value of no data": no_data(data, sigma, good, spec.path)}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An image as its files give it, with what is not used of it and why."""
+
+    spec: ExposureSpec  # defaults filled
+    unit: str  # BUNIT
+    calibration: Statement  # nJy per unit, and what says so
+    rejected: dict[str, np.ndarray]  # reason to (ny, nx) bool
+
+
+def read_raw(spec: ExposureSpec, options: Preprocess | None = None) -> Raw:
+    """What the files of a row say of unit, calibration and bad pixels."""
+    options = options or Preprocess()
+    with open_fits(spec.path) as hdus:
+        spec = with_defaults(spec, hdus)
+        science = image_hdu(hdus, spec.sci_ext, spec.path)
+        data, instrument = np.array(science.data, "f8"), find(spec.reader, hdus[0].header)
+        wcs, _ = best_wcs(science.header, hdus, data.shape, spec.path, instrument.gwcs)
+        _, stated = _calibration(spec, instrument, hdus, science, options, wcs)
+        sigma = _uncertainty(spec, data.shape, science.header)
+        unit = str(science.header.get("BUNIT", "")).strip()
+    return Raw(spec, unit, stated, rejected_pixels(spec, options, data, sigma))
 
 
 def read_fits(path, sci_ext="SCI", unc_ext="ERR", band=None, kind="exposure", **more) -> Exposure:
@@ -148,16 +184,22 @@ def read_mask(spec: ExposureSpec, options: Preprocess, shape) -> np.ndarray:
 
 def _factor(spec, instrument, hdus, science, options, wcs) -> float | np.ndarray:
     """nJy per unit: a number, or (ny, nx) where the pixels' areas differ."""
+    area, stated = _calibration(spec, instrument, hdus, science, options, wcs)
+    return area * stated.njy
+
+
+def _calibration(spec, instrument, hdus, science, options, wcs) -> tuple[float | np.ndarray, Statement]:
+    """(Relative areas of the pixels, 1 or (ny, nx); nJy per unit of a pixel of area 1, and what says so)."""
     if spec.flux_scale is not None:
-        return spec.flux_scale
+        return 1.0, Statement(f"flux_scale = {spec.flux_scale:g} of the table", spec.flux_scale)
     if not options.do_fluxcal:
-        return 1.0
+        return 1.0, Statement("preprocess.do_fluxcal: false", 1.0)
     area = 1.0
     name = instrument.area_ext
     if name is not None and name in hdus and surface_brightness(science.header):
         area = np.array(hdus[name].data, "f8")
     headers, areas = (science.header, hdus[0].header), pixel_areas(wcs, science.shape)
-    return area * flux_factor(headers, spec.path, areas, float(np.nanmean(area)), instrument)
+    return area, flux_statement(headers, spec.path, areas, float(np.nanmean(area)), instrument)
 
 
 def _uncertainty(spec, shape, science) -> np.ndarray:

@@ -26,7 +26,14 @@ CURE_TWO = (
 def flux_factor(
     headers, where, pixel_areas=None, area_map: float = 1.0, instrument: Instrument = GENERIC
 ) -> float:
-    """nJy per unit of the image; a keyword is looked for in each of `headers` (science, then primary).
+    """nJy per unit of the image, see `flux_statement`."""
+    return flux_statement(headers, where, pixel_areas, area_map, instrument).njy
+
+
+def flux_statement(
+    headers, where, pixel_areas=None, area_map: float = 1.0, instrument: Instrument = GENERIC
+) -> Statement:
+    """nJy per unit of the image and what says so; a keyword is looked for in each header (science, primary).
 
     Parameters
     ----------
@@ -57,7 +64,7 @@ def flux_factor(
         if abs(other.njy / first.njy - 1) > TOLERANCE:
             text = f"{first.text} says {first.njy:.5g} nJy per unit, {other.text} says {other.njy:.5g}"
             raise InputError(where, text, CURE_TWO)
-    return first.njy
+    return first
 
 
 def statements(keywords: Keywords, instrument: Instrument = GENERIC) -> list[Statement]:

@@ -1,0 +1,59 @@
+"""Stars of an image that could tell its PSF: bright, alone, unsaturated, of the smallest size there is.
+
+Without a PSF: SEP's objects on the image itself, and the narrow locus of point sources in size.
+"""
+
+import numpy as np
+import sep
+from scipy.spatial import cKDTree
+
+BRIGHT = 50.0  # S/N within twice the half-light radius
+WIDTH = 0.12  # of the locus, as a part of its size
+SMALLEST = 0.6  # pixels: what is smaller is a cosmic ray
+ALONE = 8.0  # half-light radii within which no neighbour
+NEIGHBOUR = 0.05  # of its light may stand
+
+
+def usable_stars(exposure) -> np.ndarray:
+    """Stars (N,) structured: x, y (zero-indexed), half (half-light radius; pixels), snr; brightest first.
+
+    Of three objects or fewer there is no locus: the answer is empty. Compact galaxies of a star's size are
+    among them; a fit of the PSF has to leave them out.
+    """
+    good = exposure.ierr > 0
+    error = np.where(good, 1 / np.where(good, exposure.ierr, 1), 0).astype("f4")
+    sky = np.median(exposure.data[good])
+    data = np.ascontiguousarray(np.where(good, exposure.data - sky, 0), "f4")
+    sep.set_extract_pixstack(max(300_000, data.size))
+    found = sep.extract(data, 5.0, err=np.where(good, error, 1e30).astype("f4"), mask=~good)
+    dtype = [(name, "f8") for name in ("x", "y", "half", "snr")]
+    if len(found) < 4:
+        return np.zeros(0, dtype)
+    x, y = found["x"], found["y"]
+    half, flag = sep.flux_radius(data, x, y, 6 * found["a"], 0.5, normflux=found["flux"], mask=~good)
+    total, noise, touched = sep.sum_circle(data, x, y, np.maximum(2 * half, 1), err=error, mask=~good)
+    snr = np.divide(total, noise, out=np.zeros(len(x)), where=noise > 0)
+    spoiled = (touched & (sep.APER_HASMASKED | sep.APER_TRUNC)) != 0
+    able = (snr > BRIGHT) & (half > SMALLEST) & (flag == 0) & ~spoiled & _alone(x, y, found["flux"], half)
+    if able.sum() < 3:
+        return np.zeros(0, dtype)
+    size = np.percentile(half[able], 15)
+    for _ in range(5):
+        near = able & (np.abs(half / size - 1) < WIDTH)
+        size = np.median(half[near]) if near.any() else size
+    stars = np.flatnonzero(near)
+    stars = stars[np.argsort(-snr[stars])]
+    out = np.zeros(len(stars), dtype)
+    for name, values in {"x": x, "y": y, "half": half, "snr": snr}.items():
+        out[name] = values[stars]
+    return out
+
+
+def _alone(x, y, flux, half) -> np.ndarray:
+    """Which objects (N,) have no neighbour of NEIGHBOUR of their light near by."""
+    places = np.stack([x, y], axis=1)
+    tree = cKDTree(places)
+    out = np.ones(len(x), bool)
+    for i, near in enumerate(tree.query_ball_point(places, ALONE * np.maximum(half, 1))):
+        out[i] = not any(flux[j] > NEIGHBOUR * flux[i] for j in near if j != i)
+    return out
