@@ -33,7 +33,9 @@ class Apertures:
     def plain(self) -> tuple:
         """As nested lists (3, S, B, A), for JSON; None for NaN."""
         values = np.stack([self.radius, self.flux, self.error])
-        return tuple(np.where(np.isfinite(values), values, None).tolist())
+        out = values.astype(object)
+        out[~np.isfinite(values)] = None
+        return tuple(out.tolist())
 
 
 def apertures_of(values) -> Apertures:
