@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+Kind = Literal["mosaic", "exposure"]  # of images
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of a run. `kind` is `mosaic` or `exposure`; `stage` is `optimize`, `reoptimize` or `sample`."""
+    """Paths of a run. `kind` is one of KINDS; `stage` is `optimize`, `reoptimize` or `sample`."""
 
     outdir: Path
 
@@ -60,7 +64,7 @@ class Layout:
     @property
     def stores(self) -> list[Path]:
         """Pixel and meta stores of both kinds of images."""
-        return [path(kind) for kind in ("exposure", "mosaic") for path in (self.pixels, self.meta)]
+        return [path(kind) for kind in KINDS for path in (self.pixels, self.meta)]
 
     def log(self, job: str) -> Path:
         return self / "logs" / f"{job}.log"

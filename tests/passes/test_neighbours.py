@@ -7,10 +7,9 @@ from fpho.config import make_config
 from fpho.layout import Layout
 from fpho.passes import batches, opening
 from fpho.passes.planning import read_plan
-from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.results import Samples
 from fpho.scene import read_scene, write_scene
-from tests.patch.scenes import draw, make_rows, make_store
+from tests.patch.scenes import Patcher, draw, make_rows, make_store
 
 BANDS = ("red",)
 OPTIMIZE, SAMPLE = ("optimize", "initial", "optimize"), ("sample", "optimize", "sample")
@@ -21,10 +20,6 @@ OPTIONS = {
     "background": {"mode": "off"},
     "optimize": {"on": "exposure", "rounds": 2},
 }
-
-
-class Patcher(DirectPatch, CPUPatchMixin):
-    """Patches from memory."""
 
 
 def in_a_row():

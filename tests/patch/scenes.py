@@ -5,11 +5,16 @@ import numpy as np
 
 from fpho.images import Exposure
 from fpho.parameters import scene_dtype
+from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.psf import PSFStore, write_store
 from fpho.simulate import draw_noiseless, make_wcs
 
 RA, DEC = 150.1, 2.2
 PSFS = {"blue": ((0.8, 1.3), (0.2, 2.6)), "red": ((0.7, 1.7), (0.3, 3.4))}  # (fraction, sigma in pixels)
+
+
+class Patcher(DirectPatch, CPUPatchMixin):
+    """Patches from memory."""
 
 
 def galsim_psf(band):

@@ -11,32 +11,13 @@ from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.images.noise import measure_noise_scale, measure_noise_slope
 from fpho.optimize import run_opt
-from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.patch.building import source_state
 from fpho.patch.noise import flux_noise, footprint_sides
 from fpho.results import optimum_rows
 from fpho.simulate import draw_noiseless
-from tests.patch.scenes import DEC, RA, draw, galsim_psf, make_rows, make_store
+from tests.patch.scenes import DEC, RA, Patcher, draw, galsim_psf, make_rows, make_store
 
 BANDS = ("blue",)
-
-
-class Patcher(DirectPatch, CPUPatchMixin):
-    """Patches from memory."""
-
-
-@pytest.fixture
-def prepared(tmp_path):
-    """A function: exposure, rows and options to (model, q)."""
-    store = make_store(tmp_path / "psfs.h5")
-
-    def prepare(exposure, rows, held=(), **options):
-        patcher = Patcher([exposure], store)
-        patcher.build_patch(CircularRegion(RA, DEC, 10.0), None, allbands=BANDS)
-        bounds = make_bounds(rows, BANDS, Bounds(held=held, dpos=0.1))
-        return (*patcher.prepare_model(active=rows, bounds=bounds, **options), patcher)
-
-    return prepare
 
 
 def test_footprint_of_a_galaxy(prepared):

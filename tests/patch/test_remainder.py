@@ -10,7 +10,7 @@ from fpho.geometry import CircularRegion
 from fpho.images import Exposure
 from fpho.optimize import run_opt
 from fpho.parameters import fill_rows
-from fpho.patch import CPUPatchMixin, DirectPatch, render
+from fpho.patch import render
 from fpho.patch.neighbours import Neighbours
 from fpho.patch.remainder import remainder_image
 from fpho.psf import PSFStore, fit_mixture, write_store
@@ -19,14 +19,10 @@ from fpho.psf.build import as_group
 from fpho.sersic import load_table
 from fpho.simulate import draw_noiseless, make_wcs
 
-from .scenes import DEC, RA, make_rows
+from .scenes import DEC, RA, Patcher, make_rows
 
 BAND, SCALE, SHAPE = "blue", 0.05, (48, 56)
 TABLE = load_table()
-
-
-class Patcher(DirectPatch, CPUPatchMixin):
-    """On the CPU, from memory."""
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
 """What all sections of the configuration share."""
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ..layout import Kind
 
 
 def _increasing(values):
@@ -22,6 +24,7 @@ Range = Annotated[tuple[float, float], AfterValidator(_increasing)]
 PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Positives = Annotated[list[float], AfterValidator(_positive)]
 Edges = Annotated[list[float], Field(min_length=2), AfterValidator(_increasing)]
+On = Literal[Kind, "all"]  # kinds of images that a stage works on
 Path = Annotated[str, Field(min_length=1)]
 
 

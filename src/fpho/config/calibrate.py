@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Edges, PositiveRange, Positives, Section, option
+from .base import Edges, On, PositiveRange, Positives, Section, option
 
 
 class FieldCalibration(Section):
@@ -49,7 +49,7 @@ class Calibrate(Section):
 
 class Inject(Section):
     catalog: str | None = option(None, "sources to put into the images (FITS, ECSV or CSV), in nJy")
-    on: Literal["mosaic", "exposure", "all"] = option("all", "kind of images to put them into")
+    on: On = option("all", "kind of images to put them into")
     poisson: bool = option(False, "add the Poisson noise of the sources' own light")
     electrons_per_njy: float = option(1.0, "electrons per nJy, for `poisson`", gt=0)
     stages: list[str] = option(

@@ -4,9 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Positives, Section, option
-
-On = Literal["mosaic", "exposure", "all"]
+from .base import On, Positives, Section, option
 
 
 class Prior(Section):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ..layout import KINDS
 from .store import Store, open_store
-from .table import KINDS
 
 
 def open_chosen(layout, *on: str, shifts: dict | None = None) -> list[Store]:

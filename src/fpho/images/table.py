@@ -7,11 +7,11 @@ from pathlib import Path
 from .. import tables
 from ..bands import check_bands
 from ..errors import InputError
+from ..layout import KINDS
 from ..tables import Column, number, one_of, path_beside
 from .instruments import AUTO, reader_names
 
 UNC_KINDS = ("sigma", "variance", "ivar", "weight")
-KINDS = ("mosaic", "exposure")
 FLUX_SCALES = (1e-40, 1e40)  # nJy per unit; erg/s/cm2/Hz are 1e32
 # Ids name files, groups in stores and keys of PSFs.
 NAME = re.compile(r"\w[\w.+:=@,()~ -]*")

@@ -15,8 +15,7 @@ import h5py
 from ..config import Config, Priors, make_config
 from ..errors import InputError
 from ..images import Exposure, open_chosen, write_store
-from ..images.table import KINDS
-from ..layout import Layout
+from ..layout import KINDS, Layout
 from ..stages.running import run_stage
 from ..tables import write_tsv
 from . import psfs

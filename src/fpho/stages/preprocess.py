@@ -6,8 +6,7 @@ from pathlib import Path
 from ..config import Config
 from ..files import checksum
 from ..images import ExposureSpec, read_exposure, read_table, write_store
-from ..images.table import KINDS
-from ..layout import Layout
+from ..layout import KINDS, Layout
 from .inputs import images_of
 
 log = logging.getLogger("fpho")
