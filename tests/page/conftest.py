@@ -85,7 +85,7 @@ class Made:
     xy: np.ndarray
 
 
-def make_page(folder, count: int, seed: int = 4, with_chains: bool = True) -> Made:
+def make_page(folder, count: int, seed: int = 4, with_chains: bool = True, sheets=()) -> Made:
     """Sources on a jittered lattice: each is the brightest pixel of its surroundings."""
     rng = np.random.default_rng(seed)
     wcs, (ny, nx) = turned_wcs(), SHAPE
@@ -109,6 +109,7 @@ def make_page(folder, count: int, seed: int = 4, with_chains: bool = True) -> Ma
         pictures=lambda band: [pictures[band]],
         patches=[(0, CircularRegion(359.999, 40.0, 3.0)), (1, None)],
         chains=[chains(table, rng)] if with_chains else [],
+        sheets=sheets,
     )
     build_page(folder, content, draws=40)
     return Made(

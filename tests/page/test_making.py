@@ -177,6 +177,18 @@ def test_a_page_is_replaced_whole(tmp_path, monkeypatch):
     assert not (old.folder / "mine").exists() and [p.name for p in tmp_path.iterdir()] == ["page"]
 
 
+def test_sheets_that_are_there_come_along(tmp_path):
+    for name in ("source11.pdf", "source12_draws.png", "source12.pdf"):
+        (tmp_path / name).write_bytes(b"%PDF")
+    made = make_page(tmp_path / "page", 4, sheets=sorted(tmp_path.glob("source*")))
+    field = json.loads((made.folder / "data/field.js").read_text()[len('fpho.take("field",') : -3])
+    assert field["sheets"] == [11, 12]
+    assert sorted(path.name for path in (made.folder / "sheets").iterdir()) == [
+        "source11.pdf",
+        "source12.pdf",
+    ]
+
+
 def test_it_is_served_to_this_machine_alone(made):
     with server(made.folder) as one:
         threading.Thread(target=one.serve_forever, daemon=True).start()

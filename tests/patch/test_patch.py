@@ -53,6 +53,17 @@ def test_render_agrees_with_galsim(rows, store, rotation):
     assert model.sum() == pytest.approx(exposure.data.sum(), rel=2e-3)
 
 
+@pytest.mark.parametrize("corner, size", [((3, 13), (9, 6)), ((0, 8), (17, 24)), ((11, 0), (2, 1))])
+def test_a_box_is_a_part_of_the_whole(rows, store, corner, size):
+    """Not the same bits: a box leaves other pixels below the limits under which Gaussians are cut off."""
+    exposure = draw(rows, "red", "e1", rotation=37.0, offset=(0.1, -0.2))
+    box = tuple(slice(start, start + width) for start, width in zip(corner, size, strict=True))
+    whole = render(rows, exposure, store, TABLE, BANDS)
+    part = render(rows, exposure, store, TABLE, BANDS, box=box)
+    assert part.shape == size
+    assert np.abs(part - whole[box]).max() < 1e-5 * whole.max()
+
+
 def test_only_pixels_in_the_circle_count(rows):
     exposure = draw(rows, "red", "e1", rotation=20.0, offset=(0.7, 0.3))
     tiles = cut_tiles(exposure, REGION)

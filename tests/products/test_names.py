@@ -16,7 +16,7 @@ from fpho.images import read_table
 from fpho.parameters import scene_dtype
 from fpho.products import chain_catalog, postsample_catalog, write_patchreg, write_sourcereg
 from fpho.products.images import read_picture, write_picture
-from fpho.products.plots.chains import plot_chains, plot_corner
+from fpho.products.plots.chains import plot_corner
 from fpho.products.plots.colour import plot_colour
 from fpho.products.plots.panels import plot_exposure
 from fpho.products.plots.summary import plot_summary
@@ -136,9 +136,8 @@ def test_pictures_show_names_as_text(hostile, tmp_path):
     plot_exposure(tmp_path / "field.png", one, rows)
     plot_colour(tmp_path / "colour.png", [one, dataclasses.replace(one, band=BANDS[1])], rows)
     plot_summary(tmp_path / "summary.png", postsample_catalog(hostile), BANDS, {one.id: 1.0}, 1.02, 400)
-    plot_chains(tmp_path / "chains.png", source.name, source.draws, BANDS, False, 4)
     plot_corner(tmp_path / "corner.png", source.name, source.draws, BANDS, False)
-    assert len(list(tmp_path.glob("*.png"))) == 5
+    assert len(list(tmp_path.glob("*.png"))) == 4
 
 
 @pytest.mark.parametrize(

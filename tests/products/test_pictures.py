@@ -7,10 +7,10 @@ from astropy.wcs import WCS
 from regions import Regions
 
 from fpho.products import postsample_catalog, write_patchreg, write_sourcereg
-from fpho.products.choosing import chosen_sources, image_chi2
+from fpho.products.choosing import image_chi2
 from fpho.products.images import read_picture, write_picture
 from fpho.products.picture import Picture
-from fpho.products.plots.chains import plot_chains, plot_corner
+from fpho.products.plots.chains import plot_corner
 from fpho.products.plots.colour import about_grey, colours, plot_colour
 from fpho.products.plots.marks import free_places, outline
 from fpho.products.plots.panels import around, plot_exposure, plot_patch
@@ -150,12 +150,6 @@ def test_regions(results, tmp_path):
     assert [one.radius.to_value("arcsec") for one in patches] == pytest.approx([3.0, 3.0])
 
 
-def test_flagged_and_bright_sources_get_plots(results):
-    results.sources[1].row["flags"] = 4
-    assert [s.row["source_index"] for s in chosen_sources(results, 1)] == [1]
-    assert len(chosen_sources(results, 10)) == 3
-
-
 @pytest.mark.filterwarnings("error:.*:RuntimeWarning")
 def test_every_plot_is_drawn(results, tmp_path):
     rows, one = results.rows, picture()
@@ -167,7 +161,7 @@ def test_every_plot_is_drawn(results, tmp_path):
     plot_colour(tmp_path / "colour.png", [one, other], rows)
     plot_patch(tmp_path / "patch.png", "patch 0", [around(p, region) for p in (one, other)], rows, [0])
     plot_summary(tmp_path / "summary.png", table, BANDS, {"g1": 1.0, "r1": 0.99}, 1.02, 400)
-    plot_chains(tmp_path / "chains.png", "source 0", source.draws, BANDS, False, 4, source.row)
+    plot_corner(tmp_path / "truth.png", "source 0", source.draws, BANDS, False, source.row)
     plot_corner(tmp_path / "corner.png", "point", results.sources[2].draws, BANDS, True)
-    for name in ("field", "colour", "patch", "summary", "chains", "corner"):
+    for name in ("field", "colour", "patch", "summary", "truth", "corner"):
         assert (tmp_path / f"{name}.png").stat().st_size > 5000

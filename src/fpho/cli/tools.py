@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("stages")(stages)
     app.command("render")(render)
     app.command("export")(export)
+    app.command("show")(show)
 
 
 def config(schema: Annotated[bool, typer.Option(help="Print the JSON schema instead.")] = False):
@@ -82,4 +83,26 @@ def export(
         if not (sign and name):
             raise InputError("--filter", f"{band!r} is not BAND=NAME", "Such as --filter F125W=203")
     for path in write(run, form, out, {band: name for band, _, name in pairs}):
+        typer.echo(path)
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    sources: Annotated[list[str] | None, typer.Argument(help="Indices or ids of sources.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of all sources.")] = False,
+    form: Annotated[str, typer.Option("--form", help="pdf (two pages) or png (a file for each).")] = "pdf",
+    out: Annotated[Path | None, typer.Option(help="Folder; the run's `sheets` if absent.")] = None,
+    cores: Cores = 1,
+    verbose: Verbose = False,
+):
+    """Make sheets of sources for print: pictures, profiles, fluxes, posterior, flags in words."""
+    start_logging(verbose)
+    limit_threads(cores)
+    from ..errors import InputError
+    from ..products.sheets import write_sheets
+
+    if every == bool(sources):
+        cure = "Name sources by index or id, such as `fpho show RUN 12`, or give --all"
+        raise InputError("source", "none is named" if not every else "both names and --all", cure)
+    for path in write_sheets(run, sources or None, out, form):
         typer.echo(path)

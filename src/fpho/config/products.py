@@ -21,8 +21,8 @@ class Simulate(Section):
 class Postprocess(Section):
     images: bool = option(True, "write model and residual images")
     regions: bool = option(True, "write DS9 regions")
-    plots: bool = option(True, "write chain, corner and data-model-residual plots")
-    max_plots: int = option(12, "most sources, and most patches, that get plots of their own", ge=0)
+    plots: bool = option(True, "write plots of the field, the images, and patches")
+    max_plots: int = option(12, "most patches that get plots of their own (for sources: `fpho show`)", ge=0)
     percentiles: list[Percentile] = option([2.5, 16.0, 50.0, 84.0, 97.5], "of the catalog", "%")
     tables: list[Literal["ecsv", "votable", "parquet"]] = option(
         ["ecsv", "votable"], "forms of the catalog beside FITS; parquet needs pyarrow (fpho[parquet])"

@@ -1,5 +1,6 @@
 """The folder of a page, made whole and put in its place at the end."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ class Content:
     title : of the run. table : its catalog (`postsample_catalog`). bands : in the order of their wavelengths.
     frames : (wcs, shape) of each image. pictures : gives the images of a band, one after the other.
     patches : (number, region) of each, as far as they are known.
+    sheets : files of sources' sheets, `source<i>.pdf` by source index.
     chains : tables of draws (`write_chains`), which together have a row for each source, in the same order.
     """
 
@@ -37,6 +39,7 @@ class Content:
     pictures: object
     patches: list
     chains: Iterable = ()
+    sheets: Iterable[Path] = ()
 
 
 def build_page(folder, content: Content, draws: int = 200, cores: int = 1) -> Path:
@@ -52,7 +55,8 @@ def build_page(folder, content: Content, draws: int = 200, cores: int = 1) -> Pa
         grid = choose_grid(content.frames, np.asarray(content.table["ra"]), np.asarray(content.table["dec"]))
         layers = _write_layers(made / "tiles", content, grid, cores)
         drawn = _write_draws(made / "draws", content, draws)
-        _write_data(made / "data", content, grid, layers, drawn)
+        sheets = _copy_sheets(made / "sheets", content.sheets)
+        _write_data(made / "data", content, grid, layers, {"drawn": drawn, "sheets": sheets})
         if folder.exists():
             shutil.move(folder, Path(name) / "before")
         made.replace(folder)
@@ -116,7 +120,19 @@ def _write_draws(folder: Path, content: Content, most: int) -> int:
     return written
 
 
-def _write_data(folder: Path, content: Content, grid: Grid, layers, drawn: int) -> None:
+def _copy_sheets(folder: Path, sheets) -> list[int]:
+    """Indices of the sources that have one."""
+    indices = []
+    for path in sheets:
+        found = re.fullmatch(r"source(\d+)\.pdf", path.name)
+        if found:
+            folder.mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / path.name)
+            indices.append(int(found[1]))
+    return sorted(indices)
+
+
+def _write_data(folder: Path, content: Content, grid: Grid, layers, by_source: dict) -> None:
     lowest, highest = levels_of(grid.shape)
     field = {
         "title": content.title,
@@ -135,7 +151,8 @@ def _write_data(folder: Path, content: Content, grid: Grid, layers, drawn: int) 
         "quantities": shown_of(content.bands),
         "flags": flags_of(),
         "patches": _patches(content.patches, grid),
-        "draws": {"sources": drawn, "perFolder": PER_FOLDER},
+        "draws": {"sources": by_source["drawn"], "perFolder": PER_FOLDER},
+        "sheets": by_source["sheets"],
     }
     write_script(folder / "field.js", "field", field)
     write_script(folder / "sources.js", "sources", columns_of(content.table, content.bands, grid))

@@ -1,14 +1,12 @@
 """The page of a run's folder, made from its catalogs and images alone."""
 
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
 from ..files import verify
 from ..fitstext import unescaped_table
 from ..layout import Layout
-from ..products.images import read_frame, read_picture, write_images
+from ..products.images import image_files, read_frame, read_picture
 from ..products.planned import planned
 from ..products.tables import read_fits_table
 from .build import Content, build_page
@@ -33,8 +31,8 @@ def page_of_run(root, folder=None, draws: int = 200, cores: int = 1) -> Path:
     if not layout.posterior.is_file():
         raise InputError(layout.posterior, "no such catalog", "Finish the run first: `fpho postprocess`")
     table = read_fits_table(layout.posterior)
-    with _images(layout) as paths:
-        frames = {path: read_frame(path) for path in paths}
+    with image_files(layout) as paths:
+        frames = {path: read_frame(path) for path in paths.values()}
         content = Content(
             title=Path(root).resolve().name,
             table=table,
@@ -43,19 +41,9 @@ def page_of_run(root, folder=None, draws: int = 200, cores: int = 1) -> Path:
             pictures=lambda band: (read_picture(p) for p, frame in frames.items() if frame.band == band),
             patches=[(patch.number, patch.region) for patch in planned(root).patches],
             chains=_chains(layout.chains),
+            sheets=sorted(layout.sheets.glob("source*.pdf")),
         )
         return build_page(layout.page if folder is None else folder, content, draws, cores)
-
-
-@contextmanager
-def _images(layout: Layout):
-    """Paths of the run's images with their models."""
-    found = sorted(layout.images.glob("*.fits"))
-    if found:
-        yield found
-        return
-    with tempfile.TemporaryDirectory(prefix=".images.", dir=layout.outdir) as name:
-        yield write_images(layout.outdir, name)
 
 
 def _chains(path: Path):

@@ -16,9 +16,9 @@ WINGS = 10.0  # and that many half-light radii
 
 
 def render(
-    rows, exposure, psfstore, table, bands, interpolation: str = "nearest", backend: str = "cpu"
+    rows, exposure, psfstore, table, bands, interpolation: str = "nearest", backend: str = "cpu", box=None
 ) -> np.ndarray:
-    """Model of a catalog, (ny, nx) float64 in nJy per pixel, on all pixels of an exposure.
+    """Model of a catalog, (ny, nx) float64 in nJy per pixel, on an exposure or a box of it.
 
     Parameters
     ----------
@@ -26,18 +26,26 @@ def render(
     exposure : `Exposure` of one of `bands`
     psfstore, table : `PSFStore` and Sersic table
     bands : names of the flux columns of `rows`
+    box : slices (rows, columns) with their ends; the whole image where none is given
     """
-    shape = exposure.data.shape
+    (y0, y1), (x0, x1) = (
+        (0, size) if box is None else (box[axis].start, box[axis].stop)
+        for axis, size in enumerate(exposure.data.shape)
+    )
+    shape = y1 - y0, x1 - x0
     rows = rows[rows["is_valid"] & (rows[exposure.band] != 0)]
     rows = rows[reaches(rows, exposure)]
-    blank = _blank_tiles(exposure)
+    blank = _blank_tiles(exposure, (y0, y1), (x0, x1))
     image = np.zeros((len(blank.data), TILE * TILE))
     for start in range(0, len(rows), SOURCES_PER_CALL):
         part = rows[start : start + SOURCES_PER_CALL]
         arrays = _arrays(blank, part, psfstore, interpolation)
         image += kernel.backend(backend).model(arrays, source_state(part, (exposure.band,), table, 1))
-    image = to_image(image, blank.tile_x, blank.tile_y, shape)
-    left = remainder_image(exposure, rows, psfstore, (exposure.band,), table, (0, 0), shape, _noise(exposure))
+    first = blank.tile_x[0], blank.tile_y[0]
+    ends = y1 - first[1], x1 - first[0]
+    image = to_image(image, blank.tile_x - first[0], blank.tile_y - first[1], ends)[-shape[0] :, -shape[1] :]
+    corner, noise = (x0, y0), _noise(exposure)
+    left = remainder_image(exposure, rows, psfstore, (exposure.band,), table, corner, shape, noise)
     return image if left is None else image + left
 
 
@@ -60,10 +68,11 @@ def reaches(rows, exposure) -> np.ndarray:
         return outside < margin  # false where the projection has no such position
 
 
-def _blank_tiles(exposure) -> ExposureTiles:
-    """All tiles of the exposure, with no data: a model has values under masked pixels, too."""
-    ny, nx = exposure.data.shape
-    y, x = np.mgrid[0:ny:TILE, 0:nx:TILE].reshape(2, -1).astype("i4")
+def _blank_tiles(exposure, rows, columns) -> ExposureTiles:
+    """All tiles of a range of rows and columns, with no data: a model has values under masked pixels, too."""
+    (y0, y1), (x0, x1) = rows, columns
+    first = y0 - y0 % TILE, x0 - x0 % TILE
+    y, x = np.mgrid[first[0] : y1 : TILE, first[1] : x1 : TILE].reshape(2, -1).astype("i4")
     values = np.zeros((len(x), TILE * TILE), "f4")
     return ExposureTiles(
         exposure.id, exposure.band, exposure.wcs, exposure.psf, values, np.ones_like(values), x, y

@@ -1,5 +1,7 @@
 """Data, model and residual of each input image, on its own pixels and with its own WCS."""
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ..config import load_config
 from ..errors import InputError
 from ..files import atomic
 from ..fitstext import escaped, unescaped
-from ..images import open_chosen
+from ..images import ShiftedWCS, open_chosen
 from ..images.wcs import header_wcs
 from ..layout import Layout
 from ..patch import render
@@ -158,6 +160,31 @@ def read_frame(path) -> Frame:
         name, band = (unescaped(head[key]) for key in ("EXPOSURE", "FILTER"))
         shape = header["NAXIS2"], header["NAXIS1"]
         return Frame(name, band, head.get("KIND", ""), header_wcs(header, path), shape)
+
+
+def read_part(path, box, wcs, kind: str = "") -> Picture:
+    """A box (slices of rows and columns) of a picture in the file that `write_picture` made.
+
+    wcs : of the whole image, where it is better known than from the file's header.
+    """
+    from astropy.io import fits
+
+    with fits.open(path, memmap=True) as hdus:
+        sigma, data, model = (hdus[name].section[box].astype("f8") for name in ("ERR", "DATA", "MODEL"))
+        name, band = (unescaped(hdus[0].header[key]) for key in ("EXPOSURE", "FILTER"))
+    ierr = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+    moved = ShiftedWCS(wcs, (-box[1].start, -box[0].start))
+    return Picture(name, band, kind, data, model, ierr, moved)
+
+
+@contextmanager
+def image_files(layout: Layout):
+    """Paths of a run's images with their models, by id; made for the block alone where the run left none."""
+    folder = layout.images
+    with tempfile.TemporaryDirectory(prefix=".images.", dir=layout.outdir) as name:
+        if not any(folder.glob("*.fits")):
+            write_images(layout.outdir, folder := Path(name))
+        yield {path.stem: path for path in sorted(folder.glob("*.fits"))}
 
 
 def wcs_cards(header):

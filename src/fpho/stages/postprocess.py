@@ -1,27 +1,22 @@
 """Stage `postprocess`: catalogs, images, regions, plots and the summary of a sampled run."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from ..config import Config
 from ..layout import Layout
 from ..passes.steps import is_whole
 from ..products.aperture_check import ApertureCheck
 from ..products.catalogs import postsample_catalog, write_chains
-from ..products.choosing import chosen_sources, image_chi2
+from ..products.choosing import image_chi2
 from ..products.collecting import Results, collect
-from ..products.comparison import true_rows
 from ..products.images import pictures, write_picture
 from ..products.picture import Picture
 from ..products.plots.apertures import plot_apertures
-from ..products.plots.chains import plot_chains, plot_corner
 from ..products.plots.colour import plot_colour
 from ..products.plots.panels import around, plot_exposure, plot_patch
 from ..products.plots.summary import plot_summary
 from ..products.regions import write_patchreg, write_sourcereg
 from ..products.report import write_summary
-from ..workers import mapped
 from .running import run_stage
 
 log = logging.getLogger("fpho")
@@ -52,9 +47,8 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         write_sourcereg(rows, layout.regions / "sources.reg")
         write_patchreg(results, layout.regions / "patches.reg")
     if options.plots:
-        with sources_drawn(config, layout, results, cores):
-            _plots(config, layout, results, table, gallery, chi2)
-            plot_apertures(layout.plots / "apertures.png", sums, results.bands)
+        _plots(config, layout, results, table, gallery, chi2)
+        plot_apertures(layout.plots / "apertures.png", sums, results.bands)
     figures = [layout.plots / f"{name}.png" for name in ("colour", "summary", "apertures") if options.plots]
     write_summary(layout.summary, results, table, chi2, figures, config.seed, sums)
 
@@ -94,31 +88,3 @@ def _plots(config: Config, layout: Layout, results: Results, table, gallery: Gal
         title = f"patch {patch.number}: {count} source{'s' if count > 1 else ''}"
         path = folder / "patches" / f"patch{patch.number}.png"
         plot_patch(path, title, gallery.patches[patch.number], rows, patch.active)
-
-
-@contextmanager
-def sources_drawn(config: Config, layout: Layout, results: Results, cores: int):
-    """Plots of the sources that are worth one, drawn beside the block's own work if there are cores."""
-    chosen = chosen_sources(results, config.postprocess.max_plots)
-    true = true_rows(layout, results)
-    jobs = [
-        (layout.plots / "sources", source, results.bands, true.get(int(source.row["source_index"])))
-        for source in chosen
-    ]
-    if cores == 1 or len(jobs) < 2:
-        yield
-        for job in jobs:
-            draw_source(*job)
-        return
-    with ThreadPoolExecutor(1) as beside:
-        drawn = beside.submit(mapped, draw_source, jobs, cores)
-        yield
-        drawn.result()
-
-
-def draw_source(folder, source, bands, truth=None) -> None:
-    """Chain and corner plots of one source; `truth` is marked where it is known."""
-    stem, point = f"source{source.row['source_index']}", bool(source.row["is_point"])
-    title = f"source {source.name}, patch {source.patch}"
-    plot_chains(folder / f"{stem}_chains.png", title, source.draws, bands, point, source.n_chains, truth)
-    plot_corner(folder / f"{stem}_corner.png", title, source.draws, bands, point, truth)

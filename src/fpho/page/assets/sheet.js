@@ -37,8 +37,8 @@ const sheet = {
     for (const { words, text, remark } of fpho.flagsOf(row)) box.append(element("div", `${words}: ${text}`, { class: remark ? "flag remark" : "flag" }));
     if (!s.flags[row]) box.append(element("div", "no flag", { class: "note" }));
     box.append(this.stamps(row), element("h3", "values"), this.values(row), element("h3", "fluxes"), spectrum(row));
-    if ((fpho.field.sheets || []).includes(s.source_index[row]))
-      box.append(element("a", "full sheet", { href: `sheets/source${s.source_index[row]}.pdf`, target: "_blank" }));
+    if (fpho.field.sheets.includes(s.source_index[row]))
+      box.append(element("a", "sheet for print", { href: `sheets/source${s.source_index[row]}.pdf`, target: "_blank" }));
     const room = element("section");
     box.append(room);
     this.draws(row, room);

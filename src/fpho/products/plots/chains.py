@@ -1,9 +1,8 @@
-"""Plots of single sources: every parameter's trace, ranks and density by chain, and corner plots."""
+"""Plots of single sources: their parameters as shown, ranks by chain, and corner plots."""
 
 import numpy as np
 
 from ...parameters import POSITION_COLS
-from ...sampling.diagnostics import bulk_ess, rhat, tail_ess
 from ..columns import continuous, quantities
 from .style import COLOURS, TRUTH, figure, short
 
@@ -50,52 +49,11 @@ def mas(quantity, draws) -> float:
     return 3.6e6 * (np.cos(np.radians(np.median(draws["dec"]))) if quantity.name == "ra" else 1.0)
 
 
-def plot_chains(path, title: str, draws, bands, is_point: bool, n_chains: int, truth=None) -> None:
-    """Each parameter by chain: trace with R-hat and effective sample size, ranks (ArviZ), density.
+def draw_ranks(axis, chains) -> None:
+    """Ranks of each chain's draws (chains, draws) among all, by ArviZ; even where chains agree.
 
-    Even ranks mean that the chains agree (Vehtari et al. 2021, section 6).
-
-    draws : structured (N,), chain after chain. truth : structured row with the same names, or None.
+    Vehtari et al. 2021, section 6.
     """
-    shown = parameters_of(draws, bands, is_point)
-    true = true_values(truth, draws, bands, is_point)
-    height = 0.95 * len(shown) + 1.0
-    margins = {"left": 0.16, "right": 0.99, "bottom": 0.45 / height, "top": 1 - 0.6 / height}
-    # fixed margins: a constrained layout of so many axes takes longer than the drawing
-    with figure(path, 10.0, height, layout=None) as fig:
-        grid = fig.subplots(len(shown), 3, squeeze=False, width_ratios=[4, 1.5, 1.2])
-        fig.subplots_adjust(**margins, wspace=0.08, hspace=0.3)
-        for (name, (label, values)), axes in zip(shown.items(), grid, strict=True):
-            chains = values.reshape(n_chains, -1)
-            _trace(axes[0], chains)
-            _ranks(axes[1], chains)
-            _density(axes[2], chains, axes[0].get_ylim())
-            for axis in (axes[0], axes[2]) if name in true else ():
-                axis.axhline(true[name], color="black", lw=1.0, ls="--")
-            axes[0].set_ylabel(
-                label.replace(", ", ",\n").replace(" (", "\n("), rotation=0, ha="right", va="center"
-            )
-            axes[0].yaxis.set_label_coords(-0.09, 0.5)
-        for axis, name in zip(grid[0], ("trace", "ranks: even where chains agree", "density"), strict=True):
-            axis.set_title(name, fontsize=8, loc="left" if name == "trace" else "center")
-        for axis in grid[:-1, :2].ravel():
-            axis.tick_params(labelbottom=False)
-        grid[-1, 0].set_xlabel("draw of each chain")
-        grid[-1, 1].set_xlabel("rank among all draws")
-        fig.suptitle(short(title, 90) + (", dashed: truth" if true else ""), fontsize=10, y=1 - 0.1 / height)
-
-
-def _trace(axis, chains) -> None:
-    for number, chain in enumerate(chains):
-        axis.plot(chain, lw=0.5, color=COLOURS[number % len(COLOURS)], alpha=0.8)
-    axis.margins(x=0)
-    if chains.shape[1] >= 4 and np.ptp(chains) > 0:
-        size = min(float(bulk_ess(chains[..., None])[0]), float(tail_ess(chains[..., None])[0]))
-        text = f"R-hat {float(rhat(chains[..., None])[0]):.3f}, effective sample size {size:.0f}"
-        axis.set_title(text, fontsize=7, loc="right", pad=2)
-
-
-def _ranks(axis, chains) -> None:
     import arviz
 
     colours = [COLOURS[number % len(COLOURS)] for number in range(len(chains))]
@@ -104,19 +62,16 @@ def _ranks(axis, chains) -> None:
     axis.tick_params(labelsize=7)
 
 
-def _density(axis, chains, limits) -> None:
-    import arviz
-
-    for number, chain in enumerate(chains):
-        if np.ptp(chain) > 0:
-            place, density = arviz.kde(chain)
-            axis.plot(density, place, color=COLOURS[number % len(COLOURS)], lw=1.0)
-    axis.set(xticks=[], ylim=limits, xlim=(0, None))
-    axis.tick_params(labelleft=False)
-
-
 def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None):
-    """Figure of one source, a corner plot: marginals with 16, 50, 84% and joint 39 and 86% contours.
+    """Figure of one source, see `draw_corner`."""
+    size = 1.15 * len(shown_quantities(bands, is_point)) + 1.0
+    with figure(path, size, size, layout=None) as fig:
+        draw_corner(fig, size, title, draws, bands, is_point, truth)
+    return fig
+
+
+def draw_corner(fig, inches: float, title: str, draws, bands, is_point: bool, truth=None) -> None:
+    """Corner plot on a figure, `inches` wide: marginals with 16, 50, 84% and joint 39 and 86% contours.
 
     Histograms are smoothed by the width of Scott's rule (1992, eq. 6.42) for their number of draws.
     """
@@ -126,37 +81,35 @@ def plot_corner(path, title: str, draws, bands, is_point: bool, truth=None):
     true = true_values(truth, draws, bands, is_point)
     values = np.stack([v for _, v in shown.values()], axis=-1)
     labels = [label.replace(", ", ",\n").replace(" (", "\n(") for label, _ in shown.values()]
-    size = 1.15 * len(shown) + 1.0
+    small = np.clip(inches / (1.15 * len(shown) + 1.0), 0.6, 1.0)  # of letters, where many share the width
     width = CELLS / 6.5  # cells per standard deviation: axes show some 6.5 of these
-    with figure(path, size, size, layout=None) as fig:
-        corner.corner(
-            values,
-            fig=fig,
-            labels=labels,
-            range=[_span(values[:, i], true.get(name)) for i, name in enumerate(shown)],
-            quantiles=(0.16, 0.5, 0.84),
-            levels=(0.393, 0.865),  # 1 and 2 sigma of a two-dimensional Gaussian
-            color=COLOURS[0],
-            truths=[true.get(name) for name in shown] if true else None,
-            truth_color=TRUTH,
-            plot_datapoints=False,
-            fill_contours=True,
-            smooth=width * len(values) ** (-1 / 6),
-            smooth1d=width * len(values) ** (-1 / 5),
-            bins=CELLS,
-            max_n_ticks=3,
-            label_kwargs={"fontsize": 8},
-            labelpad=0.05,
-        )
-        for axis in fig.axes:
-            axis.tick_params(labelsize=6.5)
-        margin = 1.05 / size
-        fig.subplots_adjust(left=margin, bottom=margin, right=0.99, top=0.985, wspace=0.06, hspace=0.06)
-        lines = [short(title, 60), *(["orange: truth"] if true else []), ""]
-        lines += ["median, and from there to 84% and 16%"]
-        lines += [_result(label, v) for label, v in shown.values()]
-        fig.text(0.98, 0.97, "\n".join(lines), ha="right", va="top", fontsize=9, linespacing=1.5)
-    return fig
+    corner.corner(
+        values,
+        fig=fig,
+        labels=labels,
+        range=[_span(values[:, i], true.get(name)) for i, name in enumerate(shown)],
+        quantiles=(0.16, 0.5, 0.84),
+        levels=(0.393, 0.865),  # 1 and 2 sigma of a two-dimensional Gaussian
+        color=COLOURS[0],
+        truths=[true.get(name) for name in shown] if true else None,
+        truth_color=TRUTH,
+        plot_datapoints=False,
+        fill_contours=True,
+        smooth=width * len(values) ** (-1 / 6),
+        smooth1d=width * len(values) ** (-1 / 5),
+        bins=CELLS,
+        max_n_ticks=3,
+        label_kwargs={"fontsize": 8 * small},
+        labelpad=0.05,
+    )
+    for axis in fig.axes:
+        axis.tick_params(labelsize=6.5 * small, width=0.8 * small, length=3.5 * small)
+    margin = 1.05 * small / inches
+    fig.subplots_adjust(left=margin, bottom=margin, right=0.99, top=0.985, wspace=0.06, hspace=0.06)
+    lines = [short(title, 60), *(["orange: truth"] if true else []), ""]
+    lines += ["median, and from there to 84% and 16%"]
+    lines += [_result(label, v) for label, v in shown.values()]
+    fig.text(0.98, 0.97, "\n".join(lines), ha="right", va="top", fontsize=9 * small, linespacing=1.5)
 
 
 def _result(label: str, values) -> str:

@@ -26,9 +26,9 @@ def plot_colour(path, pictures: list[Picture], rows) -> None:
             sky_axes(fig, places[0], grid.wcs, shape),
             *(fig.add_subplot(place) for place in list(places)[1:]),
         ]
-        axes[0].imshow(colours(_layers(pictures, "data", grid)))
-        axes[1].imshow(colours(_layers(pictures, "model", grid)))
-        axes[2].imshow(about_grey(_layers(pictures, "residual", grid)))
+        axes[0].imshow(colours(layers_of(pictures, "data", grid)))
+        axes[1].imshow(colours(layers_of(pictures, "model", grid)))
+        axes[2].imshow(about_grey(layers_of(pictures, "residual", grid)))
         names = (
             "data",
             "model, half-light ellipses",
@@ -62,7 +62,7 @@ def _names(pictures) -> list[str]:
     return [bands[-1], bands[len(bands) // 2] if len(bands) > 2 else "their mean", bands[0]]
 
 
-def _layers(pictures, name: str, grid: Picture) -> np.ndarray:
+def layers_of(pictures, name: str, grid: Picture) -> np.ndarray:
     """Red, green and blue in S/N, (3, ny, nx)."""
     first, last = (_layer(picture, name, grid) for picture in (pictures[0], pictures[-1]))
     middle = pictures[len(pictures) // 2]

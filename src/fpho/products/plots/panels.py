@@ -30,9 +30,9 @@ def plot_exposure(path, picture: Picture, rows) -> None:
     ny, nx = picture.data.shape
     with figure(path, 14.0, 3.0 * ny / nx + 1.0) as fig:
         grid = fig.add_gridspec(1, 4, width_ratios=[1, 1, 1, 0.62])
-        axes, greys, pull = _row(fig, grid, 0, picture, rows)
-        grey_bar(fig, greys, ax=axes[:2], label="flux / sigma of a pixel", **_bar())
-        fig.colorbar(pull, ax=axes[2], label="residual / sigma", extend="both", **_bar())
+        axes, greys, pull = picture_row(fig, grid, 0, picture, rows)
+        grey_bar(fig, greys, ax=axes[:2], label="flux / sigma of a pixel", **bar_options())
+        fig.colorbar(pull, ax=axes[2], label="residual / sigma", extend="both", **bar_options())
         residual_histogram(fig.add_subplot(grid[0, 3]), picture.pull)
         for axis, title in zip(axes, TITLES, strict=True):
             axis.set_title(title)
@@ -54,7 +54,7 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8):
         grid = fig.add_gridspec(len(shown), 3)
         every = []
         for line, picture in enumerate(shown):
-            axes, _, pull = _row(fig, grid, line, picture, rows[mine], inches=2.2)
+            axes, _, pull = picture_row(fig, grid, line, picture, rows[mine], inches=2.2)
             shape = picture.data.shape
             mark_sources(axes[1], rows[~mine], picture.wcs, shape, labels=False, colour=OTHERS)
             axes[0].set_title(short(picture.id, 30) if picture is not shown[0] else "", fontsize=8)
@@ -67,7 +67,7 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8):
             ax=list(bars[:, 2]),
             label="residual / sigma",
             extend="both",
-            **_bar(min(1, 2.2 / len(shown))),
+            **bar_options(min(1, 2.2 / len(shown))),
         )
         note = f", {left_out} more images not shown" if left_out else ""
         others = "" if mine.all() else "; blue: sources of other patches"
@@ -106,7 +106,7 @@ def residual_histogram(axes, pull) -> None:
     axes.text(0.04, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7)
 
 
-def _row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.0):
+def picture_row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.0):
     """Data, model and residual in a line of a grid; (axes, image of the greys, image of the residual).
 
     Data and model share one stretch; the data's axes are ticked in RA and Dec.
@@ -126,5 +126,5 @@ def _row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.0):
     return axes, greys, pull
 
 
-def _bar(shrink: float = 0.85) -> dict:
+def bar_options(shrink: float = 0.85) -> dict:
     return {"shrink": shrink, "pad": 0.01, "aspect": 30}
