@@ -32,7 +32,7 @@ DESCRIPTIONS = {
     Flag.NOT_CONVERGED: "the chains missed R-hat or effective samples, or draws of a cut group still moved",
     Flag.DIVERGENCES: "the sampler reported divergences",
     Flag.HARD_POSTERIOR: "not accepted, and 1.7 times as wide as the Fisher matrix says: do not trust widths",
-    Flag.POOR_PSF: "the PSF mixture misses its encircled energy or flux limits",
+    Flag.POOR_PSF: "the PSF mixture, with what it leaves taken off where that is known, misses its limits",
     Flag.NO_DATA: "no unmasked pixel at the source's place in any exposure",
     Flag.DETECTED_IN_RESIDUAL: "added by detection in the residual images",
     Flag.TRUNCATED_PATCH: "the source's group was cut into several patches",

@@ -15,7 +15,7 @@ from fpho.patch.neighbours import Neighbours
 from fpho.patch.remainder import remainder_image
 from fpho.psf import PSFStore, fit_mixture, write_store
 from fpho.psf.accuracy import optical_image, optical_psfs
-from fpho.psf.build import as_group
+from fpho.psf.build import as_group, whole
 from fpho.sersic import load_table
 from fpho.simulate import draw_noiseless, make_wcs
 
@@ -33,7 +33,7 @@ def optics(tmp_path_factory):
     fit = fit_mixture(image, n_components=3, oversample=4, pixel_included=False, keep_total=True)
     folder = tmp_path_factory.mktemp("psf")
     for name in ("whole", "plain"):
-        write_store(folder / f"{name}.h5", {BAND: as_group([fit], name == "whole")})
+        write_store(folder / f"{name}.h5", {BAND: as_group([whole(fit) if name == "whole" else fit])})
     return psf, PSFStore(folder / "whole.h5"), PSFStore(folder / "plain.h5")
 
 

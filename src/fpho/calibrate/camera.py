@@ -13,7 +13,7 @@ from ..config import Calibrate, Config
 from ..images import Exposure
 from ..parameters import scene_dtype
 from ..psf import PSFStore, fit_mixture, write_store
-from ..psf.build import as_group
+from ..psf.build import as_group, whole
 from ..simulate import draw_noiseless, make_wcs, moffat_psf, optical_psf, psf_from_image, psf_image
 
 REFERENCE = (53.16, -27.79)  # degrees
@@ -101,7 +101,7 @@ def make_store(config: Config, path) -> PSFStore:
             oversample=OVERSAMPLE,
             pixel_included=False,
         )
-        groups[band] = as_group([fit], config.psf.remainder)
+        groups[band] = as_group([whole(fit) if config.psf.remainder else fit])
     write_store(path, groups)
     return PSFStore(path)
 

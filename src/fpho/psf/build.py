@@ -1,14 +1,14 @@
 """From a PSF image to a mixture with its figures of merit; several locations to matching mixtures."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .fit import fits, refit
 from .image import PSFImage, effective_image
-from .quality import WANTED, figures
-from .remainder import remainder_of
+from .quality import WANTED, figures, misses
+from .remainder import Remainder, remainder_of
 from .samples import take
 
 LOG = logging.getLogger("fpho")
@@ -17,11 +17,12 @@ CHEAP, EASY = 8, 0.005  # up to so many components, smooth PSFs are described to
 
 @dataclass(frozen=True)
 class PSFFit:
-    """A fitted PSF: the effective image, its mixture (J, 6) and the figures of merit."""
+    """A fitted PSF: the effective image, its mixture (J, 6), the figures of merit, what the mixture leaves."""
 
     image: PSFImage
     mixture: np.ndarray
     quality: dict
+    remainder: Remainder | None = None
 
 
 def fit_mixture(image, n_components=None, max_components=10, **preparation) -> PSFFit:
@@ -80,12 +81,20 @@ def refit_same(image: PSFImage, start) -> np.ndarray:
     return refit(take(image), start, keep_order=True).mixture
 
 
-def as_group(fits: list[PSFFit], remainder: bool = True) -> tuple:
+def whole(fit: PSFFit) -> PSFFit:
+    """The fit with what its mixture leaves of the PSF image, where the image can tell; judged by that."""
+    left = remainder_of(fit.image, fit.mixture)
+    if left is None:
+        return fit
+    return replace(fit, remainder=left, quality=fit.quality | {"poor": misses(fit.quality, remainder=True)})
+
+
+def as_group(fits: list[PSFFit]) -> tuple:
     """What `store.write_store` takes of the fits of one key, with what the mixtures leave of the PSFs."""
     images = [fit.image for fit in fits]
     locations = [image.location for image in images] if len(images) > 1 else None
     attributes = {"half_width": max(image.half_width for image in images)}
     if images[0].pixel_scale:
         attributes["pixel_scale"] = images[0].pixel_scale
-    left = [remainder_of(fit.image, fit.mixture) for fit in fits] if remainder else []
+    left = [fit.remainder for fit in fits]
     return np.stack([fit.mixture for fit in fits]), locations, [fit.quality for fit in fits], attributes, left

@@ -15,7 +15,7 @@ from ..config import Config
 from ..files import atomic
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
-from ..psf.build import as_group
+from ..psf.build import as_group, whole
 from ..psf.inputs import images_by_key, read_psf_table
 from ..workers import ONE_THREAD, mapped
 from .inputs import psfs_of
@@ -38,7 +38,8 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     images_of = images_by_key(read_psf_table(source, options.center))
     fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
     for key, fits in zip(images_of, one_thread_each(fit, images_of.values(), cores), strict=True):
-        groups[key] = as_group(fits, options.remainder)
+        fits = [whole(fit) for fit in fits] if options.remainder else fits
+        groups[key] = as_group(fits)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
     rows = [
