@@ -6,7 +6,7 @@ import pytest
 
 from fpho.psf import PSFStore, effective_image, fit_mixture, write_store
 from fpho.psf.accuracy import optical_image, optical_psfs
-from fpho.psf.build import as_group
+from fpho.psf.build import as_group, whole
 from fpho.psf.mixture import evaluate
 from fpho.psf.readers import read_fits
 from fpho.psf.remainder import Remainder, remainder_of
@@ -121,7 +121,7 @@ def test_undersampled_native_stamps_have_none():
 
 def test_the_store_keeps_them(tmp_path, struts):
     _, fit, remainder = struts
-    write_store(tmp_path / "s.h5", {"a": as_group([fit]), "b": as_group([fit], remainder=False)})
+    write_store(tmp_path / "s.h5", {"a": as_group([whole(fit)]), "b": as_group([fit])})
     store = PSFStore(tmp_path / "s.h5")
     kept = store.remainder("a")
     assert isinstance(kept, Remainder) and kept.values.dtype == np.float32

@@ -163,7 +163,8 @@ def test_posteriors_that_are_hard_go_on_along_true_forces():
         other = extend(phase, replace(summary, **miss), z, Limits())
         assert other.surrogate is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
         assert extend(other, summary, z, Limits()).extensions == 1
-    assert extend(longer, summary, z, Limits()).surrogate is None
+    assert extend(longer, summary, z, Limits()).surrogate is learnt
+    assert extend(longer, replace(summary, min_tail_ess=60.0), z, Limits()).surrogate is None
     mixed = replace(summary, min_bulk_ess=600.0, min_tail_ess=500.0, max_rhat=1.03)
     again = extend(longer, mixed, z, Limits())
     assert again.surrogate is learnt and (again.first, again.total, again.extensions) == (0, 360, 2)

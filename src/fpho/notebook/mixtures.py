@@ -26,10 +26,10 @@ def make_store(config: Config, layout: Layout, cores: int) -> None:
     images = images_by_key(read_psf_table(config.psfs, config.psf.center))
     kept = {key: _place(some, config) for key, some in images.items()}
     missing = {path: images[key] for key, path in kept.items() if not is_whole(path)}
-    options = {name: getattr(config.psf, name) for name in ("n_components", "max_components")}
+    options = {name: getattr(config.psf, name) for name in ("n_components", "max_components", "remainder")}
     found = one_thread_each(partial(fit_locations, **options), missing.values(), cores)
     for path, fits in zip(missing, found, strict=True):
-        write_store(path, {ONE: as_group(fits, config.psf.remainder)})
+        write_store(path, {ONE: as_group(fits)})
     with create(layout.psf_store) as store:
         for key, path in kept.items():
             with h5py.File(path, "r") as file:

@@ -17,7 +17,7 @@ CHEAP, EASY = 8, 0.005  # up to so many components, smooth PSFs are described to
 
 @dataclass(frozen=True)
 class PSFFit:
-    """A fitted PSF: the effective image, its mixture (J, 6), the figures of merit, what the mixture leaves."""
+    """A fitted PSF: the effective image, its mixture (J, 6), figures of merit, what the mixture leaves."""
 
     image: PSFImage
     mixture: np.ndarray
@@ -56,12 +56,18 @@ def _badness(quality) -> float:
     return max(abs(quality[name]) / wanted for name, wanted in WANTED.items())
 
 
-def fit_locations(images, n_components=None, max_components=10) -> list[PSFFit]:
+def fit_locations(images, n_components=None, max_components=10, remainder=True) -> list[PSFFit]:
     """Fit the PSF at several detector locations with components that correspond.
 
     The location nearest the middle is fitted first; every other starts from the solution of its
-    nearest fitted neighbour and keeps its components, so that parameters vary smoothly.
+    nearest fitted neighbour and keeps its components, so that parameters vary smoothly. With `remainder`
+    what the mixtures leave of the images is kept.
     """
+    fits = _locations(images, n_components, max_components)
+    return [whole(fit) for fit in fits] if remainder else fits
+
+
+def _locations(images, n_components, max_components) -> list[PSFFit]:
     if len(images) == 1:
         return [fit_mixture(images[0], n_components, max_components)]
     places = np.array([image.location for image in images], "f8")

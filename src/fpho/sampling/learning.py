@@ -5,18 +5,20 @@ points has doubled. Where the polynomial is wrong they are sent to, see it, and 
 follow true forces, which lead into tails that the polynomial does not know yet.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from .split import ANGLE, JITTER, LEARNT_ANGLE
+from .split import ANGLE, JITTER, LEARNT_ANGLE, TRUE_STEPS
 from .surrogate import Surrogate, best_share, learn
 from .whitened import Whitened, WhitenedPoint
 
 EVALUATIONS_PER_COORDINATE = 48
 MIN_EVALUATIONS, MAX_EVALUATIONS = 128, 1200  # evaluations
 DOUBLINGS = 3  # of the number of points: learnt anew each time
-TRUE_EVERY, TRUE_STEPS = 8, 4  # trajectories of which one follows true forces, and its steps
+TRUE_EVERY = 8  # trajectories of which one follows true forces
 GOOD_ACCEPTANCE = 0.95  # acceptance from which nothing more is learnt
-MIN_ACCEPTANCE = 0.5  # acceptance below which a surrogate is not used
+SMOOTH, MIN_ACCEPTANCE = 0.9, 0.5  # acceptance below which a surrogate is rough, or is not used
 
 
 def learn_forces(function, mean, cov, starts, rng: np.random.Generator) -> tuple[Surrogate | None, int]:
@@ -53,7 +55,9 @@ def learn_forces(function, mean, cov, starts, rng: np.random.Generator) -> tuple
         surrogate = learn(u, forces, share)
         if acceptances and np.mean(acceptances) >= GOOD_ACCEPTANCE:
             break
-    return (surrogate if np.mean(acceptances) >= MIN_ACCEPTANCE else None), len(points)
+    acceptance = np.mean(acceptances)
+    surrogate = replace(surrogate, rough=bool(acceptance < SMOOTH))
+    return (surrogate if acceptance >= MIN_ACCEPTANCE else None), len(points)
 
 
 class Walker:

@@ -2,29 +2,37 @@
 
 Where the wings of a galaxy are lost in the noise, total flux, half-light radius and Sersic index grow
 together along a bent, skewed ridge: flux as the exponential of log size, log size with the index itself
-rather than with its logarithm. What the data fix is the flux within the seen aperture. With D, R the
-distances of the index's and the size's coordinate from the optimum, and F0 the fluxes there:
+rather than with its logarithm. What the data fix is the flux within the seen aperture, and the less of it
+the larger the source: at a size R the error of a flux is as sqrt(w^2 + R^2), w the width of the PSF. With
+D, R the distances of the index's and the size's coordinate from the optimum, and F0 the fluxes there:
 
     z_size = y_size + c ((n / n0 - 1) / k - D),      k = d ln n / dz at the optimum
-    flux   = (flux(y) - F0 t) exp(t),                t = a D + b R
+    flux   = (flux(y) - F0 t) exp(t),                t = a D + b R + ln [(w^2 + r^2) / (w^2 + r0^2)] / 2
 
-so flux(y) is the flux with that of larger or smaller models taken out. The numbers a, b, c are the
-regressions of ln flux on index and size, and of size on index, in the Gaussian at the optimum; there the
-Jacobian is the unit matrix, so the optimum and its covariance are the same in y and z. The density in y has
-the Jacobian in it (ln |dz/dy| = number of fluxes times t): what is sampled does not change.
+so flux(y) is the flux with that of larger or smaller models taken out, r being the half-light radius: of a
+source that is not seen at all it is the S/N times an error that no size changes. The numbers are such that
+the slopes of t at the optimum are the regressions of ln flux on index and size in the Gaussian there; where
+fluxes are not seen these are the slopes of the errors. c is the regression of size on index. At the optimum
+the Jacobian is the unit matrix, so the optimum and its covariance are the same in y and z. The density in y
+has the Jacobian in it (ln |dz/dy| = number of fluxes times t): what is sampled does not change.
 """
 
+import math
 from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
 
+from ..patch.noise import footprint_sides
 from ..posterior.compiled import value
 from ..posterior.parameter_map import ParameterMap
 
 LARGEST = 30.0  # of |t|: far beyond, where only rejected steps go
 SURE = 9.0  # (S/N)^2 of the fluxes at which half of a and b is believed
 SLOWEST = 0.1  # k below which the index is near a bound, and c is left out
+SPAN = 1.5  # coordinates of the size to both sides of the optimum, which tell the width of the PSF
+HALF = 0.5  # coordinates of the index to both sides, for the slope of errors
+NARROW = 1e-3  # of the larger size: least width
 
 
 @dataclass(frozen=True)
@@ -39,16 +47,20 @@ class RidgeCoefficients:
     b: np.ndarray  # (S,)
     c: np.ndarray  # (S,)
     k: np.ndarray  # (S,)
+    width: np.ndarray  # (S,) w, arcsec; 0: no growth of errors with the size
+    radius0: np.ndarray  # (S,) arcsec
 
 
-def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
-    """The numbers at an optimum z (ndim,) with covariance (ndim, ndim)."""
+def ridge_coefficients(plan: ParameterMap, z, cov, by_index=None, width=None) -> RidgeCoefficients:
+    """The numbers at an optimum z (ndim,) with covariance (ndim, ndim); see `widening` for the last two."""
     n, n_sources = plan.n_bands, len(plan.index)
     columns = plan.column("sersic"), plan.column("rhalf")
     free = plan.index[:, :n] >= 0
     flux = plan.origin[:, :n] + np.where(free, plan.unit[:, :n] * z[plan.index[:, :n]], 0.0)
     origin, index0 = np.zeros((n_sources, 2)), np.ones(n_sources)
     a, b, c, k = np.zeros((4, n_sources))
+    by_index, width = (np.zeros(n_sources) if some is None else some for some in (by_index, width))
+    radius0, growth = _sizes(plan, z, width)
     for s, row in enumerate(plan.index):
         shapes, fluxes = row[list(columns)], row[:n][free[s]]
         here = shapes >= 0
@@ -61,9 +73,12 @@ def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
             unit, level = plan.unit[s, :n][free[s]], flux[s, free[s]]
             # the mean of d ln flux over bands, each with its (S/N)^2
             certainty = 1 / (unit**2 * np.diag(cov)[fluxes])
+            expected = np.array([by_index[s], growth[s]])
+            found = rise @ (unit * level * certainty)
+            total = level**2 @ certainty + SURE
             numbers = np.zeros(2)
-            numbers[here] = rise @ (unit * level * certainty) / (level**2 @ certainty + SURE)
-            a[s], b[s] = numbers
+            numbers[here] = (found + SURE * expected[here]) / total
+            a[s], b[s] = numbers[0], numbers[1] - growth[s]
         if here.all():
             col = columns[0]
             index0[s], slope = value(
@@ -77,20 +92,68 @@ def ridge_coefficients(plan: ParameterMap, z, cov) -> RidgeCoefficients:
             )
             k[s] = slope / index0[s]
             c[s] = block[0, 1] / block[0, 0] if k[s] > SLOWEST else 0.0
-    return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST))
+    return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST), width, radius0)
+
+
+def _sizes(plan, z, width) -> tuple[np.ndarray, np.ndarray]:
+    """Half-light radii (S,) in arcsec at z, and d ln sqrt(w^2 + r^2) / dz (S,)."""
+    col, n = plan.column("rhalf"), plan.n_bands
+    table = plan.number[:, col - n]
+    both = [
+        value(z, i, origin, unit, plan.tables, number, True)
+        for i, origin, unit, number in zip(
+            plan.index[:, col], plan.origin[:, col], plan.unit[:, col], table, strict=True
+        )
+    ]
+    radius, slope = np.array(both).reshape(-1, 2).T
+    square = width**2 + radius**2
+    return radius, np.where(width > 0, radius * slope / np.where(square > 0, square, 1.0), 0.0)
+
+
+def widening(model, z) -> tuple[np.ndarray, np.ndarray]:
+    """How the error of a source's flux, its shape known, grows with index and size, about z (ndim,).
+
+    Returns
+    -------
+    by_index : (S,) d ln error / d (coordinate of the index)
+    width : (S,) w in arcsec: the error goes as sqrt(w^2 + r^2) with the half-light radius r; 0: it does not
+    """
+    plan, arrays = model.plan, model.arrays
+    if not arrays.n_exposures:
+        return np.zeros(len(plan.index)), np.zeros(len(plan.index))
+    first = plan.components.first
+
+    def areas(name, move):
+        """(S,) noise-equivalent areas in pixels with a coordinate of all sources moved, and sizes there."""
+        at, moved = plan.index[:, plan.column(name)], z.copy()
+        moved[at[at >= 0]] += move
+        state = model.state(moved)[0]
+        sides = [footprint_sides(arrays, e, state)[first] for e in range(arrays.n_exposures)]
+        return np.exp(2 * np.mean(np.log(sides), axis=0)), state.sources[first, -1]
+
+    slope = np.log(areas("sersic", HALF)[0] / areas("sersic", -HALF)[0]) / (4 * HALF)
+    (small, low), (large, high) = (areas("rhalf", move) for move in (-SPAN, SPAN))
+    rise, free = large - small, plan.index[:, plan.column("rhalf")] >= 0
+    known = free & (rise > NARROW * small)
+    square = (small * high**2 - large * low**2) / np.where(known, rise, 1.0)
+    return slope, np.where(known, np.sqrt(np.maximum(square, (NARROW * high) ** 2)), 0.0)
 
 
 @nb.njit(cache=True)
 def forward(
-    y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, z, slopes
-):
-    """z (ndim,) of y, and ln |dz/dy|; slopes (S, 3): exp(t), d z_size / d y_sersic, t in use (1 or 0)."""
+    y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, width, radius0,
+    z, slopes,
+):  # fmt: skip
+    """z (ndim,) of y, and ln |dz/dy|.
+
+    slopes : (S, 4) exp(t), d z_size / d y_sersic, t in use (1 or 0), d t / d z_size
+    """
     total = 0.0
     for i in range(len(y)):
         z[i] = y[i]
     for s in range(index.shape[0]):
         i, j = index[s, columns[0]], index[s, columns[1]]
-        d, r, size_by_index = 0.0, 0.0, 0.0
+        d, r, size_by_index, grown, by_size = 0.0, 0.0, 0.0, 0.0, b[s]
         if i >= 0:
             d = y[i] - start[s, 0]
         if j >= 0:
@@ -100,7 +163,14 @@ def forward(
                 z[j] += c[s] * ((x / index0[s] - 1) / k[s] - d)
                 size_by_index = c[s] * (slope / index0[s] / k[s] - 1)
             r = z[j] - start[s, 1]
-        t = a[s] * d + b[s] * r
+            if width[s] > 0.0:
+                col = columns[1]
+                x, slope = value(z, j, origin[s, col], unit[s, col], tables, number[s, col - n_bands], True)
+                square = width[s] ** 2 + x**2
+                grown = 0.5 * math.log(square / (width[s] ** 2 + radius0[s] ** 2))
+                by_size += x * slope / square
+        t = a[s] * d + b[s] * r + grown
+        slopes[s, 3] = by_size
         slopes[s, 2] = 1.0 if abs(t) < LARGEST else 0.0
         t = min(max(t, -LARGEST), LARGEST)
         factor = np.exp(t)
@@ -115,7 +185,7 @@ def forward(
 
 
 @nb.njit(cache=True)
-def backward(z, n_bands, index, origin, unit, columns, flux, a, b, slopes, gradient):
+def backward(z, n_bands, index, origin, unit, columns, flux, a, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):
         i, j = index[s, columns[0]], index[s, columns[1]]
@@ -128,7 +198,7 @@ def backward(z, n_bands, index, origin, unit, columns, flux, a, b, slopes, gradi
                 gradient[m] *= factor
         by_t *= slopes[s, 2]
         if j >= 0:
-            gradient[j] += b[s] * by_t
+            gradient[j] += slopes[s, 3] * by_t
         if i >= 0:
             gradient[i] += a[s] * by_t
             if j >= 0:
@@ -138,34 +208,35 @@ def backward(z, n_bands, index, origin, unit, columns, flux, a, b, slopes, gradi
 class RidgeCoordinates:
     """The posterior of a model in the coordinates y; picklable."""
 
-    def __init__(self, model, z, cov):
-        """z (ndim,): optimum; cov (ndim, ndim) there."""
-        self.model, self.ndim, self.coefficients = model, model.ndim, ridge_coefficients(model.plan, z, cov)
+    def __init__(self, model, z, cov, by_index=None, width=None):
+        """z (ndim,): optimum; cov (ndim, ndim) there; by_index, width (S,): see `widening`."""
+        self.model, self.ndim = model, model.ndim
+        self.coefficients = ridge_coefficients(model.plan, z, cov, by_index, width)
 
     def _forward(self, y, z, slopes) -> float:
         plan, ridge = self.model.plan, self.coefficients
         return forward(
             y, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
             ridge.columns, ridge.origin, ridge.index0, ridge.flux, ridge.a, ridge.b, ridge.c, ridge.k,
-            z, slopes,
+            ridge.width, ridge.radius0, z, slopes,
         )  # fmt: skip
 
     def lnprob_and_grad(self, y) -> tuple[float, np.ndarray]:
         """ln of the density of y, and its gradient (ndim,), a fresh array."""
         plan, ridge = self.model.plan, self.coefficients
-        z, slopes = np.empty(self.ndim), np.empty((len(plan.index), 3))
+        z, slopes = np.empty(self.ndim), np.empty((len(plan.index), 4))
         log_det = self._forward(y, z, slopes)
         lnp, gradient = self.model.lnprob_and_grad(z)
         backward(
             z, plan.n_bands, plan.index, plan.origin, plan.unit,
-            ridge.columns, ridge.flux, ridge.a, ridge.b, slopes, gradient,
+            ridge.columns, ridge.flux, ridge.a, slopes, gradient,
         )  # fmt: skip
         return lnp + log_det, gradient
 
     def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
         """z (chain, draw, ndim) and ln |dz/dy| (chain, draw) of draws y."""
         z, log_det = np.empty_like(y), np.empty(y.shape[:-1])
-        slopes = np.empty((len(self.model.plan.index), 3))
+        slopes = np.empty((len(self.model.plan.index), 4))
         for at in np.ndindex(log_det.shape):
             log_det[at] = self._forward(y[at], z[at], slopes)
         return z, log_det
@@ -185,5 +256,5 @@ def coordinates(model, start):
     """The target for the chains of a model from a `Start`."""
     mapped = isinstance(getattr(model, "plan", None), ParameterMap)
     if mapped and start.cov.ndim == 2 and not start.adapt:
-        return RidgeCoordinates(model, start.z, start.cov)
+        return RidgeCoordinates(model, start.z, start.cov, *widening(model, start.z))
     return IdentityCoordinates(model)

@@ -59,11 +59,11 @@ def accepted(summary: Summary, limits: Limits) -> bool:
 def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Phase:
     """The next phase of a patch that missed.
 
-    Chains that agree go on once, if that is likely to be enough; along learnt forces, where a draw is one
-    evaluation, as long as they have the effective samples and R-hat alone misses. Others take all draws so
-    far as their warm-up: the reference Gaussian becomes that of the draws, and all that counts is drawn anew,
-    along true forces: posteriors for which learnt ones were not enough are better off with these. That change
-    is not counted among the times that a patch may run on.
+    Chains that agree go on once, if that is likely to be enough; along learnt forces, where a draw is an
+    evaluation or two, as often as they may. Others take all draws so far as their warm-up: the reference
+    Gaussian becomes that of the draws, and all that counts is drawn anew, along true forces: posteriors for
+    which learnt ones were not enough are better off with these. That change is not counted among the times
+    that a patch may run on.
 
     z : draws (chain, draw, ndim) of the present phase
     """
@@ -72,9 +72,10 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
     more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
     diverged = summary.divergences > 0
     agree = not diverged and summary.max_rhat < RHAT_LOST
-    worth = CONTINUE_FROM if phase.surrogate is None else CONTINUE_FROM_LEARNT
-    only_rhat = short >= 1 and phase.surrogate is not None
-    if agree and (only_rhat or (not phase.continued and (short > worth or phase.segment > 0))):
+    learnt = phase.surrogate is not None
+    enough = short > (CONTINUE_FROM_LEARNT if learnt else CONTINUE_FROM)
+    once = not phase.continued and (enough or phase.segment > 0)
+    if agree and (once or (learnt and enough)):
         return replace(phase, total=phase.first + int(more), continued=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,

@@ -30,6 +30,7 @@ from .surrogate import Surrogate
 from .whitened import Whitened, WhitenedPoint
 
 ANGLE = 2.1  # rad that a draw turns by
+TRUE_SHARE, TRUE_STEPS = 0.25, 4  # of the trajectories, where learnt forces are rough; and their steps
 LEARNT_ANGLE = 1.7  # rad, along the forces of a surrogate
 JITTER = 0.2  # relative; the same angle again and again could meet a period of the target
 LONGEST = 1.3  # rad, of one step: at least two steps
@@ -104,13 +105,22 @@ class Split:
 
 
 class Leap(Split):
-    """Along forces learnt for the reference, one evaluation a draw; there is nothing to tune."""
+    """Along forces learnt for the reference, one evaluation a draw; there is nothing to tune.
+
+    Where the learnt forces are rough, some trajectories follow true ones: they lead back from tails in which
+    leaps are hardly ever accepted. Which of the two is drawn does not depend on where the chain is, so both
+    leave the posterior as it is.
+    """
 
     def __init__(self, function, mean, cov, rng: np.random.Generator, surrogate: Surrogate):
         super().__init__(function, mean, cov, rng, target_accept=0.9, max_steps=1)
         self.surrogate = surrogate
 
     def _move(self, start, p, turn, tune):
+        if self.surrogate.rough and self.rng.random() < TRUE_SHARE:
+            step = turn * self.angle / TRUE_STEPS
+            points, p = self.space.follow(start, p, step, TRUE_STEPS)
+            return points[-1], p, len(points), step
         angle = turn * LEARNT_ANGLE
         return *self.space.leap(start, p, angle, self.surrogate), 1, angle
 

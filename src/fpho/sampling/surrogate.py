@@ -35,6 +35,7 @@ class Surrogate:
     rotation: np.ndarray  # (ndim, ndim) R
     matrices: tuple  # of linear (n, 1), square (n, n), cubic and quartic terms: `polynomial.Term.matrix`
     radius: float
+    rough: bool = False  # its trajectories are rejected now and then: some should follow true forces
 
     def trajectory(self, u, p, step: float, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
         """(u, p) after `n_steps` turns by `step` rad, with half a kick before and after each."""

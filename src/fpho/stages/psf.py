@@ -15,7 +15,7 @@ from ..config import Config
 from ..files import atomic
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
-from ..psf.build import as_group, whole
+from ..psf.build import as_group
 from ..psf.inputs import images_by_key, read_psf_table
 from ..workers import ONE_THREAD, mapped
 from .inputs import psfs_of
@@ -36,9 +36,9 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         return
     options, groups = config.psf, {}
     images_of = images_by_key(read_psf_table(source, options.center))
-    fit = partial(fit_locations, n_components=options.n_components, max_components=options.max_components)
+    names = ("n_components", "max_components", "remainder")
+    fit = partial(fit_locations, **{name: getattr(options, name) for name in names})
     for key, fits in zip(images_of, one_thread_each(fit, images_of.values(), cores), strict=True):
-        fits = [whole(fit) for fit in fits] if options.remainder else fits
         groups[key] = as_group(fits)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
