@@ -6,12 +6,21 @@ What counts is what Python makes of a file: comments, docstrings and line breaks
 import ast
 import hashlib
 import itertools
+import json
+import os
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from .caches import cache_folder
+from .errors import InputError
+from .files import verify, write_text
 
 ROOT = Path(__file__).parent
 # Not followed: the lazy names of `fpho`, which are for users. `config` is not counted: rules hash its values.
 _CLOSED = (ROOT / "__init__.py",)
+MOST = 2000  # files whose hashes are kept
 _WITH_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -28,6 +37,7 @@ def code_hash(*modules: str, without: tuple[str, ...] = ()) -> str:
     digest = hashlib.sha256()
     for path in sorted(code_files(*modules, without=without)):
         digest.update(f"{path.relative_to(ROOT).as_posix()} {_known(path)[1]}\n".encode())
+    _keep()
     return digest.hexdigest()
 
 
@@ -55,10 +65,26 @@ def imports(path: Path) -> frozenset[Path]:
 
 @cache
 def _known(path: Path) -> tuple[frozenset[Path], str]:
-    """(files that one file imports, hash of its syntax tree without docstrings)."""
-    here = ("fpho", *path.relative_to(ROOT).with_suffix("").parts)
-    package = here[:-1]  # also right for an `__init__.py`
-    text = path.read_bytes()
+    """(files that one file imports, hash of its code)."""
+    package = ("fpho", *path.relative_to(ROOT).with_suffix("").parts)[:-1]  # also right for an `__init__.py`
+    names, digest = _read(path.read_bytes(), package)
+    return frozenset(file for name in names for file in _files(tuple(name))), digest
+
+
+def _read(text: bytes, package: tuple[str, ...]) -> tuple[list[list[str]], str]:
+    """(dotted names that a file imports, hash of its syntax tree without docstrings).
+
+    Parsing takes half a second for all files, so what is found is kept in the user's cache, by the content.
+    """
+    key = hashlib.sha256(b"\n".join([sys.version.encode(), ".".join(package).encode(), text])).hexdigest()
+    kept = _kept()
+    if key not in kept:
+        kept[key] = _parsed(text, package)
+        _fresh.append(key)
+    return kept[key]
+
+
+def _parsed(text: bytes, package: tuple[str, ...]) -> tuple[list[list[str]], str]:
     tree = ast.parse(text)
     computed = ast.walk(tree) if b"import_module" in text else ()
     names: set[tuple[str, ...]] = set()
@@ -67,8 +93,32 @@ def _known(path: Path) -> tuple[frozenset[Path], str]:
     for node in list(_statements(tree)):
         if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    files = frozenset(file for name in names for file in _files(name))
-    return files, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return sorted(map(list, names)), hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+_fresh: list[str] = []  # keys that are not on disk yet
+
+
+@cache
+def _kept() -> dict[str, tuple[list[list[str]], str]]:
+    """What was found before, by `_read`'s keys; nothing where the file is not there or is damaged."""
+    try:
+        verify(_store())
+        return json.loads(_store().read_text(encoding="utf-8"))
+    except (OSError, ValueError, InputError):
+        return {}
+
+
+def _keep() -> None:
+    """Write what is new; a cache that cannot be written is done without."""
+    if _fresh:
+        _fresh.clear()
+        with suppress(OSError, InputError):
+            write_text(_store(), json.dumps(dict(list(_kept().items())[-MOST:])) + "\n", seal=True)
+
+
+def _store() -> Path:
+    return cache_folder() / "code.json"
 
 
 def _statements(node: ast.AST):
@@ -107,17 +157,22 @@ def _files(name: tuple[str, ...]):
     """Files behind a dotted name: its packages' `__init__.py` and the module; `*` is all of a package."""
     if name[0] != "fpho":
         return
-    folder = ROOT
+    there, folder = _modules(ROOT), str(ROOT)
     for part in name[1:]:
         if part == "*":
-            yield from folder.glob("*.py")
+            yield from Path(folder).glob("*.py")
             return
-        if (module := folder / f"{part}.py").is_file():
-            yield module
+        folder = f"{folder}{os.sep}{part}"
+        if (module := f"{folder}.py") in there:
+            yield there[module]
             return
-        folder = folder / part
-        if (module := folder / "__init__.py").is_file():
-            yield module
+        if (module := f"{folder}{os.sep}__init__.py") in there:
+            yield there[module]
+
+
+@cache
+def _modules(root: Path) -> dict[str, Path]:
+    return {str(path): path for path in root.rglob("*.py")}
 
 
 def _file(module: str) -> Path:

@@ -160,3 +160,23 @@ def test_no_data_gives_the_prior():
 def test_priors_that_forbid_negative_fluxes_stop():
     with pytest.raises(InputError, match="negative fluxes"):
         posterior(priors=Priors(flux=Prior(name="lognormal")))
+
+
+def test_tables_without_scipys_laws_are_scipys():
+    """Quantiles of the usual families, and the spline through them, to round-off."""
+    from scipy.interpolate import CubicSpline
+
+    from fpho.config import Prior
+    from fpho.posterior import priors
+
+    cases = [
+        ("sersic", Prior(name="lognormal"), 0.3, 8.0),
+        ("rhalf", Prior(name="normal", loc=0.2), 0.01, 2.0),
+    ]
+    for name, prior, low, high in cases:
+        law = priors.distribution(name, prior, low, high)
+        x = priors.quantiles(law, low, high, priors.nodes())
+        wanted = CubicSpline(priors.nodes(), x).c[::-1].T
+        np.testing.assert_allclose(
+            priors.table(name, prior, low, high), wanted, atol=1e-8
+        )  # of third differences

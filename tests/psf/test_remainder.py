@@ -9,7 +9,7 @@ from fpho.psf.accuracy import optical_image, optical_psfs
 from fpho.psf.build import as_group, whole
 from fpho.psf.mixture import evaluate
 from fpho.psf.readers import read_fits
-from fpho.psf.remainder import Remainder, remainder_of
+from fpho.psf.remainder import Remainder, czt_2d, remainder_of
 from fpho.psf.source import Source
 
 POINT = np.ones(1), np.zeros((1, 3))
@@ -146,3 +146,14 @@ def test_a_nircam_psf(shared_data):
     y, x = np.indices((size, size)) - size // 2
     alone = evaluate(fit.mixture, x - phase[0], y - phase[1]) - truth.array
     assert abs(alone).max() > 1e-2 * truth.array.max()
+
+
+@pytest.mark.parametrize("step", [0.25, 1 / 3, 0.37])
+def test_transform_is_the_sum_it_says(step):
+    """At the frequencies of a box, for steps that divide it and for one that does not."""
+    values = np.random.default_rng(2).normal(size=(11, 9)).astype("f4")
+    spacing, n = step / 16, 5
+    u, v = np.arange(n + 1) * spacing, np.arange(-n, n + 1) * spacing
+    rows, columns = np.arange(11), np.arange(9)
+    wanted = np.exp(-2j * np.pi * np.outer(v, rows)) @ values @ np.exp(-2j * np.pi * np.outer(columns, u))
+    np.testing.assert_allclose(czt_2d(values, spacing, n), wanted, atol=1e-5)

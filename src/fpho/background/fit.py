@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage, special
 
 from ..geometry import pixel_scale
 from ..robust import mad_std
@@ -179,7 +179,7 @@ def _significance(values, covariance) -> float:
     chi2 = float(values @ np.linalg.solve(covariance, values))
     if len(values) == 1 or chi2 > 1000:
         return float(np.sqrt(chi2))
-    return float(stats.norm.isf(stats.chi2.sf(chi2, len(values)) / 2))
+    return -float(special.ndtri(special.chdtrc(len(values), chi2) / 2))
 
 
 def _share(table, skies) -> None:

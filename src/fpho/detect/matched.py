@@ -8,7 +8,6 @@ sources says how much flux of theirs a source there would have to be told from.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from ..psf.mixture import evaluate
 
@@ -66,4 +65,6 @@ def half_size(mixture: np.ndarray) -> int:
 
 
 def _correlate(image, stamp) -> np.ndarray:
+    from scipy import signal  # half a second to import
+
     return signal.oaconvolve(image, stamp[::-1, ::-1], mode="same").astype("f4")

@@ -87,6 +87,9 @@ def _aligned(size, dtype=np.float32) -> np.ndarray:
     return buffer[first : first + size]
 
 
+ENTRIES = (run, add_up, fisher_matrix)
+
+
 def compile_here() -> None:
     """Compile in this process what is not on disk; only for the one that fills the cache."""
     global _ready
@@ -97,7 +100,7 @@ def _scratch(size: int) -> tuple:
     """Work arrays of the calling thread for `size` Gaussians per exposure; compiled code before the first."""
     global _ready
     if not _ready:
-        fill_cache((run, add_up, fisher_matrix))
+        fill_cache(ENTRIES)
         _ready = True
     if getattr(_local, "size", -1) < size:
         blocks, depth = -(-size // LANES), LEVELS + 1

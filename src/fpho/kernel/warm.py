@@ -7,6 +7,7 @@ whose cache is empty lets another process compile, and loads like all others: sa
     python -m fpho.kernel.warm      compiles everything for this processor
 """
 
+import atexit
 import logging
 import subprocess
 import sys
@@ -22,10 +23,33 @@ def fill_cache(functions) -> None:
     """See that compiled `functions` (dispatchers of numba) are on disk; compile in another process if not."""
     if all(on_disk(function) for function in functions):
         return
+    start()
+    if not _started:  # another process has just done it
+        return
+    with _started.pop() as process:
+        words = process.communicate()[1]
+    if process.returncode:
+        log.warning("the compiled likelihood cannot be kept on disk: %s", words.strip()[-300:])
+
+
+_started: list[subprocess.Popen] = []
+
+
+def start() -> None:
+    """Begin to compile in another process, if that is needed, while this one does something else."""
+    from . import cpu
+
+    if _started or all(on_disk(function) for function in cpu.ENTRIES):
+        return
     log.info("compiling the likelihood for this processor; once, a minute or so")
-    done = subprocess.run([sys.executable, "-m", "fpho.kernel.warm"], capture_output=True, text=True)
-    if done.returncode:
-        log.warning("the compiled likelihood cannot be kept on disk: %s", done.stderr.strip()[-300:])
+    command = [sys.executable, "-m", "fpho.kernel.warm"]
+    _started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+
+
+@atexit.register
+def _stop() -> None:
+    for process in _started:
+        process.kill()
 
 
 def on_disk(function) -> bool:

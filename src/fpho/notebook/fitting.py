@@ -15,6 +15,7 @@ import h5py
 from ..config import Config, Priors, make_config
 from ..errors import InputError
 from ..images import Exposure, open_chosen, write_store
+from ..kernel.warm import start as compile_meanwhile
 from ..layout import KINDS, Layout
 from ..stages.running import run_stage
 from ..tables import write_tsv
@@ -99,6 +100,7 @@ def fit(
     InputError
         Where the input is wrong: what it is, what was found, and the cure.
     """
+    compile_meanwhile()
     shape = places(image)
     images = spread(image, "image", shape)
     folder = Path(tempfile.mkdtemp(prefix="fpho-fit-"))

@@ -1,20 +1,20 @@
 """Images as people have them in a notebook, to files and rows of a table of exposures."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy import units
 from astropy.io import fits
-from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
 
 from ..errors import InputError
 from ..images import Exposure
 
 UNIT = units.nJy
-KINDS = {StdDevUncertainty: "sigma", VarianceUncertainty: "variance", InverseVariance: "ivar"}
+KINDS = {"std": "sigma", "var": "variance", "ivar": "ivar"}  # of astropy's uncertainties, and ours
 POWERS = {"sigma": 1, "variance": 2, "ivar": -2}
 MADE_UP = 180.0, 0.0  # ra, dec (deg) of the middle of images that do not say where they are
 
@@ -56,7 +56,7 @@ def band_of(image) -> str | None:
     if is_path(image) and Path(image).is_file():
         with fits.open(image) as hdus:
             header = {**hdus[0].header, **next((h.header for h in hdus if h.name == "SCI"), {})}
-    elif isinstance(image, NDData):
+    elif is_nddata(image):
         header = image.meta
     name = str(header.get("FILTER") or "").strip()
     return name or None
@@ -65,6 +65,12 @@ def band_of(image) -> str | None:
 def is_path(value) -> bool:
     """Whether a value names a file."""
     return isinstance(value, str | os.PathLike)
+
+
+def is_nddata(value) -> bool:
+    """Whether a value is astropy's NDData, which is imported only where someone has one."""
+    nddata = sys.modules.get("astropy.nddata")
+    return nddata is not None and isinstance(value, nddata.NDData)
 
 
 def row_of(given: Given, folder: Path) -> dict:
@@ -117,12 +123,12 @@ def planes_of(given: Given) -> Planes:
         bad = image.ierr == 0
         sigma = np.divide(1.0, image.ierr, out=np.ones(image.data.shape, "f8"), where=~bad)
         return Planes(image.data, "nJy", sigma, "sigma", bad, _cards(image.header))
-    if isinstance(image, NDData):
+    if is_nddata(image):
         error, kind = (image.uncertainty, "") if error is None else (error, kind)
         mask = image.mask if mask is None else mask
         wcs = image.wcs if wcs is None else wcs
         image = units.Quantity(image.data, image.unit) if image.unit is not None else image.data
-    if isinstance(error, NDData | StdDevUncertainty | VarianceUncertainty | InverseVariance) or kind == "":
+    if hasattr(error, "uncertainty_type") or kind == "":
         error, kind = _uncertainty(given, error)
     data, unit = _with_unit(given, image)
     data = _two_dimensional(given, data, "image")
@@ -144,13 +150,12 @@ def _uncertainty(given: Given, error):
     """(array or Quantity, kind) of astropy's uncertainties; (None, sigma) where there is none."""
     if error is None:
         return None, "sigma"
-    if type(error) not in KINDS:
-        names = ", ".join(one.__name__ for one in KINDS)
-        raise InputError(
-            given.where, f"an uncertainty of type {type(error).__name__}", f"Give one of {names}"
-        )
+    if error.uncertainty_type not in KINDS:
+        found = f"an uncertainty of type {type(error).__name__}"
+        cure = "Give a StdDevUncertainty, VarianceUncertainty or InverseVariance"
+        raise InputError(given.where, found, cure)
     quantity = error.array if error.unit is None else units.Quantity(error.array, error.unit)
-    return quantity, KINDS[type(error)]
+    return quantity, KINDS[error.uncertainty_type]
 
 
 def _with_unit(given: Given, image) -> tuple[np.ndarray, units.UnitBase]:

@@ -5,7 +5,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 from astropy.io import fits
-from astropy.modeling import Fittable2DModel
 
 from ..errors import InputError
 from ..psf.readers import DETECTOR, OVERSAMPLED
@@ -84,7 +83,7 @@ def _samples(psf, oversample):
         places = getattr(psf, "grid_xypos", None)
         hdus = [] if places is None else [fits.ImageHDU(np.asarray(places, "f8"), name="GRID_XYPOS")]
         return np.asarray(psf.data, "f8"), hdus, float(steps[0])
-    if isinstance(psf, Fittable2DModel) and hasattr(psf, "x_0"):
+    if callable(psf) and hasattr(psf, "x_0") and hasattr(psf, "y_0"):  # a model of astropy
         return _drawn(psf, float(oversample or SAMPLES)), [], float(oversample or SAMPLES)
     found = f"an object of type {type(psf).__name__}"
     cure = "Give an array, a path, a photutils model, or an stpsf instrument (or what its calc_psf gives)"

@@ -1,8 +1,9 @@
 """Images, draws and tables as they are shown outside: types of astropy and ArviZ."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy import units
-from astropy.nddata import CCDData, NDDataArray, StdDevUncertainty
 from astropy.table import QTable, Table
 from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
@@ -14,12 +15,17 @@ from ..products.picture import Picture
 from ..products.plots.sky import SkyFrame
 from ..products.posterior import inference_data
 
+if TYPE_CHECKING:
+    from astropy.nddata import NDDataArray
+
 LAYERS = ("data", "model", "residual")
 MADE_UP = ("ra", "dec")  # columns that say nothing where the images have no place on the sky
 
 
-def nddata(picture: Picture, layer: str) -> NDDataArray:
+def nddata(picture: Picture, layer: str) -> "NDDataArray":
     """A layer of an exposure with its WCS, mask (True: not used) and error, nJy per pixel."""
+    from astropy.nddata import CCDData, NDDataArray, StdDevUncertainty
+
     plain = isinstance(picture.wcs, WCS)  # such as a FITS file can have: CCDData also writes these
     wcs = picture.wcs if plain else HighLevelWCSWrapper(SkyFrame(picture.wcs))
     bad = ~picture.good

@@ -1,7 +1,6 @@
 """BFGS (scipy) in coordinates scaled by the Fisher matrix's diagonal at the start."""
 
 import numpy as np
-from scipy.optimize import minimize
 
 from .newton import Counter, solve_linear
 
@@ -11,6 +10,8 @@ STEEPNESS = 1e3
 
 def maximise(model, z, gtol, budget: Counter, use_gradients=True, add_barriers=False, linear_optimize=True):
     """(best point with its matrix, converged) from a start z (ndim,)."""
+    from scipy.optimize import minimize  # not imported where Newton's method does
+
     start = budget.with_matrix(budget.point(z))
     scale = 1 / np.sqrt(np.diag(start.matrix))
 

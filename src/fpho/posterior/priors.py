@@ -10,9 +10,12 @@ Ellipticity has two coordinates (w1, w2), normal under the prior: their length r
 is mapped to |e| by quantiles, their direction is that of (e1, e2) (angles 2 pa are uniform).
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.linalg import solve_banded
+from scipy.special import ndtr, ndtri
 
 from ..errors import InputError
 from ..models import PARAMETERS
@@ -39,13 +42,10 @@ def distribution(parameter: str, prior, low: float, high: float):
     InputError
         If the family does not fit the parameter or its bounds.
     """
-    from scipy import stats
+    check_family(parameter, prior, low)
+    from scipy import stats  # half a second
 
     loc, scale = _numbers(parameter, prior, low, high)
-    if prior.name in ("loguniform", "lognormal") and low <= 0:
-        raise InputError(
-            f"priors.{parameter}", f"{prior.name} with a lower bound of {low:g}", "Raise the bound above 0"
-        )
     if prior.name == "uniform":
         return stats.uniform(low, high - low)
     if prior.name == "loguniform":
@@ -56,9 +56,61 @@ def distribution(parameter: str, prior, low: float, high: float):
         return stats.lognorm(scale, scale=np.exp(loc))
     if prior.name == "beta":
         return stats.beta(prior.a or BETA[0], prior.b or BETA[1], low, high - low)
-    if prior.name == "student_t":
-        return stats.t(prior.a or STUDENT_DEGREES, loc, scale)
-    raise InputError(f"priors.{parameter}", f"{prior.name} is for q only", "Use normal or lognormal")
+    return stats.t(prior.a or STUDENT_DEGREES, loc, scale)
+
+
+def check_family(parameter: str, prior, low: float) -> None:
+    """Stop where a prior's family does not fit its parameter, or the lower bound of that.
+
+    Raises
+    ------
+    InputError
+        With the option.
+    """
+    if prior.name in ("loguniform", "lognormal") and low <= 0:
+        found = f"{prior.name} with a lower bound of {low:g}"
+        raise InputError(f"priors.{parameter}", found, "Raise the bound above 0")
+    if prior.name == "rayleigh":
+        raise InputError(f"priors.{parameter}", f"{prior.name} is for q only", "Use normal or lognormal")
+
+
+def _law(parameter: str, prior, low: float, high: float):
+    """As `distribution`; the usual families without scipy.stats, which takes half a second to import."""
+    if prior.name == "normal" or (prior.name == "lognormal" and low > 0):
+        return Normal(*_numbers(parameter, prior, low, high), prior.name == "lognormal")
+    return distribution(parameter, prior, low, high)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal law, of x or of ln x, with the methods of scipy's that `quantiles` calls."""
+
+    loc: float
+    scale: float
+    log: bool = False
+
+    def _standard(self, x):
+        return ((np.log(x) if self.log else x) - self.loc) / self.scale
+
+    def _value(self, z):
+        x = self.loc + self.scale * z
+        return np.exp(x) if self.log else x
+
+    def cdf(self, x):
+        """Probability below x."""
+        return ndtr(self._standard(x))
+
+    def sf(self, x):
+        """Probability above x."""
+        return ndtr(-self._standard(x))
+
+    def ppf(self, p):
+        """The x with probability p below it."""
+        return self._value(ndtri(p))
+
+    def isf(self, p):
+        """The x with probability p above it."""
+        return self._value(-ndtri(p))
 
 
 def _numbers(parameter, prior, low, high):
@@ -77,8 +129,6 @@ def nodes() -> np.ndarray:
 
 def quantiles(law, low: float, high: float, z: np.ndarray) -> np.ndarray:
     """x(z) of a scipy distribution truncated to [low, high]; accurate in both tails."""
-    from scipy.special import ndtr
-
     below, above = law.cdf(low), law.sf(high)
     inside = law.cdf(high) - below
     left = law.ppf(below + inside * ndtr(np.minimum(z, 0)))
@@ -89,7 +139,7 @@ def quantiles(law, low: float, high: float, z: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=4096)
 def table(parameter: str, prior, low: float, high: float, log: bool = False) -> np.ndarray:
     """Cubic pieces (NODES - 1, 4), lowest power first, of x(z), or of ln x(z)."""
-    x = quantiles(distribution(parameter, prior, low, high), low, high, nodes())
+    x = quantiles(_law(parameter, prior, low, high), low, high, nodes())
     return pieces(nodes(), np.log(x) if log else x)
 
 
@@ -114,10 +164,20 @@ def radial_table(prior, q_low: float) -> np.ndarray:
 
 
 def pieces(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Coefficients (N - 1, 4), lowest power first, of the cubic spline through (x, y)."""
-    from scipy.interpolate import CubicSpline
+    """Coefficients (N - 1, 4), lowest power first, of the cubic spline through (x, y), x at equal steps.
 
-    return np.ascontiguousarray(CubicSpline(x, y).c[::-1].T)
+    Its third derivative is continuous at the second and the last but one place (scipy's `CubicSpline`, whose
+    import takes longer than all tables of a fit).
+    """
+    h = (x[-1] - x[0]) / (len(x) - 1)
+    rise = np.diff(y) / h
+    bands = np.ones((3, len(x)))  # of the equations for the slopes
+    bands[0, 1], bands[1, 1:-1], bands[2, -2] = 2.0, 4.0, 2.0
+    first, last = (5 * rise[0] + rise[1]) / 2, (5 * rise[-1] + rise[-2]) / 2
+    slope = solve_banded((1, 1), bands, np.concatenate([[first], 3 * (rise[1:] + rise[:-1]), [last]]))
+    left, right = slope[:-1], slope[1:]
+    cubic = [y[:-1], left, (3 * rise - 2 * left - right) / h, (left + right - 2 * rise) / h**2]
+    return np.ascontiguousarray(np.stack(cubic, axis=-1))
 
 
 def flux_prior(prior, low: float, high: float) -> tuple[float, float, float, float, float]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from ..results import Summary
 
@@ -23,6 +22,8 @@ def split(x: np.ndarray) -> np.ndarray:
 def normal_scores(x: np.ndarray) -> np.ndarray:
     """Ranks over all chains, as quantiles of the normal distribution."""
     flat = x.reshape(-1, x.shape[-1])
+    from scipy.stats import rankdata  # half a second to import; an optimum does without
+
     ranks = rankdata(flat, axis=0)
     return ndtri((ranks - 0.375) / (len(flat) + 0.25)).reshape(x.shape)
 

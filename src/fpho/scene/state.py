@@ -1,5 +1,6 @@
 """The state of a scene as a file: FITS, whole or absent."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..files import atomic, verify
 from ..fitstext import escaped, escaped_table, unescaped, unescaped_cells
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog.formats import CONVENTION
+
+SMALL = 1 << 20  # bytes of a state that is remembered
 
 
 def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None = None) -> None:
@@ -41,12 +44,25 @@ def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None =
 
 
 def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
-    """Rows (S,), bands and header of a scene state."""
-    from astropy.io import fits
-
+    """Rows (S,), bands and header of a scene state; a small one is read once in a process."""
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such scene state", "Run the stage before this one")
+    state = path.stat()
+    if state.st_size > SMALL:
+        return _read(path)
+    rows, bands, header = _remembered(path.absolute(), (state.st_size, state.st_mtime_ns, state.st_ino))
+    return rows.copy(), list(bands), dict(header)
+
+
+@lru_cache(maxsize=16)
+def _remembered(path: Path, state: tuple) -> tuple[np.ndarray, list[str], dict]:
+    return _read(path)
+
+
+def _read(path: Path) -> tuple[np.ndarray, list[str], dict]:
+    from astropy.io import fits
+
     verify(path)
     with fits.open(path, memmap=False) as hdus:
         header, data = dict(hdus[1].header), hdus[1].data

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..config import Config
 from ..errors import InputError
 from ..images import ExposureSpec
-from ..posterior.priors import distribution, flux_prior
+from ..posterior.priors import check_family, flux_prior
 from ..registration import read_shifts
 from .inputs import Inputs
 
@@ -35,10 +35,10 @@ def option_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -
 def prior_problems(config: Config) -> Iterator[InputError]:
     """Families that do not fit their parameter or its bounds."""
     half, bounds, priors = config.bounds.dpos or 1.0, config.bounds, config.priors
-    ranges = {"position": (-half, half), "sersic": bounds.sersic_range, "rhalf": bounds.rhalf_range}
-    checks = [(distribution, name, getattr(priors, name), *limits) for name, limits in ranges.items()]
+    lowest = {"position": -half, "sersic": bounds.sersic_range[0], "rhalf": bounds.rhalf_range[0]}
+    checks = [(check_family, name, getattr(priors, name), low) for name, low in lowest.items()]
     if priors.q.name != "rayleigh":
-        checks.append((distribution, "q", priors.q, bounds.sqrtq_range[0], 1.0))
+        checks.append((check_family, "q", priors.q, bounds.sqrtq_range[0]))
     for function, *arguments in (*checks, (flux_prior, priors.flux, -1.0, 1.0)):
         try:
             function(*arguments)
