@@ -20,6 +20,7 @@ include: f"workflow/rules/{pass_rules}.smk"
 include: "workflow/rules/products.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/inject.smk"
+include: "workflow/rules/others.smk"
 
 
 localrules:

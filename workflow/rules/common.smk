@@ -153,3 +153,10 @@ def cores_of(name):
 def gpus_of(name):
     """Graphics cards of a stage's rule."""
     return 1 if STAGES[name].gpu and config["kernel"] == "gpu" else 0
+
+
+def without_rule():
+    """Names of the run's stages of one job that no rule has yet."""
+    own = {rule.name for rule in workflow.rules}
+    jobs = [name for name, stage in STAGES.items() if not stage.parts and stage.exists(options_used)]
+    return [name for name in jobs if name not in own]

@@ -50,25 +50,6 @@ if config["page"]["enabled"]:
             "../scripts/stage.py"
 
 
-rule learn:
-    """Learn the field's own population, and reweight the catalog by it; not part of `all`."""
-    input:
-        **reads("learn"),
-    output:
-        **writes("learn"),
-    log:
-        layout.log("learn"),
-    benchmark:
-        layout.benchmark("learn")
-    conda:
-        environment
-    threads: cores_of("learn")
-    params:
-        **depends("learn"),
-    script:
-        "../scripts/stage.py"
-
-
 if simulated:
 
     rule compare:
