@@ -42,6 +42,31 @@ def test_eazy(run):
     assert 10 ** (0.4 * (float(options["PRIOR_ABZP"]) - 25)) == pytest.approx(3631e6 * 10**-10, rel=1e-3)
 
 
+def test_eazy_itself_reads_it(run, monkeypatch):
+    """By the reader of the program (0.8), which wants two filters and no templates for that."""
+    photoz = pytest.importorskip("eazy.photoz")
+    from eazy.filters import FilterDefinition
+    from eazy.param import EazyParam, TranslateFile
+
+    root, table = run
+    paths = export(root, "eazy", filters=FILTERS)
+    monkeypatch.chdir(paths[0].parent)
+    wave = np.linspace(4000.0, 5000.0, 50)
+    known = {n: FilterDefinition(name=f"filter {n}", wave=wave, throughput=np.ones(50)) for n in (101, 102)}
+    reader = photoz.PhotoZ.__new__(photoz.PhotoZ)
+    reader.param = EazyParam(verbose=False)
+    for name, value in EazyParam(paths[2].name, verbose=False).params.items():
+        reader.param[name] = value
+    reader.translate, reader.RES = TranslateFile(paths[1].name), known
+    reader.zgrid = np.array([0.1, 1.0])
+    reader.read_catalog(verbose=False)
+    assert list(reader.flux_columns) == ["f_g", "f_r"] and list(reader.f_numbers) == [101, 102]
+    assert np.allclose(reader.fnu[:, 0], 1e-3 * table["g"])
+    assert np.allclose(reader.efnu_orig[[0, 2], 1], 1e-3 * table["r_err"][[0, 2]])
+    assert reader.ok_data.tolist() == [[True, True], [True, False], [True, True]]
+    assert float(reader.param["PRIOR_ABZP"]) == 23.9
+
+
 def test_bagpipes(run):
     root, table = run
     catalog = Table.read(export(root, "bagpipes", root / "out")[0], format="ascii.commented_header")

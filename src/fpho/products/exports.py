@@ -56,6 +56,7 @@ def _eazy(table, bands, filters, folder: Path) -> list[Path]:
     write_text(paths[1], "\n".join(lines) + "\n")
     options = {"CATALOG_FILE": paths[0].name, "CATALOG_FORMAT": "ascii.commented_header"}
     options |= {"PRIOR_ABZP": AB_ZEROPOINT - 7.5, "NOT_OBS_THRESHOLD": -90, "FIX_ZSPEC": "n"}
+    options |= {"MAGNITUDES": "n", "CAT_HAS_EXTCORR": "n"}  # fluxes are as observed
     write_text(paths[2], "".join(f"{name:20s} {value}\n" for name, value in options.items()))
     return paths
 
