@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -72,6 +73,8 @@ def test_everything_is_made(folder):
         "catalogs/posterior.fits",
         "catalogs/chains.fits",
         "comparison/comparison.ecsv",
+        "page/index.html",
+        "page/data/sources.js",
     ):
         assert (made / name).is_file(), name
     for name in ("images", "regions", "plots", "patches", "logs", "benchmarks"):
@@ -192,7 +195,7 @@ def test_report_shows_the_results(folder):
     done = snakemake(folder, "--report", "report.html", cores=None)
     assert done.returncode == 0, done.text
     text = (folder / "report.html").read_text()
-    assert "posterior" in text
+    assert f"{quote(OUTDIR)}/page/index.html" in text and len(text) < 5e6
 
 
 def test_postop_from_the_command_line(folder):

@@ -13,7 +13,6 @@ rule psf:
         **writes(
             "psf",
             quality=shown("psf_quality", "PSF"),
-            plots=shown("psf", "PSF", "{name}.png"),
         ),
     log:
         layout.log("psf"),

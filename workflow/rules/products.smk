@@ -12,9 +12,7 @@ rule postprocess:
     output:
         **writes(
             "postprocess",
-            catalog=shown("catalog", "Catalogs"),
             summary=shown("summary", "Summary"),
-            plots=shown("plots", "Sources", "{name}.png"),
         ),
     log:
         layout.log("postprocess"),

@@ -126,12 +126,13 @@ class Run:
         return plot_corner(None, f"source {row['id']}", draws, samples.bands, bool(row["is_point"]))
 
     def view(self):
-        """Show the run's page in the browser."""
+        """Show the run's page in the browser; where it is not there, it is made."""
         import webbrowser
 
-        if not self._layout.summary.is_file():
-            raise InputError(self._layout.summary, "the run has no page", "Run `fpho postprocess` on it")
-        webbrowser.open(self._layout.summary.resolve().as_uri())
+        from ..page import page_of_run
+
+        page = self._layout.page / "index.html"
+        webbrowser.open((page if page.is_file() else page_of_run(self.folder)).resolve().as_uri())
 
     def __len__(self) -> int:
         return len(self.table)

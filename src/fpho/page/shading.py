@@ -8,20 +8,18 @@ from functools import cache
 import numpy as np
 
 from ..products.plots.colour import about_grey, colours
+from ..products.plots.style import BLANK as BLANK_NAME
 from ..products.plots.style import DATA_MAP, RESIDUAL_MAP, RESIDUAL_RANGE, STRETCH
 
+BLANK = tuple(bytes.fromhex(BLANK_NAME[1:]))  # where there is no pixel
 LEVELS = 40  # of a residual between -RESIDUAL_RANGE and +RESIDUAL_RANGE sigma: as many as the eye tells apart
-BLANK = 160, 168, 178  # where there is no pixel: neither a colour of data nor of a residual
 
 
 def top_of(data) -> float:
     """The S/N that is drawn darkest: nearly the brightest pixel, so that data and model share a stretch."""
     known = data[np.isfinite(data)]
-    return (
-        max(float(np.percentile(known[:: max(1, known.size // 1_000_000)], 99.9)), 10.0)
-        if known.size
-        else 10.0
-    )
+    some = known[:: max(1, known.size // 1_000_000)]
+    return max(float(np.percentile(some, 99.9)), 10.0) if known.size else 10.0
 
 
 def greys(data, top: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from .style import (
     hide_axes,
     log_axis,
     short,
+    with_blank,
 )
 
 BEYOND = 6.0  # sigma; residuals beyond are counted in the outermost bins of the histogram
@@ -114,9 +115,11 @@ def picture_row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.
     shape, norm = picture.data.shape, grey_norm(picture.shown, picture.noise)
     axes = [sky_axes(fig, grid[line, 0], picture.wcs, shape)]
     axes += [fig.add_subplot(grid[line, column]) for column in (1, 2)]
-    axes[0].imshow(picture.shown / picture.noise, cmap=DATA_MAP, norm=norm)
-    greys = axes[1].imshow(picture.model / picture.noise, cmap=DATA_MAP, norm=norm)
-    pull = axes[2].imshow(picture.pull, cmap=RESIDUAL_MAP, vmin=-RESIDUAL_RANGE, vmax=RESIDUAL_RANGE)
+    axes[0].imshow(picture.shown / picture.noise, cmap=with_blank(DATA_MAP), norm=norm)
+    greys = axes[1].imshow(picture.model / picture.noise, cmap=with_blank(DATA_MAP), norm=norm)
+    pull = axes[2].imshow(
+        picture.pull, cmap=with_blank(RESIDUAL_MAP), vmin=-RESIDUAL_RANGE, vmax=RESIDUAL_RANGE
+    )
     mark_sources(axes[1], rows, picture.wcs, shape, inches=inches)
     for axis in axes:
         axis.set(xlim=(-0.5, shape[1] - 0.5), ylim=(-0.5, shape[0] - 0.5))

@@ -19,6 +19,7 @@ OTHERS = "#56B4E9"
 MUTED = "0.45"
 DATA_MAP = "gray_r"
 RESIDUAL_MAP = "RdBu_r"
+BLANK = "#a0a8b2"  # pixels that are masked: neither a grey of data nor a colour of residuals
 STRETCH = 3.0  # sigma per pixel at which the asinh stretch turns from linear to logarithmic
 RESIDUAL_RANGE = 5.0  # sigma
 SETTINGS = {
@@ -92,6 +93,13 @@ def band_colours(bands) -> dict[str, str]:
 
     scale = colormaps["turbo"](np.linspace(0.05, 0.95, len(bands)))
     return {band: to_hex(colour) for band, colour in zip(bands, scale, strict=True)}
+
+
+def with_blank(name: str):
+    """A colour map in which masked pixels (NaN) have a colour of their own."""
+    from matplotlib import colormaps
+
+    return colormaps[name].with_extremes(bad=BLANK)
 
 
 def grey_norm(image, noise: float):
