@@ -72,6 +72,10 @@ class Layout:
     def benchmark(self, job: str) -> Path:
         return self / "benchmarks" / f"{job}.tsv"
 
+    def progress(self, job: str) -> Path:
+        """Undeclared record of how far a job is, see `fpho.progress`."""
+        return self / "progress" / f"{job}.json"
+
     def scene(self, stage: str) -> Path:
         """Scene state after a stage: `initial`, `optimize`, `detect`, `reoptimize`, `sample`."""
         return self / "scene" / f"{stage}.fits"

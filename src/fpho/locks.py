@@ -33,7 +33,7 @@ def own_locks(folder: Path) -> None:
     for path in gone:
         path.unlink(missing_ok=True)
     own = folder / RUNS / f"{socket.gethostname()}-{os.getpid()}.json"
-    write_text(own, json.dumps(_identity(os.getpid())) + "\n")
+    write_text(own, json.dumps(identity(os.getpid())) + "\n")
     atexit.register(own.unlink, missing_ok=True)
 
 
@@ -41,12 +41,19 @@ def _is_gone(record: Path) -> bool:
     """Whether the process of a record ran on this host and is there no more."""
     try:
         known = json.loads(record.read_text())
-        return known["host"] == socket.gethostname() and _identity(int(known["pid"])) != known
+        return lives(known) is False
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _identity(pid: int) -> dict:
+def lives(known: dict) -> bool | None:
+    """Whether the process of an `identity` is still there; None on another host, where that is not known."""
+    if known["host"] != socket.gethostname():
+        return None
+    return identity(int(known["pid"])) == {name: known[name] for name in ("host", "pid", "began")}
+
+
+def identity(pid: int) -> dict:
     """Host, number and start of a process; a start of None where there is no such process."""
     return {"host": socket.gethostname(), "pid": pid, "began": _began(pid)}
 

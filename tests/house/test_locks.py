@@ -29,7 +29,7 @@ def write(folder, name="a", **values):
 
 def killed() -> dict:
     """The record of a process that is no more."""
-    code = "import os, json; from fpho.locks import _identity; print(json.dumps(_identity(os.getpid())))"
+    code = "import os, json; from fpho.locks import identity; print(json.dumps(identity(os.getpid())))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 

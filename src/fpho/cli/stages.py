@@ -13,6 +13,9 @@ from ..stages.running import run_stage
 from ..stages.stage import Stage
 from .common import ConfigFile, Cores, Overrides, Verbose, prepare
 
+SINGLE = "Stages one by one; `fpho run` does them in order"
+PANELS = {"view": "Look and use", "calibrate": "Test", "inject": "Test"}
+
 
 class Step(StrEnum):
     """Parts of a pass that the workflow runs as jobs of their own."""
@@ -34,7 +37,7 @@ def register(app: typer.Typer) -> None:
     for name, stage in STAGES.items():
         if name not in WITHOUT_COMMAND:
             made = OWN_COMMANDS.get(name) or (_pass(stage) if stage.parts else _command(stage))
-            app.command(name, help=stage.help)(made)
+            app.command(name, help=stage.help, rich_help_panel=PANELS.get(name, SINGLE))(made)
 
 
 def _command(stage: Stage):

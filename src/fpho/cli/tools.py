@@ -11,12 +11,10 @@ from .common import Cores, Verbose
 
 def register(app: typer.Typer) -> None:
     """Add the tools to the program."""
-    app.command("config")(config)
-    app.command("flags")(flags)
-    app.command("stages")(stages)
-    app.command("render")(render)
-    app.command("export")(export)
-    app.command("show")(show)
+    for name, tool in {"render": render, "export": export, "show": show}.items():
+        app.command(name, rich_help_panel="Look and use")(tool)
+    for name, tool in {"config": config, "flags": flags, "stages": stages}.items():
+        app.command(name, rich_help_panel="Look up")(tool)
 
 
 def config(schema: Annotated[bool, typer.Option(help="Print the JSON schema instead.")] = False):

@@ -9,6 +9,8 @@ import logging
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from ..config import Config
 from ..errors import InputError
 from ..files import checksum, remove_abandoned
@@ -66,12 +68,12 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
             waiting = []
             for task in tasks:
                 if task.patch.index in done:
-                    advance(_describe(task, done[task.patch.index]))
+                    advance(*_told(task, done[task.patch.index]))
                 else:
                     waiting.append(task)
             for task, outcome in run_tasks(waiting, cores):
                 done[task.patch.index] = outcome
-                advance(_describe(task, outcome))
+                advance(*_told(task, outcome))
             outcomes += [done[task.patch.index] for task in tasks]
             past |= {number: outcome.log for number, outcome in done.items()}
             rows = checkin(rows, *joined(outcomes[-len(tasks) :], bands))
@@ -123,9 +125,11 @@ def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
     return PatchTask(config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed)
 
 
-def _describe(task: PatchTask, outcome: PatchOutcome) -> str:
+def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:
+    """(What became of a patch, in words; how many of its sources are flagged.)"""
     text = outcome.log.failure or outcome.log.message
-    return f"patch {task.patch.index} ({len(task.active)} sources): {text}"
+    flagged = int(np.count_nonzero(outcome.final["flags"]))
+    return f"patch {task.patch.index} ({len(task.active)} sources): {text}", flagged
 
 
 def _remove_beyond(layout: Layout, n_patches: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from ..errors import Damaged, InputError
 from ..faults import MACHINE, end_with_program, trouble
 from ..layout import Layout
+from ..progress import recorded
 from .mending import with_mending
 from .registry import STAGES
 from .stage import Part, Run
@@ -57,8 +58,15 @@ def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
     def again(stage: str, **which) -> None:
         run_stage(stage, config, layout, arguments["cores"], **which)
 
-    with damaged_set_aside(layout):
+    stage = arguments.get("stage") or getattr(part, "name", name)
+    job = job_name(stage, arguments.get("colour", "all"), arguments.get("batch", 0))
+    with damaged_set_aside(layout), recorded(layout.progress(job)):
         with_mending(work, Run(config, layout), again)
+
+
+def job_name(stage: str, colour, batch: int) -> str:
+    """Name of a job's record: the stage, and of a divided pass the colour and the batch."""
+    return stage if colour == "all" else f"{stage}_colour{colour}_batch{batch}"
 
 
 @contextmanager
