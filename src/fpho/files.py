@@ -3,8 +3,8 @@
 A file that a later stage reads has a checksum, which `verify` holds against its content. HDF5 files carry it
 in themselves (`fpho.hdf5`): MARK and 32 digits, the SHA-256 of the file with these digits as zeros, cut.
 Others have it beside them, in `.NAME.seal`: a line for what is there, and one for what was there before, so
-that a kill between the two writes does no harm. A third line says when it was written: who edits a file
-changes its time, a failing disk does not.
+that a kill between the two writes does no harm. A third line has the file's time when it was last seen whole:
+who edits a file changes that, a failing disk does not.
 """
 
 import errno
@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -123,7 +123,11 @@ def verify(path, ours: bool = False, editable: bool = False) -> None:
         return
     beside = _beside(path)
     if beside.is_file():
-        whole = _digest(path) in beside.read_bytes().split() or (editable and was_edited(path))
+        whole = _digest(path) in beside.read_bytes().split()
+        if whole:
+            _keep_time(path, beside)
+        else:
+            whole = editable and was_edited(path)
     else:
         at = _place(path) if path.suffix == ".h5" else None
         if at is None and not ours:
@@ -155,19 +159,25 @@ def has_seal(path) -> bool:
 
 
 def was_edited(path) -> bool:
-    """Whether a file with a checksum beside it has another time than when it was written."""
+    """Whether a file with a checksum beside it has another time than when it was last seen whole."""
     with open(_beside(Path(path)), "rb") as stream:
         return _time(path) not in stream.read().split(b"\n")
 
 
 def set_time(path, mtime_ns: int) -> None:
-    """Give a file a time, which is then that of its writing."""
-    beside, before = _beside(Path(path)), _time(path)
+    """Give a file that is whole a time."""
     os.utime(path, ns=(mtime_ns, mtime_ns))
-    if beside.is_file():
-        text = beside.read_bytes()
-        with atomic(beside) as seal:
-            seal.write_bytes(text.replace(before, _time(path)))
+    if _beside(Path(path)).is_file():
+        _keep_time(Path(path), _beside(Path(path)))
+
+
+def _keep_time(path: Path, beside: Path) -> None:
+    """Write down a file's time where it is another than known; Snakemake sets it after a job, for one."""
+    lines = beside.read_bytes().split(b"\n")
+    if _time(path) not in lines:
+        known = [line for line in lines if line and not line.startswith(b"time ")]
+        with suppress(OSError, MachineError), atomic(beside) as seal:  # a run of others is only read
+            seal.write_bytes(b"\n".join([*known, _time(path)]) + b"\n")
 
 
 def _time(path) -> bytes:

@@ -1,6 +1,7 @@
 """Damaged files of a run are made again by the stage that wrote them, within the same command."""
 
 import logging
+import os
 import random
 
 import h5py
@@ -169,3 +170,39 @@ def test_damage_to_an_empty_file_is_found(tmp_path):
 
     mending.with_mending(lambda: read_store(path), run, again)
     assert seen == ["preprocess"]
+
+
+@pytest.mark.parametrize(
+    ("words", "looks"),
+    [
+        ("--cores 2", False),
+        ("-c2 --configfile my.yaml --config sample__warmup=7 -- sample", False),
+        ("-j 4 -k --rerun-incomplete", False),
+        ("-n --cores 2", True),
+        ("-np", True),
+        ("--dry-run", True),
+        ("--report=page.html", True),
+        ("--rulegraph", True),
+        ("--list-rules", True),
+        ("--unlock", True),
+    ],
+)
+def test_a_call_that_only_looks_removes_nothing(words, looks):
+    assert mending.only_looks(words.split()) == looks
+
+
+def test_a_time_that_snakemake_sets_is_no_edit(tmp_path, rng):
+    """It touches what a job has made. Whoever sees the file whole afterwards writes its new time down."""
+    layout = Layout(tmp_path)
+    write_background(layout.background)
+    write_state(layout.posterior)
+    for path in (layout.background, layout.posterior):
+        os.utime(path, ns=(10**18, 10**18))
+    read_tweakbg(layout.background)
+    mending.remove_damaged_products(layout)
+    damage(layout.background, "cut off", rng)
+    damage(layout.posterior, "cut off", rng)
+    with pytest.raises(Damaged):
+        read_tweakbg(layout.background)
+    mending.remove_damaged_products(layout)
+    assert not layout.posterior.exists()

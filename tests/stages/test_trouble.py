@@ -1,6 +1,8 @@
 """What a user sees of damage and of trouble of the machine: a message, exit status 2, and a way on."""
 
 import errno
+import io
+import sys
 
 import pytest
 
@@ -60,6 +62,20 @@ def test_trouble_is_told_without_a_traceback(error, words, capsys):
     assert stopped.value.code == 2
     text = capsys.readouterr().err
     assert text.startswith("fpho: ") and words in text and "Traceback" not in text and text.count("\n") == 1
+
+
+def test_a_message_that_the_log_cannot_take_goes_to_the_screen(monkeypatch):
+    """As where the log lies on the disk that is full."""
+    full, screen = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(full, "write", raise_full, raising=False)
+    monkeypatch.setattr(sys, "stderr", full)
+    with pytest.raises(SystemExit), told(screen):
+        raise_full()
+    assert "Make room on the disk" in screen.getvalue()
+
+
+def raise_full(*arguments):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_faults_of_the_program_keep_their_traceback():

@@ -4,7 +4,9 @@ All of it in folders whose names a shell would take apart or execute, and the fi
 files that nobody else may read.
 """
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,6 +19,7 @@ import pytest
 import yaml
 from astropy.table import Table
 
+from benchmarks.damages import DAMAGES, damage
 from tests.conftest import TOP
 from tests.stages.reruns import expected
 from tests.workflow import running
@@ -165,6 +168,33 @@ def test_killed_in_sampling_it_goes_on(folder, tmp_path):
     assert done.returncode == 0, done.text
     assert {path: path.stat().st_mtime_ns for path in finished} == times
     assert same_catalog(kept / "scene" / "sample.fits", results(folder) / "scene" / "sample.fits")
+
+
+def test_damaged_files_cost_one_ordinary_command(folder, tmp_path):
+    """Files of each kind that a stage reads, and a catalog that none reads; nothing else is made again."""
+    again = made_for(tmp_path)
+    kept = results(again)
+    shutil.copytree(results(folder), kept, symlinks=True)
+    shutil.copytree(folder / ".snakemake", again / ".snakemake")
+    catalog = kept / "catalogs" / "posterior.fits"
+    hurt = [
+        "stores/mosaic_pixels.h5",
+        "sersic/mixtures.h5",
+        "background/tweakbg.tsv",
+        "scene/sample.fits",
+        "plans/sample.json",
+        "patches/patch0_samples.h5",
+        "catalogs/posterior.fits",
+    ]
+    for name, how in zip(hurt, itertools.cycle(DAMAGES)):
+        damage(kept / name, how, random.Random(name))
+    done = snakemake(again)
+    assert done.returncode == 0, done.text
+    assert set(planned(done.text)) == {"postprocess", "compare", "view", "all"}, done.text
+    for name in ("scene/sample.fits", "catalogs/posterior.fits", "catalogs/chains.fits"):
+        assert same_catalog(kept / name, results(folder) / name)
+    assert catalog.is_file() and list(kept.rglob("*.damaged")) == []
+    assert "Nothing to be done" in snakemake(again).text
 
 
 def wait_for_patch(work: Path, run, seconds=300) -> list[Path]:

@@ -22,7 +22,7 @@ from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.locks import own_locks
 from fpho.passes.files import flattened
-from fpho.stages.mending import remove_damaged_products
+from fpho.stages.mending import only_looks, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import Run
@@ -68,8 +68,14 @@ config.update(json.loads(options_used.model_dump_json()))
 validate(config, "../schemas/config.schema.json")
 
 layout = run_used.layout
-if workflow.is_main_process and not workflow.dryrun:
+if workflow.is_main_process and not only_looks(sys.argv[1:]):
     remove_damaged_products(layout)
+
+
+onsuccess:
+    remove_damaged_products(layout)
+
+
 simulated = STAGES["simulate"].exists(options_used)
 passes = [name for name, stage in STAGES.items() if stage.parts]
 pass_rules = "passes" if config["workflow"]["batches"] == 1 else "batches"

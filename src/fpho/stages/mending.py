@@ -7,6 +7,7 @@ too: later stages need not be repeated. Files that no stage reads are looked at 
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,10 @@ if TYPE_CHECKING:  # slow to import
     from ..config import Config
 
 log = logging.getLogger("fpho")
+LOOKS = re.compile(  # snakemake's options that do something else than run jobs, -n and -np among them
+    r"-[a-zA-Z]*[nlLSDt][a-zA-Z]*|--(dry-?run|touch|report|lint|unlock|dag|d3dag|archive|containerize)(=.*)?"
+    r"|--(detailed-)?summary|--\w*graph|--(list|cleanup|export|delete|edit)\S*"
+)
 _locked: set[Path] = set()  # folders of runs in which this process makes something again
 
 
@@ -128,16 +133,20 @@ def _alone(folder: Path):
         os.close(handle)
 
 
+def only_looks(arguments: list[str]) -> bool:
+    """Whether a call of snakemake with these arguments runs no jobs, as far as a Snakefile can know."""
+    return any(LOOKS.fullmatch(argument) for argument in arguments)
+
+
 def remove_damaged_products(layout: Layout) -> None:
     """Remove what users look at where it is no longer what was written, so that the workflow makes it again.
 
-    A file with another time than that of its writing was edited, and stays.
+    A file with another time than when it was last seen whole was edited, and stays; so this is called when a
+    workflow begins, and when it has ended.
     """
     catalogs = [path for path in layout.catalogs.glob("*") if path != layout.postop]
-    made_with = dict.fromkeys(catalogs, layout.posterior) | {
-        path: path for path in (layout.config, layout.config_json)
-    }
-    for path, declared in made_with.items():
+    settings = {path: path for path in (layout.config, layout.config_json)}
+    for path, declared in (dict.fromkeys(catalogs, layout.posterior) | settings).items():
         beside = path.is_file() and path.suffix != ".h5" and has_seal(path)
         if beside and not is_whole(path) and not was_edited(path):
             log.warning("%s: damaged; it is made again", path)
