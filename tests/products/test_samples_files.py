@@ -1,11 +1,14 @@
 """From images drawn by GalSim through a patch's files to all products: nothing made up in between."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
 from fpho.products import collect, inference_data, postop_catalog, postsample_catalog, write_images
+from fpho.products.catalogs import write_chains
 from fpho.scene import read_scene
 from fpho.scene.catalog import read_catalog
 from fpho.stages.running import run_stage
@@ -47,7 +50,21 @@ def test_postprocess_writes_everything(run):
     names += ["comparison/comparison.ecsv", "comparison/comparison.png", "comparison/recovery.png"]
     for name in names:
         assert (layout / name).stat().st_size > 100, name
-    assert len(list((layout.plots / "sources").glob("*.png"))) == 2
+    assert not (layout.plots / "sources").exists()  # sheets are made when asked for
+
+
+def test_a_page_is_made_of_the_run_alone(run):
+    """From its catalogs and images; where these are not there, they are drawn for the page alone."""
+    config, layout = run
+    postsample_catalog(layout.outdir, layout.posterior)
+    write_chains(layout.chains, collect(layout.outdir), 20)
+    run_stage("view", config, layout)
+    stored = json.loads((layout.page / "data/sources.js").read_text()[len('fpho.take("sources",') : -3])
+    assert stored["id"] == list(postsample_catalog(layout.outdir)["id"]) and "F125W_err" in stored
+    tiles = {path.parent.parent.name for path in (layout.page / "tiles").rglob("*_*.*")}
+    assert tiles == {"0_data", "0_model", "0_residual"}  # one band has no colour
+    assert (layout.page / "draws/0/0.js").is_file() and (layout.page / "index.html").is_file()
+    assert not [path for path in layout.outdir.iterdir() if path.name.startswith(".images")]
 
 
 def test_postop_catalog_is_an_input_catalog(run):
