@@ -138,7 +138,7 @@ class Chaos:
                 wrong = wrong or f"alive: {left}"
             during = sorted(begun - ended - {"all"}, key=STAGES.index)
             entries.append({"kind": kind, "stage": "+".join(during) or "between stages"})
-        self.keep(entries, wrong or self.go_on())
+        self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def reached(self, program: Workflow, stage: str) -> bool:
         """Wait for a random moment of a stage; whether the program still runs then."""
@@ -199,7 +199,7 @@ class Chaos:
         subprocess.run(["mount", *map(str, options)], check=True)
         try:
             entry, wrong = self._filled(place)
-            self.keep([entry], wrong or self.go_on())
+            self.keep([entry], " ".join(filter(None, [wrong, self.go_on()])))
         finally:
             subprocess.run(["umount", str(place)], check=True)
 

@@ -14,11 +14,11 @@ DAMAGES = ("flipped", "cut off", "emptied", "zeros")
 CHAIN = (
     "scene", "optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess", "compare"
 )  # fmt: skip
-# Kinds of files: a stage that reads them; None where no stage does.
+# Kinds of files: a stage that reads them; None where no stage does. `inputs.json` is only read by a check that
+# runs again, which takes a damaged one for none.
 READERS = {
     "simulation/catalog.fits": "scene",
     "simulation/truth.fits": "postprocess",
-    "inputs.json": None,
     "config.json": None,
     "psf/psfs.h5": "postprocess",
     "sersic/mixtures.h5": "postprocess",

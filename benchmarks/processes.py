@@ -60,7 +60,7 @@ class Program:
         """SIGKILL to the whole process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
 
-    def left(self, seconds: float = 5.0) -> list[str]:
+    def left(self, seconds: float = 15.0) -> list[str]:
         """Processes that live on some seconds later, by their command lines."""
         end = time.monotonic() + seconds
         while (alive := self.alive()) and time.monotonic() < end:

@@ -43,16 +43,40 @@ def words_of(error) -> str:
 
 
 def end_with_program(name: str) -> None:
-    """This process ends when one of those above it that run a program of this name does (Linux)."""
-    pid = os.getppid() if sys.platform == "linux" else 0
-    while pid > 1:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if name.encode() in [word.rpartition(b"/")[-1] for word in words[:3]]:
+    """This process ends when one of those above it that run a program of this name does (Linux).
+
+    At once where that has ended already, while this one began: then neither it nor a Python that could have
+    called it is there, only a shell and who takes in orphans.
+    """
+    if sys.platform != "linux":
+        return
+    words = set()
+    for pid in _above():
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             program = os.pidfd_open(pid)
+        except OSError:
+            continue  # it has just ended
+        here = {word.rpartition(b"/")[-1].decode(errors="replace") for word in line[:3]}
+        if name in here:
             ended = select.poll()
             ended.register(program, select.POLLIN)
             end_with(ended.poll)
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[-1].split()[1])
+        words |= here
+    if name not in words and not any(word.startswith("python") for word in words):
+        os._exit(1)
+
+
+def _above() -> list[int]:
+    """Processes above this one, the nearest first, without the first of all."""
+    found, pid = [], os.getppid()
+    while pid > 1:
+        found.append(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[-1].split()[1])
+        except OSError:
+            break
+    return found
 
 
 def end_with(wait) -> None:

@@ -1,6 +1,7 @@
 """The pool of processes: results, faults of the machine, and that nothing outlives its parent."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,6 +148,30 @@ def test_a_job_ends_with_the_program_above_it(tmp_path):
     above.kill()
     above.wait()
     assert gone(pids)
+
+
+def test_a_job_ends_where_the_program_above_it_was_killed_before(tmp_path):
+    """While the job began: only a shell is left above it, and who takes in orphans."""
+    job, above = tmp_path / "job.py", tmp_path / "above"
+    job.write_text(
+        "import os, sys, time\n"
+        "from fpho.faults import end_with_program\n"
+        "open(sys.argv[1] + '/begun', 'w')\n"
+        "time.sleep(0.7)\n"
+        "end_with_program('above')\n"
+        "open(sys.argv[1] + '/lived', 'w')\n"
+    )
+    command = shlex.join([sys.executable, str(job), str(tmp_path)])
+    above.write_text(f"import os\nos.system({command + '; true'!r})\n")
+    program = subprocess.Popen([sys.executable, above], cwd=TOP)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.02)
+    program.kill()
+    program.wait()
+    time.sleep(2)
+    assert not (tmp_path / "lived").exists()
+    assert subprocess.run([sys.executable, above], cwd=TOP).returncode == 0
+    assert (tmp_path / "lived").exists()
 
 
 def wait_for(folder, n):

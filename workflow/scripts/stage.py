@@ -16,6 +16,9 @@ def use_checkout():
 
 def main(job):
     use_checkout()
+    from fpho.faults import end_with_program
+
+    end_with_program("snakemake")  # killed, it can't tell its jobs; before all that takes time
     from fpho.stages.running import run_job
 
     which = {name: int(value) for name, value in job.wildcards.items() if name in ("colour", "batch")}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import Damaged, InputError
-from ..faults import MACHINE, end_with_program, trouble
+from ..faults import MACHINE, trouble
 from ..layout import Layout
 from ..progress import recorded
 from .mending import with_mending
@@ -93,7 +93,6 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
     """
     from ..config import Config
 
-    end_with_program("snakemake")  # killed, it can't tell its jobs
     screen = write_into(log)
     start_logging()
     limit_threads(STAGES[name].threads(cores))
