@@ -14,8 +14,8 @@ DAMAGES = ("flipped", "cut off", "emptied", "zeros")
 CHAIN = (
     "scene", "optimize", "background", "detect", "reoptimize", "postop", "sample", "postprocess", "compare"
 )  # fmt: skip
-# Kinds of files: a stage that reads them; None where no stage does. `inputs.json` is only read by a check that
-# runs again, which takes a damaged one for none.
+# Kinds of files: a stage that reads them; None where no stage does. `inputs.json` is only read by a check
+# that runs again, which takes a damaged one for none.
 READERS = {
     "simulation/catalog.fits": "scene",
     "simulation/truth.fits": "postprocess",
