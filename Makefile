@@ -1,6 +1,6 @@
 # Two commands do everything, with only Python (3.11 to 3.13), make and git on the machine:
 #   make run    the pipeline on the built-in example (CORES=4 to limit it, ARGS for more arguments of snakemake)
-#   make test   style checks and all tests
+#   make test   style checks and all tests with their coverage (ARGS for some tests only)
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
@@ -16,7 +16,7 @@ run: $(VENV)/installed
 	$(VENV)/bin/snakemake --cores $(CORES) $(ARGS)
 
 test: lint
-	NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(or $(ARGS),--cov)
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
