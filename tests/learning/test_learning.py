@@ -75,7 +75,7 @@ def test_weights_are_ratios_of_priors():
     rng = np.random.default_rng(1)
     law = Population(use=True)
     flux, size, index = rng.normal(-2, 0.5, 50), rng.normal(-2, 0.4, 50), rng.normal(0, 0.3, 50)
-    same = SourceDraws(0, flux, size, index, ln_density(law, flux, size, index) + 7.0, 1.0)
+    same = SourceDraws(0, flux, size, index, ln_density(law, flux, size, index, 2) + 7.0, 1.0, 2)
     assert np.allclose(weights_of(same, law), 1 / 50)
     nan = np.full(50, np.nan)
     point = SourceDraws(0, flux, nan, nan, np.zeros(50), 1.0)

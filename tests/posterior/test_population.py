@@ -46,7 +46,7 @@ def test_density_is_that_of_counts_sizes_and_indices():
         for s in range(len(model.rows)):
             block = q[s * width : (s + 1) * width]
             total = np.hypot(model.population.weight[s] @ block[:n], model.population.floor[s])
-            out -= (1 + LAW.counts) * np.log(total)
+            out -= (len(BANDS) + LAW.counts) * np.log(total)
         return out - 0.5 * np.sum(z[own & ~model.plan.linear] ** 2) + jacobian(q, z)
 
     def jacobian(q, z):
@@ -91,7 +91,7 @@ def test_gradient_and_curvature(seed):
 
 
 def test_counts_act_below_the_noise_no_more():
-    """At a flux of 0 there is no slope; far from it, on both sides, it is -(1 + c) / flux over all bands."""
+    """At a flux of 0 there is no slope; far from it, on both sides, it is -(B + c) / flux over all bands."""
     model, z = with_population()
     point = int(np.flatnonzero(model.plan.is_point)[0])
     fluxes = model.plan.index[point, : len(BANDS)]
@@ -100,7 +100,7 @@ def test_counts_act_below_the_noise_no_more():
         z[fluxes] = level * model.population.floor[point] / unit
         slope = model.population_slope(z)[fluxes] / unit
         total = level * model.population.floor[point]
-        wanted = -(1 + LAW.counts) / total if level else 0.0
+        wanted = -(len(BANDS) + LAW.counts) / total if level else 0.0
         assert slope.sum() == pytest.approx(wanted, rel=2e-3, abs=1e-12)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..bounds import make_bounds
-from ..config import Config
+from ..config import Config, Priors
+from ..errors import InputError
 from ..files import atomic
 from ..geometry import CircularRegion, offset
 from ..optimize import run_opt
@@ -45,6 +46,13 @@ class Trial:
     psf_store: Path
 
     @property
+    def priors(self) -> Priors:
+        """Those of the fit: the flat ones that truths are drawn from, unless a population is asked for."""
+        priors = self.config.priors
+        flat = priors.population.model_copy(update={"use": bool(priors.population.use)})
+        return priors.model_copy(update={"population": flat})
+
+    @property
     def seed(self) -> np.random.SeedSequence:
         return np.random.SeedSequence(self.config.seed, spawn_key=(1000, KINDS.index(self.kind), self.index))
 
@@ -68,6 +76,9 @@ def run_trial(trial: Trial, path) -> None:
 def make_truth(trial: Trial, rng):
     """(rows that the fit starts from, bounds, true rows) of a trial."""
     config, bands = trial.config, bands_of(trial.config)
+    if trial.priors.has_population:
+        found = "true, and true fluxes are drawn from flat priors"
+        raise InputError("priors.population.use", found, "Leave it out for the calibration")
     known = np.zeros(2 if trial.kind == "pairs" else 1, scene_dtype(bands))
     known["id"], known["is_valid"], known["roi"] = [f"s{i}" for i in range(len(known))], True, 1.0
     known["source_index"] = np.arange(len(known))
@@ -80,7 +91,7 @@ def make_truth(trial: Trial, rng):
     bounds = make_bounds(known, bands, options, max(config.calibrate.pixel_scale))
     for row, limits in zip(known, bounds, strict=True):
         _flux_bounds(row, limits, trial, rng)
-    return known, bounds, draw_truth(known, bands, bounds, config.priors, rng)
+    return known, bounds, draw_truth(known, bands, bounds, trial.priors, rng)
 
 
 def _places(config, count, rng):
@@ -117,13 +128,13 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
     store = PSFStore(trial.psf_store)
     rows, spent = known, []
     for remainder in (False, True) if store.has_remainders() else (False,):
-        model, q = prepare(exposures, rows, bounds, config, store, remainder)
+        model, q = prepare(exposures, rows, bounds, config, store, remainder, trial.priors)
         optimum, info = run_opt(
             model, q, gtol=config.optimize.gtol, max_iterations=config.optimize.max_iterations
         )
         rows = optimum_rows(model, optimum, rows)
         spent.append(info)
-    model, q = prepare(exposures, rows, bounds, config, store, remainder=True)
+    model, q = prepare(exposures, rows, bounds, config, store, True, trial.priors)
     out, _, _ = run_lmc(model, q, seed=seed, **run_options(config, trial.kind))
     blocks = out.chain[:, : len(known) * len(q_names(bands))].reshape(len(out.chain), len(known), -1)
     keep = np.linspace(0, len(blocks) - 1, config.calibrate.draws).astype(int)
@@ -145,12 +156,12 @@ def fit(exposures, known, bounds, trial: Trial, seed) -> dict:
     }
 
 
-def prepare(exposures, rows, bounds, config: Config, store: PSFStore, remainder: bool):
+def prepare(exposures, rows, bounds, config: Config, store: PSFStore, remainder: bool, priors=None):
     """(model, q) of scene rows on the pixels of a trial."""
     patcher = Patcher(exposures, store, load_table("default"), remainder=remainder)
     size = config.calibrate.size * max(config.calibrate.pixel_scale)
     patcher.build_patch(CircularRegion(*REFERENCE, size), None, allbands=bands_of(config))
-    return patcher.prepare_model(active=rows, bounds=bounds, priors=config.priors)
+    return patcher.prepare_model(active=rows, bounds=bounds, priors=priors)
 
 
 def run_options(config: Config, kind: str) -> dict:

@@ -26,10 +26,10 @@ class Prior(Section):
 class Population(Section):
     """How fluxes, sizes and indices of the sources of a field are distributed; see `posterior.population`."""
 
-    use: bool = option(
-        False,
+    use: bool | None = option(
+        None,
         "counts, sizes given flux, and indices of a population as prior, in place of priors.flux, rhalf and "
-        "sersic; false: flat fluxes and those",
+        "sersic; false: those; absent: true where none of the three is given",
     )
     counts: float = option(
         0.625,
@@ -56,17 +56,22 @@ class Priors(Section):
     sersic: Prior = Field(default=Prior(name="lognormal"), description="Sersic index")
     rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
 
+    @property
+    def given(self) -> list[str]:
+        """Priors that a population would take the place of and that are not the default ones."""
+        fields = type(self).model_fields
+        return [n for n in ("flux", "sersic", "rhalf") if getattr(self, n) != fields[n].default]
+
+    @property
+    def has_population(self) -> bool:
+        """Whether the population is the prior of fluxes, sizes and indices."""
+        return not self.given if self.population.use is None else self.population.use
+
     @model_validator(mode="after")
     def _one_of_a_kind(self):
-        given = [
-            name
-            for name in ("flux", "sersic", "rhalf")
-            if self.population.use and getattr(self, name) != type(self).model_fields[name].default
-        ]
-        if given:
-            raise ValueError(
-                f"population.use: true takes the place of {', '.join(given)}, for which a prior is given"
-            )
+        if self.population.use and self.given:
+            given = ", ".join(self.given)
+            raise ValueError(f"population.use: true takes the place of {given}, for which a prior is given")
         return self
 
 

@@ -1,5 +1,6 @@
 """What learning needs of a source's draws: flux, size, index, and the prior that they were made under."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ class SourceDraws:
 
     flux : of sqrt(L^2 + s^2) in units of AB 25, see `posterior.population`
     size : of the half-light radius (arcsec); index : of the Sersic index
-    interim : of the prior's density of (L, ln size, ln index), without a constant
+    interim : of the prior's density of (fluxes, ln size, ln index), without a constant
     """
 
     source_index: int
@@ -28,6 +29,7 @@ class SourceDraws:
     index: np.ndarray
     interim: np.ndarray
     floor: float  # s, nJy
+    bands: int = 1  # with data
 
     @property
     def has_shape(self) -> bool:
@@ -43,7 +45,7 @@ def drawn_sources(path) -> list[SourceDraws]:
         If the draws were made under another prior of fluxes than a flat one or that of a population.
     """
     samples = Samples(path)
-    priors = make_config({"priors": samples.config["priors"]}, where=path).priors
+    priors = make_config({"priors": json.loads(samples.attrs["priors"])}, where=path).priors
     if priors.flux.name != "uniform":
         cure = "Sample with priors.flux uniform, or with priors.population"
         raise InputError(path, f"priors.flux is {priors.flux.name}, of which nothing can be learned", cure)
@@ -54,26 +56,27 @@ def _source(samples: Samples, s: int, priors: Priors) -> SourceDraws:
     draws, floor = samples.samples[s], float(samples.flux_floor[s])
     total = sum(w * draws[band] for w, band in zip(samples.flux_weight[s], samples.bands, strict=True))
     flux = 0.5 * np.log(np.maximum(total**2 + floor**2, 1e-300)) - np.log(AB_25)
+    bands = int(np.count_nonzero(samples.flux_weight[s]))
     values, interim = {}, np.zeros(len(draws))
     for name, short in SHAPES.items():
         low, high = map(float, samples.bounds[name][s])
         free = high > low and not samples.final["is_point"][s]
         values[short] = np.log(draws[name]) if free else np.full(len(draws), np.nan)
-        if free and not priors.population.use:
+        if free and not priors.has_population:
             law = distribution(name, getattr(priors, name), low, high)
             interim += law.logpdf(draws[name]) + values[short]
-    if priors.population.use:
-        interim = ln_density(priors.population, flux, values["size"], values["index"])
+    if priors.has_population:
+        interim = ln_density(priors.population, flux, values["size"], values["index"], bands)
     index = int(samples.final["source_index"][s])
-    return SourceDraws(index, flux, values["size"], values["index"], interim, floor)
+    return SourceDraws(index, flux, values["size"], values["index"], interim, floor, bands)
 
 
-def ln_density(law: Population, flux, size, index) -> np.ndarray:
-    """ln of the population's density of (L, ln size, ln index), but for a constant; NaN has no part."""
+def ln_density(law: Population, flux, size, index, bands) -> np.ndarray:
+    """ln of the density of (fluxes in some bands, ln size, ln index), but for a constant; NaN has no part."""
     mean = np.log(law.size) + law.size_slope * flux
     by_size = (size - mean) / law.size_scatter, law.size_scatter
     by_index = (index - np.log(law.index)) / law.index_scatter, law.index_scatter
-    out = -(1 + law.counts) * flux
+    out = -(bands + law.counts) * flux
     for far, scatter in (by_size, by_index):
         out = out - np.where(np.isfinite(far), 0.5 * np.nan_to_num(far) ** 2 + np.log(scatter), 0.0)
     return out

@@ -52,8 +52,10 @@ def learn(sources: list[SourceDraws], start: Population | None = None) -> Learne
     start = start.model_copy(update={"use": True} | ({"counts": counts} if bright else {}))
     flux, size, index, interim = np.stack([_thinned(source) for source in shaped], axis=1)  # (S, K) each
 
+    bands = np.array([source.bands for source in shaped])[:, None]
+
     def cost(x) -> float:
-        ratio = ln_density(_law(start, x), flux, size, index) - interim
+        ratio = ln_density(_law(start, x), flux, size, index, bands) - interim
         return -float(np.sum(logsumexp(ratio, axis=1)))
 
     first = np.array([np.log(getattr(start, n)) if n in LOGS else getattr(start, n) for n in NAMES])

@@ -8,7 +8,7 @@ from .draws import SourceDraws, ln_density
 
 def weights_of(source: SourceDraws, law: Population) -> np.ndarray:
     """(N,) weights of a source's draws under a population; their sum is 1."""
-    ratio = ln_density(law, source.flux, source.size, source.index) - source.interim
+    ratio = ln_density(law, source.flux, source.size, source.index, source.bands) - source.interim
     weight = np.exp(ratio - ratio.max())
     return weight / weight.sum()
 

@@ -20,7 +20,7 @@ class SourceColumns:
     def __init__(self, bands, parameters, priors):
         """bands; `Parameter` by name, in the order of the columns; `fpho.config.Priors`"""
         self.bands, self.parameters, self.priors = bands, parameters, priors
-        self.of_population = coordinate_priors(priors.population) if priors.population.use else {}
+        self.of_population = coordinate_priors(priors.population) if priors.has_population else {}
         self.n = 0
         self.shapes = {
             "index": ((len(bands) + 2 + len(parameters),), "i8"),

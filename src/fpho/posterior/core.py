@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import kernel
 from ..bounds import make_bounds
-from ..config import Priors
+from ..config import Population, Priors
 from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays, near_pixels
 from ..models import models_of
 from ..parameters import source_vector
@@ -25,6 +25,8 @@ from .exposure_terms import (
 from .parameter_map import make_parameter_map
 from .population import PopulationTerm, population_term
 from .transform import Transform
+
+FLAT = Priors(population=Population(use=False))  # fluxes flat, sizes and indices with priors of their own
 
 
 class Posterior:
@@ -60,7 +62,7 @@ class Posterior:
         rows : scene rows (S,)
         table : Sersic table
         bounds : structured (S,) with (lower, upper) of each parameter, absolute; wide ones when None
-        priors : of the parameters within their bounds
+        priors : of the parameters within their bounds; None: those of `FLAT`
         reference : (ra, dec) in degrees that the positions in q are offsets from
         backend : `cpu` or `gpu`
         in_fit_background : fit one constant (nJy/pixel) of each exposure, at the end of q; its prior is
@@ -72,7 +74,7 @@ class Posterior:
         """
         self.arrays, self.rows, self.bands, self.table = arrays, rows, tuple(bands), table
         self.reference, self.backend = tuple(map(float, reference)), backend
-        self.priors = priors or Priors()
+        self.priors = priors or FLAT
         self.models = models_of(rows) if models is None else list(models)
         self.bounds = make_bounds(rows, self.bands, models=self.models) if bounds is None else bounds
         self.exposures = list(map(str, range(arrays.n_exposures) if exposures is None else exposures))
@@ -91,7 +93,7 @@ class Posterior:
         self._blank = np.zeros(arrays.n_exposures)
         self._single = single_exposures(arrays) if moving_terms else []
         self.population: PopulationTerm | None = None
-        if self.priors.population.use:
+        if self.priors.has_population:
             self.population = self.population_term()
 
     def population_term(self) -> PopulationTerm:

@@ -47,7 +47,8 @@ def write_samples(path, result: Result, model, config=None, task: str = "") -> N
         for name in ("bounds", "final_q", "cov", "chi2", "n_pix", "source_chi2", "source_n_pix"):
             file[name] = getattr(patch, name)
         term = model.population or model.population_term()
-        file["population/weight"], file["population/floor"] = term.weight, term.floor
+        for name in ("weight", "floor"):
+            file[f"population/{name}"] = getattr(term, name)
         for name in ("radius", "flux", "error"):
             file[f"apertures/{name}"] = getattr(patch.apertures, name)
         file.create_dataset("chain", data=result.chain, compression="lzf", shuffle=True)
@@ -73,6 +74,7 @@ def _attributes(result: Result, model, config) -> dict:
     out = {
         "fpho_version": __version__,
         "config": text,
+        "priors": model.priors.model_dump_json(),
         "seed": result.seed,
         "patch": -1 if result.patch.number is None else int(result.patch.number),
         "ncall": result.ncall,
