@@ -83,6 +83,11 @@ class Model(Section):
         ge=0,
         lt=1,
     )
+    misfit: Literal["measure", "off"] = option(
+        "measure",
+        "measure: errors grow by what the model of a source leaves of its data beyond the noise, those of "
+        "fluxes in all bands together; off: the model is right",
+    )
     apertures: Positives = option(
         [0.3],
         "radii of circles on each source in which catalogs give the model's flux, beside one whose radius is "

@@ -21,7 +21,11 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         model, out = later_draws(patch, later | run)
     out.flags |= patch.flags
     model, out, fixed = own_draws(patch, model, out)
-    how = {"patchID": task.patch.index, "apertures": task.config.model.apertures}
+    how = {
+        "patchID": task.patch.index,
+        "apertures": task.config.model.apertures,
+        "widen": patch.measures_misfit,
+    }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
     paths = [task.layout.samples(task.patch.index), task.layout.residuals(task.patch.index)]
     write_samples(paths[0], out, model, task.config, task.identity)

@@ -41,6 +41,7 @@ class OpenPatch:
     pixels: StorePatch  # of the patch's region, with PSFs and profiles
     posterior: Callable  # (rows, fixed, bounds) -> (`Posterior`, q) on these pixels, all options bound
     flags: int  # of the patch as a whole
+    measures_misfit: bool  # errors grow by what the model leaves of the data
     blur: float  # half-light radius of the widest PSF, arcsec
     earlier: EarlierRound | None = None  # what the patch goes on from
 
@@ -68,6 +69,7 @@ def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatc
             background_sigma=config.background.prior_sigma,
         ),
         flags=flags_of(patcher, task.patch),
+        measures_misfit=config.model.misfit == "measure" and patcher.whole,
         blur=widest_psf(patcher, task.patch.region),
         earlier=earlier,
     )

@@ -3,7 +3,7 @@
 import logging
 
 from ..optimize import run_opt
-from ..results import optimum_apertures, optimum_rows
+from ..results import misfit, optimum_apertures, optimum_rows, widened_optimum
 from .halo import flux_precisions, own_optimum
 from .opening import open_patch
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
@@ -27,6 +27,8 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
     )
     precision = flux_precisions(model, optimum.q, patch.n_own)
     model, optimum = own_optimum(patch, model, optimum)
+    if patch.measures_misfit:
+        optimum = widened_optimum(model, optimum, misfit(model, optimum.q))
     rows = optimum_rows(model, optimum, task.active)
     rows["flags"] |= patch.flags
     fit = OptimumLog(

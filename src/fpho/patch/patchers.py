@@ -71,6 +71,11 @@ class _Patch:
         self.tweakbg = None if tweakbg is None else np.array(list(rows_by_exposure(tweakbg).values()))
         self.interpolation, self.remainder = interpolation, remainder
 
+    @property
+    def whole(self) -> bool:
+        """Whether models are drawn with the whole PSF: nothing that mixtures leave is in the residuals."""
+        return self.remainder or not self.psfstore.has_remainders()
+
     def build_patch(self, region, sources=None, allbands=None) -> None:
         """Collect the pixels of a region, those in the circle, from the exposures of `allbands`.
 

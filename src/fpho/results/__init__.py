@@ -1,6 +1,7 @@
 """Result records of patches, their files, and readers of these."""
 
 from .apertures import Apertures, apertures_of, optimum_apertures
+from .misfit import misfit, widened_optimum
 from .reading import Residuals, Samples
 from .record import Result
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
@@ -17,9 +18,11 @@ __all__ = [
     "Samples",
     "Summary",
     "apertures_of",
+    "misfit",
     "optimum_apertures",
     "optimum_rows",
     "plain",
+    "widened_optimum",
     "write_residuals",
     "write_samples",
     "write_to_disk",

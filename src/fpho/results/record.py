@@ -7,6 +7,7 @@ import numpy as np
 from ..showing import html_table
 from .apertures import drawn_apertures
 from .fit import fit_quality
+from .misfit import misfit, widened
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import draws_by_source, sampled_rows
 
@@ -79,6 +80,7 @@ class Result:
         stats=None,
         patchID=None,
         apertures=(0.3,),
+        widen: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add the patch; (final scene rows at the medians with flux errors and flags, covariance of z).
 
@@ -91,8 +93,12 @@ class Result:
         step, stats : of `run_lmc`, for callers of the older interface; the record has what it needs
         patchID : number of the patch in its run
         apertures : radii (arcsec) of circles in which fluxes are kept, see `results.apertures`
+        widen : draws go as much farther from their medians as the model's misfit asks for, see `misfit`; the
+            coordinates z stay those of the sampler
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
+        if widen:
+            flat = self._widened(model, flat)
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         quality = fit_quality(model, q)
         self.patch = FittedPatch(
@@ -111,6 +117,16 @@ class Result:
             apertures=drawn_apertures(model, flat, q, apertures),
         )
         return final, self.patch.cov
+
+    def _widened(self, model, flat) -> np.ndarray:
+        """z (N, ndim) with what a misfit adds; `chain` follows."""
+        q = sampled_rows(model, self.chain, flat, model.rows, self.flags)[1]
+        factors = misfit(model, q)
+        if np.all(factors == 1):
+            return flat
+        flat = widened(model, flat, q, flat.std(axis=0), factors)
+        self.chain = model.transform.transform(flat)
+        return flat
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""
