@@ -16,7 +16,7 @@ from .registry import STAGES
 from .running import run_stage
 
 log = logging.getLogger("fpho")
-APART = ("settings", "compare", "calibrate", "calibrate_field", "inject")  # no part of a run on a field
+AROUND = ("check", "postprocess")  # stages of a run on a field beside those that measure
 OWN = (
     "outdir",
     "workflow",
@@ -79,7 +79,7 @@ def measure_field(config: Config, folder: Path, start: str, density: float, core
     run_stage("simulate", config.model_copy(update={"outdir": str(folder)}), layout, cores)
     inner = on_field(config, layout, start)
     for stage in STAGES.values():
-        if stage.name not in APART and stage.exists(inner):
+        if (stage.measures or stage.name in AROUND) and stage.exists(inner):
             log.info("calibrate: %s", stage.name)
             run_stage(stage.name, inner, layout, cores)
     posterior, optimum = Table.read(layout.posterior, hdu=1), Table.read(layout.postop, hdu=1)
