@@ -127,3 +127,30 @@ def test_finished_fields_are_not_done_again(tmp_path, monkeypatch):
     other = config.model_copy(update={"optimize": config.optimize.model_copy(update={"gtol": 0.02})})
     calibrate_field.run(other, Layout(tmp_path))
     assert len(done) == 8
+
+
+def test_a_field_from_end_to_end(tmp_path):
+    """Drawn, measured from a rough catalog by all stages, sampled and compared; its table is kept."""
+    field = {"bands": ["g"], "pixel_scale": [0.05], "exposures": 1, "mosaic": False, "depth": 30.0}
+    config = Config.model_validate(
+        {
+            "outdir": str(tmp_path),
+            "seed": 3,
+            "simulate": {"field": field},
+            "psf": {"n_components": 4},
+            "optimize": {"on": "exposure"},
+            "sample": {"sampling_draws": 64, "warmup": 32, "min_ess": 20, "max_extensions": 0},
+            "calibrate": {"field": {"fields": 1, "sources": 6, "densities": [150.0]}},
+        }
+    )
+    layout = Layout(tmp_path)
+    calibrate_field.run(config, layout)
+    (path,) = (layout.field_calibration / "tables").glob("*.fits")
+    table, before = Table.read(path), path.stat().st_mtime_ns
+    assert len(table) == 6 and table["found"].sum() >= 4
+    assert (layout.field_calibration / "fields.html").is_file()
+    assert not (layout.field_calibration / "runs").exists() or not list(
+        (layout.field_calibration / "runs").iterdir()
+    )
+    calibrate_field.run(config, layout)
+    assert path.stat().st_mtime_ns == before

@@ -217,7 +217,8 @@ def optimum_row(table) -> dict:
     """Figures of the optimum's flux pulls, sources without flags."""
     pulls = np.concatenate([_column(table, f"{band}_optimum_pull") for band in bands_of(table)])
     use = np.tile(~is_flagged(table), len(bands_of(table))) & np.isfinite(pulls)
-    return {"n": int(use.sum()), "pull_mean": float(pulls[use].mean()), "pull_sd": float(pulls[use].std())}
+    mean, sd = (pulls[use].mean(), pulls[use].std()) if use.any() else (np.nan, np.nan)
+    return {"n": int(use.sum()), "pull_mean": float(mean), "pull_sd": float(sd)}
 
 
 def _bins(edges):
