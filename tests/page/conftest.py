@@ -93,7 +93,7 @@ def make_page(folder, count: int, seed: int = 4, with_chains: bool = True, sheet
     place = np.arange(count)
     x = (place % columns + 0.5) * nx / columns
     y = (place // columns + 0.5) * ny / np.ceil(count / columns)
-    x, y = np.rint(x).astype(int), np.rint(y).astype(int)
+    x, y = np.rint(x).astype(int).clip(0, nx - 1), np.rint(y).astype(int).clip(0, ny - 1)
     table = catalog(x, y, wcs, rng)
     pictures = {}
     for band in BANDS:

@@ -46,11 +46,16 @@ const fpho = {
   flagsOf(row) { return this.field.flags.filter((flag) => this.sources.flags[row] & flag.bit); },
 };
 
-function unpacked(value) {
-  if (value === null || typeof value !== "object") return value;
-  if (typeof value.bytes === "string") return numbers(value);
-  if (Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpacked(item)]));
+function unpacked(value) { // numbers are unpacked when they are first asked for
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const out = {};
+  for (const [key, item] of Object.entries(value)) {
+    const packed = item !== null && typeof item === "object" && typeof item.bytes === "string";
+    if (!packed) { out[key] = unpacked(item); continue; }
+    const keep = (made) => { Object.defineProperty(out, key, { value: made, enumerable: true }); return made; };
+    Object.defineProperty(out, key, { get: () => keep(numbers(item)), enumerable: true, configurable: true });
+  }
+  return out;
 }
 
 const TYPES = { Float32Array, Float64Array, Int32Array, Uint8Array, Uint16Array };

@@ -49,24 +49,26 @@ const table = {
     };
   },
 
-  rows() {
-    const s = fpho.sources, { bands } = fpho.field, known = (value) => (Number.isFinite(value) ? value : null);
-    const plain = ["source_index", "patch", "rhalf_major", "sersic", "axis_ratio", "position_angle", "chi2", "rhat", "ess", "ra", "dec"];
-    const words = new Map(); // of flags, made once for each combination
-    const told = (row) => {
-      const value = s.flags[row];
-      if (!words.has(value)) words.set(value, fpho.flagsOf(row).map((flag) => flag.words).join(", "));
-      return words.get(value);
+  rows() { // what a row shows is computed when it is asked for: a hundred thousand whole ones take seconds
+    const s = fpho.sources, words = new Map(), known = (value) => (Number.isFinite(value) ? value : null);
+    const shown = {
+      id: (row) => s.id[row],
+      flags: (row) => {
+        const value = s.flags[row];
+        if (!words.has(value)) words.set(value, fpho.flagsOf(row).map((flag) => flag.words).join(", "));
+        return words.get(value);
+      },
     };
-    return s.id.map((id, row) => {
-      const one = { row, id, flags: told(row) };
-      for (const name of plain) one[name] = known(s[name][row]);
-      for (const band of bands) {
-        one[`mag ${band}`] = known(magnitude(s[band][row]));
-        one[`snr ${band}`] = known(s[band][row] / s[`${band}_err`][row]);
-      }
-      return one;
-    });
+    for (const name of ["source_index", "patch", "rhalf_major", "sersic", "axis_ratio", "position_angle", "chi2", "rhat", "ess", "ra", "dec"])
+      shown[name] = (row) => known(s[name][row]);
+    for (const band of fpho.field.bands) {
+      shown[`mag ${band}`] = (row) => known(magnitude(s[band][row]));
+      shown[`snr ${band}`] = (row) => known(s[band][row] / s[`${band}_err`][row]);
+    }
+    class Line { constructor(row) { this.row = row; } }
+    for (const [name, value] of Object.entries(shown))
+      Object.defineProperty(Line.prototype, name, { get() { return value(this.row); }, set() {}, enumerable: true }); // the table puts back what it read
+    return s.id.map((_, row) => new Line(row));
   },
 
   later(rows) { // filtering and sorting come together: the order is taken once, after both

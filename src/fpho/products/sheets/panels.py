@@ -6,7 +6,7 @@ import numpy as np
 
 from ...flags import DESCRIPTIONS, Flag
 from ...parameters import error_col
-from ..photometry import AB_ZEROPOINT, magnitudes
+from ..photometry import magnitudes
 from ..plots.style import MUTED, band_colours, log_axis, short
 from ..report import value_text, words
 from .profiles import growth, surface_brightness
@@ -57,7 +57,7 @@ def draw_growth(axis, sheet: Sheet) -> None:
 
 
 def draw_fluxes(axis, sheet: Sheet) -> None:
-    """Fluxes by band with their uncertainties; AB magnitudes at the right."""
+    """Fluxes by band with their uncertainties, and AB magnitudes beside them."""
     place = np.arange(len(sheet.bands))
     flux = np.array([sheet.row[band] for band in sheet.bands], "f8")
     error = np.array([sheet.row[error_col(band)] for band in sheet.bands], "f8")
@@ -65,23 +65,16 @@ def draw_fluxes(axis, sheet: Sheet) -> None:
         axis.errorbar(place[k], flux[k], error[k], fmt="o", ms=4, color=colour)
         if sheet.truth is not None:
             axis.plot(place[k], sheet.truth[band], "_", ms=14, color="black")
+        beside = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": 6.5}
+        if flux[k] > 0:
+            axis.annotate(f"{float(magnitudes(flux[k])):.2f}", (place[k], flux[k]), **beside)
     axis.set_xticks(place, [short(band, 12) for band in sheet.bands], rotation=0 if len(place) < 5 else 60)
-    axis.set(ylabel="flux (nJy)", xlim=(-0.6, len(place) - 0.4))
-    axis.set_title("fluxes" + (", black: truth" if sheet.truth is not None else ""), fontsize=7)
-    if (flux - error > 0).all():
-        if flux.max() > 4 * flux.min():
-            log_axis(axis, "y")
-        right = axis.secondary_yaxis("right", functions=(_to_mag, _to_flux))
-        right.set_ylabel("AB mag", fontsize=7.5)
-        right.tick_params(labelsize=7)
-
-
-def _to_mag(flux):
-    return AB_ZEROPOINT - 2.5 * np.log10(np.maximum(flux, 1e-10))
-
-
-def _to_flux(mag):
-    return 10 ** (0.4 * (AB_ZEROPOINT - np.asarray(mag)))
+    axis.set(ylabel="flux (nJy)", xlim=(-0.6, len(place) - 0.1))
+    axis.set_title(
+        "fluxes, numbers: AB mag" + (", black: truth" if sheet.truth is not None else ""), fontsize=7
+    )
+    if (flux - error > 0).all() and flux.max() > 4 * flux.min():
+        log_axis(axis, "y")
 
 
 def lines_of(sheet: Sheet) -> list[str]:
