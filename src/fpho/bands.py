@@ -44,6 +44,6 @@ def _reserved() -> set[str]:
     return {
         *(name for name, _ in BOOKKEEPING),
         *(*POSITION_COLS, *SHAPE_COLS, "axis_ratio", "position_angle", "rhalf_major", "type"),
-        *("patch", "n_draws", "n_chains", "rhat", "ess", "chi2", "chi2_pixels", "flux_cov"),
+        *("patch", "n_draws", "n_chains", "rhat", "ess", "chi2", "chi2_pixels", "misfit", "flux_cov"),
         *("chain", "draw", "source", "background", "exposure"),
     }

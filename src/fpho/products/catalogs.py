@@ -134,6 +134,9 @@ def _quality(source) -> dict[str, Cell]:
         "chi2_pixels": Cell(
             source.chi2_pixels, "", "pixels that chi2 is the mean of, over all images", number
         ),
+        "misfit": Cell(
+            source.misfit, "", "factor on variances for what the model leaves of the data; 1: none", fit
+        ),
         "flags": Cell(int(source.row["flags"]), "", f"quality flags: {meaning}", "meta.code.qual"),
     }
 

@@ -33,6 +33,7 @@ class SourceResult:
     ess: float = np.nan
     chi2: float = np.nan  # mean squared residual (sigma^2) near the source, at the medians
     chi2_pixels: int = 0  # that it is the mean of
+    misfit: float = 1.0  # by which variances grew, see `fpho.results.misfit`
     apertures: Apertures | None = None  # (B, A) fluxes within circles
 
     @property
@@ -171,8 +172,9 @@ def _patch(patch: PlannedPatch, samples) -> PatchResult:
 def _sources(patch: PlannedPatch, samples, bands):
     n_pix = np.maximum(samples.source_n_pix, 1)
     chi2 = np.where(samples.source_n_pix > 0, samples.source_chi2 / n_pix, np.nan)
-    parts = zip(samples.final, samples.samples, chi2, samples.source_n_pix, strict=True)
-    for place, (row, draws, near, n) in enumerate(parts):
+    numbers = chi2, samples.source_n_pix, samples.source_misfit
+    parts = zip(samples.final, samples.samples, *numbers, strict=True)
+    for place, (row, draws, near, n, factor) in enumerate(parts):
         yield SourceResult(
             row,
             median_row(row, draws, bands),
@@ -183,6 +185,7 @@ def _sources(patch: PlannedPatch, samples, bands):
             *convergence(draws, bands, samples.n_chains),
             float(near),
             int(n),
+            float(factor),
             Apertures(*(getattr(samples.apertures, name)[place] for name in ("radius", "flux", "error"))),
         )
 

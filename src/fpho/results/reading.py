@@ -10,7 +10,7 @@ from ..files import verify
 from ..geometry import CircularRegion
 from ..showing import html_table
 from .apertures import Apertures
-from .records import PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
+from .records import BY_SOURCE, PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
 
 
 class Samples:
@@ -24,7 +24,8 @@ class Samples:
     flux_weight, flux_floor : (S, B) and (S,) nJy, the flux that stands for a source in `posterior.population`
     region : circle on the sky; reference : (ra, dec) in degrees; config : dict
     bounds : structured (S,); cov : (n, n) of z; metric : (n, n) or (n,) of the sampler
-    optimum_z : (n,); optimum_q, final_q : (P,); chi2, n_pix : (E,); source_chi2, source_n_pix : (S,)
+    optimum_z : (n,); optimum_q, final_q : (P,); chi2, n_pix : (E,)
+    source_chi2, source_n_pix, source_misfit : (S,)
     attrs : dict, all attributes of the file
     """
 
@@ -49,7 +50,7 @@ class Samples:
             )
             for name in ("chain", "samples", "z", "bounds", "cov", "chi2", "n_pix", "metric"):
                 setattr(self, name, file[name][:])
-            for name in ("source_chi2", "source_n_pix", "optimum_z", "optimum_q", "final_q"):
+            for name in (*BY_SOURCE, "optimum_z", "optimum_q", "final_q"):
                 setattr(self, name, file[name][:])
             self.chains = _group(file["posterior"])
             self.stats = _group(file["sample_stats"])

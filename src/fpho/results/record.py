@@ -97,8 +97,9 @@ class Result:
             coordinates z stay those of the sampler
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
+        factors = np.ones(len(model.rows))
         if widen:
-            flat = self._widened(model, flat)
+            flat, factors = self._widened(model, flat)
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         quality = fit_quality(model, q)
         self.patch = FittedPatch(
@@ -114,19 +115,20 @@ class Result:
             n_pix=model.n_pix,
             source_chi2=quality.chi2,
             source_n_pix=quality.n_pix,
+            source_misfit=factors,
             apertures=drawn_apertures(model, flat, q, apertures),
         )
         return final, self.patch.cov
 
-    def _widened(self, model, flat) -> np.ndarray:
-        """z (N, ndim) with what a misfit adds; `chain` follows."""
+    def _widened(self, model, flat) -> tuple[np.ndarray, np.ndarray]:
+        """z (N, ndim) with what a misfit adds, and its factors (S,); `chain` follows."""
         q = sampled_rows(model, self.chain, flat, model.rows, self.flags)[1]
         factors = misfit(model, q)
         if np.all(factors == 1):
-            return flat
+            return flat, factors
         flat = widened(model, flat, q, flat.std(axis=0), factors)
         self.chain = model.transform.transform(flat)
-        return flat
+        return flat, factors
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""

@@ -13,6 +13,7 @@ import numpy as np
 from ..geometry import CircularRegion
 from .apertures import Apertures
 
+BY_SOURCE = ("source_chi2", "source_n_pix", "source_misfit")  # (S,) of `FittedPatch`
 PREFIX = "summary_"  # of a summary's attributes in a file
 
 
@@ -81,6 +82,7 @@ class FittedPatch:
     n_pix: np.ndarray  # (E,) good pixels
     source_chi2: np.ndarray  # (S,) near each source, all exposures
     source_n_pix: np.ndarray  # (S,) good pixels there
+    source_misfit: np.ndarray  # (S,) k >= 1, by which variances grew for what the model leaves of the data
     apertures: Apertures  # fluxes within circles
 
 

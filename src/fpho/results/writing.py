@@ -10,7 +10,7 @@ from ..geometry import tile_pixels
 from ..layout import Layout
 from ..parameters import SHAPE_COLS, q_names
 from .record import Result
-from .records import PREFIX, plain
+from .records import BY_SOURCE, PREFIX, plain
 
 ID_BYTES = "S128"  # 32 characters of at most 4 bytes
 
@@ -44,7 +44,7 @@ def write_samples(path, result: Result, model, config=None, task: str = "") -> N
         texts = {"bands": model.bands, "shape_cols": SHAPE_COLS, "exposures": model.exposures}
         for name, values in texts.items():
             file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
-        for name in ("bounds", "final_q", "cov", "chi2", "n_pix", "source_chi2", "source_n_pix"):
+        for name in ("bounds", "final_q", "cov", "chi2", "n_pix", *BY_SOURCE):
             file[name] = getattr(patch, name)
         term = model.population or model.population_term()
         for name in ("weight", "floor"):
