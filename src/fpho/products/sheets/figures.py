@@ -21,21 +21,17 @@ def picture_page(sheet: Sheet, path=None):
     bands = [band for band in sheet.bands if band in sheet.views][:MOST_BANDS]
     in_colour = len(bands) > 1
     lines, rows = lines_of(sheet), len(bands) + in_colour
-    top = 0.35 + TEXT * len(lines)
-    height = top + ROW * rows + PLOTS + 0.3
-    with figure(path, WIDTH, height) as fig:
-        fig.get_layout_engine().set(rect=(0, 0, 1, 1 - top / height), h_pad=0.05, w_pad=0.06)
-        fig.text(
-            0.02, 1 - 0.1 / height, short(f"source {sheet.name}", 80), fontsize=11, va="top", weight="bold"
-        )
+    heights = [0.35 + TEXT * len(lines), max(ROW * rows, 0.1), PLOTS]
+    with figure(path, WIDTH, sum(heights)) as fig:
+        head, images, plots = fig.subfigures(3, 1, height_ratios=heights)
+        title = {"fontsize": 11, "va": "top", "weight": "bold"}
+        head.text(0.02, 1 - 0.08 / heights[0], short(f"source {sheet.name}", 80), **title)
         text = {"fontsize": 7.5, "va": "top", "linespacing": 1.35}
-        fig.text(0.02, 1 - 0.33 / height, "\n".join(lines), **text)
-        parts = fig.add_gridspec(2, 1, height_ratios=[max(ROW * rows, 0.1), PLOTS])
+        head.text(0.02, 1 - 0.31 / heights[0], "\n".join(lines), **text)
         if rows:
-            _draw_images(fig, parts[0].subgridspec(rows, 3), sheet, bands, in_colour)
-        below = parts[1].subgridspec(1, 3)
-        for place, draw in zip(below, (draw_profiles, draw_growth, draw_fluxes), strict=True):
-            axis = fig.add_subplot(place)
+            _draw_images(images, images.add_gridspec(rows, 3), sheet, bands, in_colour)
+        draws = (draw_profiles, draw_growth, draw_fluxes)
+        for axis, draw in zip(plots.subplots(1, 3), draws, strict=True):
             draw(axis, sheet)
             for label in (axis.xaxis.label, axis.yaxis.label):
                 label.set_size(7.5)
