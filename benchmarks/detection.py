@@ -30,27 +30,29 @@ MAGNITUDES = np.arange(20, 30)
 SNR = (3, 5, 7, 10, 20, 50, np.inf)
 
 
-def one_field(structure: str, sources: int, seed: int, nsigma: float) -> dict[str, np.ndarray]:
-    """Truth and detections of a field: magnitudes in the first band, S/N, what is found, what is false."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate = {"field": {"structure": structure, "sources": sources, "exposures": 1}}
-        config = make_config(
-            {
-                "simulate": simulate,
-                "outdir": f"{folder}/run",
-                "images": f"{folder}/exposures.tsv",
-                "psfs": f"{folder}/psfs.tsv",
-            }
-        )
+def one_field(structure: str, sources: int, seed: int, nsigma: float, folder: Path) -> dict[str, np.ndarray]:
+    """Truth and detections of a field: magnitudes in the first band, S/N, what is found, what is false.
+
+    It is drawn in `folder`, unless that is done.
+    """
+    config = make_config(
+        {
+            "simulate": {"field": {"structure": structure, "sources": sources}},
+            "outdir": f"{folder}/out",
+            "images": f"{folder}/exposures.tsv",
+            "psfs": f"{folder}/psfs.tsv",
+        }
+    )
+    layout = Layout(folder / "out")
+    if not (folder / "exposures.tsv").is_file():  # what is written last
         write_field(config.simulate.field, folder, seed)
-        layout = Layout(folder / "run")
+    if not layout.psf_store.is_file():
         psf.run(config, layout)
-        specs = [spec for spec in read_table(config.images) if spec.kind == "mosaic"]
-        images = [without_sky(read_exposure(spec, config.preprocess)) for spec in specs]
-        bands = [spec.band for spec in specs]
-        rows = detect_catalog(images, PSFStore(layout.psf_store), bands, nsigma=nsigma, roi=1.0)
-        truth = Table.read(folder / "truth.fits", hdu=1)
+    specs = [spec for spec in read_table(config.images) if spec.kind == "mosaic"]
+    images = [without_sky(read_exposure(spec, config.preprocess)) for spec in specs]
+    bands = [spec.band for spec in specs]
+    rows = detect_catalog(images, PSFStore(layout.psf_store), bands, nsigma=nsigma, roi=1.0)
+    truth = Table.read(folder / "truth.fits", hdu=1)
     match = matched(truth, rows)
     false = np.ones(len(rows), bool)
     false[match[match >= 0]] = False
@@ -112,18 +114,21 @@ def _share(part, whole) -> str:
 def main() -> None:
     """Draw, detect, and write the tables into the marked part of a document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fields", type=int, default=2)
-    parser.add_argument("--sources", type=int, default=200)
+    parser.add_argument("--fields", type=int, default=1)
+    parser.add_argument("--sources", type=int, default=300)
+    parser.add_argument("--keep", type=Path, help="folder that drawn fields are kept in and taken from")
     parser.add_argument("--nsigma", type=float, default=5.0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     text = ""
-    for structure in ("sersic", "clumpy"):
-        fields = [
-            one_field(structure, options.sources, seed, options.nsigma)
-            for seed in range(1, options.fields + 1)
-        ]
-        text += tables(structure, joined(fields)) + "\n"
+    with tempfile.TemporaryDirectory() as temporary:
+        kept = options.keep or Path(temporary)
+        for structure in ("sersic", "clumpy"):
+            fields = [
+                one_field(structure, options.sources, seed, options.nsigma, kept / f"{structure}{seed}")
+                for seed in range(1, options.fields + 1)
+            ]
+            text += tables(structure, joined(fields)) + "\n"
     print(text)
     if options.out:
         head = options.out.read_text().split(MARK)[0]

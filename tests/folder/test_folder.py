@@ -23,10 +23,10 @@ SKY = 0.05
 
 
 def scene(seed, smooth=False):
-    """Twelve stars of S/N 100 and more, and noise (correlated where `smooth`)."""
+    """Twelve stars of S/N 100 and more, and noise; where `smooth` no stars, and the noise correlated."""
     rng = np.random.default_rng(seed)
     image = galsim.Image(SHAPE[1], SHAPE[0], scale=1.0)
-    for i in range(12):
+    for i in range(0 if smooth else 12):
         place = galsim.PositionD(25 + 40 * (i % 4), 25 + 50 * (i // 4))
         galsim.Gaussian(sigma=1.5, flux=30.0 + 3 * i).drawImage(image, center=place, add_to_image=True)
     noise = rng.standard_normal(SHAPE)
@@ -90,7 +90,7 @@ def test_what_is_missing_is_said(folder):
         peaks.write(folder / name)
     made = start(folder)
     assert not made.ready
-    assert any("no PSF for band F444W" in text for text in made.doubts)
+    assert any("no PSF for deep_F444W" in text for text in made.doubts)
     assert any("which catalog" in text and "a.csv, b.csv" in text for text in made.doubts)
 
 

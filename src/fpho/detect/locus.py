@@ -8,6 +8,7 @@ import sep
 from scipy.spatial import cKDTree
 
 BRIGHT = 50.0  # S/N within twice the half-light radius
+FAINT, VETO, OUTLIERS = 15.0, 0.7, 1  # more sources of that S/N, that much smaller: the locus is none
 WIDTH = 0.12  # of the locus, as a part of its size
 SMALLEST = 0.6  # pixels: what is smaller is a cosmic ray
 ALONE = 8.0  # half-light radii within which no neighbour
@@ -41,6 +42,9 @@ def usable_stars(exposure) -> np.ndarray:
     for _ in range(5):
         near = able & (np.abs(half / size - 1) < WIDTH)
         size = np.median(half[near]) if near.any() else size
+    smaller = (snr > FAINT) & (half > SMALLEST) & (half < VETO * size) & ~spoiled
+    if smaller.sum() > OUTLIERS:  # then those are the stars, and these are galaxies
+        return np.zeros(0, dtype)
     stars = np.flatnonzero(near)
     stars = stars[np.argsort(-snr[stars])]
     out = np.zeros(len(stars), dtype)

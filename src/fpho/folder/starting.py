@@ -16,6 +16,7 @@ from ..images import ExposureSpec, neighbour_correlation, pixel_scatter
 from ..images.table import LONGEST
 from .facts import RESAMPLED, kind_of, psf_source, read_whole, spec_of
 from .recognising import Seen
+from .starpsf import psf_of_stars, write_psf
 from .walking import Found, walk
 
 IMAGES, PSFS, CONFIGURATION = "fpho_images.tsv", "fpho_psfs.tsv", "fpho.yaml"
@@ -64,6 +65,8 @@ def start(folder) -> Started:
         cure = "Give FITS images with a WCS, an uncertainty and a calibration" + listed
         raise InputError(folder, "no image that can be used", cure)
     psfs, missing = _psfs(found, images, doubts)
+    said = [_sentence(image) for image in images]
+    psfs += _from_stars(folder, images, missing, said, doubts)
     text = _configuration(folder, images, psfs, found, doubts)
     make_config(parse(text, CONFIGURATION))  # never written unless it can be read
     written = {IMAGES: _table(_image_rows(images, folder))}
@@ -72,7 +75,6 @@ def start(folder) -> Started:
     written[CONFIGURATION] = text
     for name, content in written.items():
         write_text(folder / name, content)
-    said = [_sentence(image) for image in images]
     said += [f"{seen.path.name}: PSF {key}" for key, seen in psfs]
     paths = tuple(folder / name for name in written)
     return Started(paths, tuple(said), tuple(doubts), not missing)
@@ -126,10 +128,37 @@ def _psfs(found: Found, images: list[Image], doubts: list[str]) -> tuple[list[tu
             doubts.append(f"{seen.path.name}: a second PSF {key}, beside {chosen[key].path.name}: left out")
         else:
             chosen[key] = seen
-    missing = {image.seen.band for image in images if not {image.spec.id, image.seen.band} & set(chosen)}
-    for band in sorted(missing):
-        doubts.append(f"no PSF for band {band}: add a row to {PSFS} (stpsf, PSFEx or a stamp) before the run")
+    missing = {image.spec.id for image in images if not {image.spec.id, image.seen.band} & set(chosen)}
     return list(chosen.items()), missing
+
+
+def _from_stars(folder: Path, images: list[Image], missing: set[str], said, doubts) -> list[tuple[str, Seen]]:
+    """Keys and files of PSFs made of the stars of images that have none; those made are taken from `missing`.
+
+    Of exposures one PSF for each band, of a mosaic its own.
+    """
+    groups: dict[str, list[Image]] = {}
+    for image in images:
+        if image.spec.id in missing:
+            key = image.seen.band if image.spec.kind == "exposure" else image.spec.id
+            groups.setdefault(key, []).append(image)
+    made = []
+    for key, some in groups.items():
+        band, names = some[0].seen.band, {image.spec.id for image in some}
+        found = psf_of_stars([read_whole(image.spec) for image in some])
+        if found is None:
+            text = f"no PSF for {key}, and too few stars to make one: add a row to {PSFS} before the run"
+            doubts.append(f"{text} (stpsf, PSFEx or a stamp)")
+            continue
+        if found.poor:
+            doubts.append(f"no PSF for {key}: one {found}, which is not good enough: add a row to {PSFS}")
+            continue
+        path = folder / "fpho_psfs" / f"{key}.fits"
+        write_psf(found, path, band)
+        said.append(f"PSF {key}: {found}")
+        made.append((key, Seen(path, "psf", key, band, "from stars", "stars")))
+        missing -= names
+    return made
 
 
 def _image_rows(images: list[Image], folder: Path) -> list[dict]:
@@ -152,7 +181,7 @@ def _psf_rows(psfs, folder: Path) -> list[dict]:
             {
                 "key": key,
                 "path": _beside(seen.path, folder),
-                "format": seen.form,
+                "format": "fits" if seen.form == "stars" else seen.form,
                 "oversample": source.oversample or "",
                 "pixel_response": source.pixel_response or "",
             }

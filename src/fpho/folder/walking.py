@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .recognising import Seen, recognise, stem_of
 
-HIDDEN = ("results", ".snakemake", ".git")
+HIDDEN = ("results", "fpho_psfs", ".snakemake", ".git")
 
 
 @dataclass(frozen=True)

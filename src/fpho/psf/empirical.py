@@ -1,0 +1,304 @@
+"""An effective PSF from stars: a mixture and what it leaves, fitted to the pixels of all of them at once.
+
+The effective PSF (Anderson & King 2000, PASP 112, 1360) P(u, v), pixel response included, is what a star of
+flux 1 at (x0, y0) shows in a pixel at (x0 + u, y0 + v). Stars at many sub-pixel places in dithered exposures
+sample it more finely than one image does. P = M + R: M a mixture of concentric Gaussians with positive
+amplitudes, for the wings, where single pixels say little; R cubic B-splines on a grid finer than a pixel,
+held near zero by a prior that scales with M. Stars' fluxes and places and the PSF are improved in turns.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import optimize, sparse
+from scipy.sparse.linalg import LinearOperator, cg
+
+from .image import PSFImage
+from .mixture import evaluate
+
+SPACING = 1 / 3  # pixels between the knots of the remainder
+COMPONENTS = 5
+LOOSE, FLOOR = 0.2, 1e-4  # prior sigma of the remainder: as a part of the mixture there, and of its peak
+ROUNDS = 6
+PSF_ERROR = 0.003  # of a star's light in a pixel, added to its noise: bright stars do not rule alone
+MIXTURE_ERROR = 0.1  # the same for the mixture alone: its core is wrong and must not rule its wings
+CONSERVED = 1e-3  # how well a star's light is the same at all places within a pixel
+CLIP = 6.0  # sigma of a pixel that is no star's
+OVERSAMPLE = 4  # samples per pixel of the image that is made
+FOLDS = 3  # parts that stars are left out in
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Pixels around stars: each row one star in one exposure.
+
+    x, y : (N, P) pixels from a guess of the star's place. data : (N, P) nJy, sky taken off. ierr : (N, P), 0
+    where not used. star : (N,) which star.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    data: np.ndarray
+    ierr: np.ndarray
+    star: np.ndarray
+
+    def only(self, which) -> "Stamps":
+        """Some of the rows."""
+        return Stamps(*(getattr(self, name)[which] for name in ("x", "y", "data", "ierr", "star")))
+
+
+@dataclass(frozen=True)
+class Empirical:
+    """A PSF and the stars that made it.
+
+    mixture : (J, 6). coefficients : of the remainder's splines. half : pixels to the edge. flux : (N,) nJy
+    within that square. place : (N, 2) pixels from the guesses. chi2 : (N,) per pixel.
+    """
+
+    mixture: np.ndarray
+    coefficients: np.ndarray
+    half: float
+    flux: np.ndarray
+    place: np.ndarray
+    chi2: np.ndarray
+
+    def values(self, u, v) -> np.ndarray:
+        """P at offsets (...) from the source, pixels; 0 beyond the edge."""
+        inside = (np.abs(u) < self.half) & (np.abs(v) < self.half)
+        out = np.zeros(np.shape(u))
+        out[inside] = evaluate(self.mixture, u[inside], v[inside])
+        out[inside] += _basis(u[inside], v[inside], self.half) @ self.coefficients
+        return out
+
+    def image(self, where: str = "stars") -> PSFImage:
+        """Samples of the PSF, for the fit of mixtures that stores hold."""
+        n = int(self.half * OVERSAMPLE) - 1
+        axis = np.arange(-n, n + 1) / OVERSAMPLE
+        data = self.values(*np.meshgrid(axis, axis))
+        return PSFImage(data, 1 / OVERSAMPLE, (float(n), float(n)), 1.0, where)
+
+
+def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
+    """The effective PSF of stars (N stamps).
+
+    fwhm : a guess, pixels
+    """
+    half = float(np.abs(stamps.x).max()) - 1.0
+    variance = (fwhm / 2.355) ** 2
+    widths = variance * 4.0 ** np.arange(COMPONENTS)
+    mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
+    now = Empirical(mixture, np.zeros(_knots(half) ** 2), half, *_start(stamps))
+    for number in range(ROUNDS):
+        now = _stars(now, stamps, steps=2)
+        now = _mixture(now, stamps)
+        if number:
+            now = _remainder(now, stamps)
+        now = _normalised(now)
+    return _stars(now, stamps, steps=2)
+
+
+def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Stars judged by a PSF that was made without them.
+
+    Returns chi-square per pixel (N,), and the light within a third of the stamp over the fitted star's (N,).
+    """
+    chi2, ratio = np.full(len(stamps.star), np.nan), np.full(len(stamps.star), np.nan)
+    names = np.unique(stamps.star)
+    for part in range(min(FOLDS, len(names))):
+        out = np.isin(stamps.star, names[part::FOLDS])
+        made = fit_stars(stamps.only(~out), fwhm)
+        rest = stamps.only(out)
+        start = replace(made, flux=_start(rest)[0], place=np.zeros((out.sum(), 2)), chi2=np.zeros(out.sum()))
+        judged = _stars(start, rest, steps=4)
+        chi2[out], ratio[out] = judged.chi2, _aperture_ratio(judged, rest, made.half / 3)
+    return chi2, ratio
+
+
+def _start(stamps: Stamps):
+    """(fluxes, places, chi-squares) to begin with: sums, and centroids of the inner pixels."""
+    flux = np.maximum(stamps.data.sum(axis=1), 1e-30)
+    near = np.where(np.hypot(stamps.x, stamps.y) < 2.5, np.maximum(stamps.data, 0), 0)
+    weight = np.maximum(near.sum(axis=1), 1e-30)
+    place = np.stack([(near * stamps.x).sum(axis=1), (near * stamps.y).sum(axis=1)], axis=1) / weight[:, None]
+    return flux, place, np.ones(len(flux))
+
+
+def _offsets(now: Empirical, stamps: Stamps):
+    """u, v (N, P) of all pixels from their stars."""
+    return stamps.x - now.place[:, :1], stamps.y - now.place[:, 1:]
+
+
+def _weights(now: Empirical, stamps: Stamps, model, error: float = PSF_ERROR) -> np.ndarray:
+    """Inverse variance (N, P) of pixels, less by an `error` of the PSF there; 0 of what is no star's."""
+    light = now.flux[:, None] * model
+    with np.errstate(divide="ignore"):
+        variance = np.where(stamps.ierr > 0, stamps.ierr**-2.0, np.inf) + (error * light) ** 2
+    off = (stamps.data - light) ** 2 > CLIP**2 * (variance + (0.1 * light) ** 2)
+    return np.where(off, 0.0, 1 / variance)
+
+
+def _stars(now: Empirical, stamps: Stamps, steps: int) -> Empirical:
+    """Fluxes and places of the stars by Gauss-Newton steps, and how well each is described."""
+    step = 0.02
+    for _ in range(steps):
+        u, v = _offsets(now, stamps)
+        model = now.values(u, v)
+        by_x = (now.values(u + step, v) - now.values(u - step, v)) / (2 * step)
+        by_y = (now.values(u, v + step) - now.values(u, v - step)) / (2 * step)
+        weight = _weights(now, stamps, model)
+        rows = np.stack([model, -now.flux[:, None] * by_x, -now.flux[:, None] * by_y], axis=1)  # (N, 3, P)
+        matrix = np.einsum("nip,np,njp->nij", rows, weight, rows)
+        residual = stamps.data - now.flux[:, None] * model
+        side = np.einsum("nip,np,np->ni", rows, weight, residual)
+        matrix += np.eye(3) * (1e-12 + 1e-10 * np.trace(matrix, axis1=1, axis2=2)[:, None, None])
+        covariance = np.linalg.inv(matrix)
+        change = np.einsum("nij,nj->ni", covariance, side)
+        flux = _shared(now.flux + change[:, 0], covariance[:, 0, 0], stamps.star)
+        moved = flux - now.flux - change[:, 0]  # by the other exposures of the star: its place follows
+        shift = change[:, 1:] + covariance[:, 1:, 0] / covariance[:, :1, 0] * moved[:, None]
+        place = now.place + np.clip(shift, -0.3, 0.3)
+        count = np.maximum((weight > 0).sum(axis=1), 1)
+        chi2 = np.sum(weight * residual**2, axis=1) / count
+        now = replace(now, flux=np.maximum(flux, 1e-30), place=place, chi2=chi2)
+    return now
+
+
+def _shared(flux, variance, star) -> np.ndarray:
+    """One flux for each star, the weighted mean of its stamps' (N,): dithered exposures see the same light.
+
+    Free fluxes would leave P undetermined by a factor that depends on the place within a pixel.
+    """
+    _, which = np.unique(star, return_inverse=True)
+    mean = np.bincount(which, flux / variance) / np.bincount(which, 1 / variance)
+    return mean[which]
+
+
+def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
+    """The mixture alone fitted to all pixels, the remainder as it is."""
+    u, v = _offsets(now, stamps)
+    weight = _weights(now, stamps, now.values(u, v), MIXTURE_ERROR)
+    used = (weight > 0) & (np.abs(u) < now.half) & (np.abs(v) < now.half)
+    u, v = u[used], v[used]
+    scale = np.broadcast_to(now.flux[:, None], used.shape)[used]
+    root = np.sqrt(weight[used]) * scale
+    target = stamps.data[used] / scale
+
+    def rows(theta):
+        return root * (evaluate(_of(theta), u, v) - target)
+
+    start = _theta(now.mixture)
+    spread = np.tile([6.0, 3.0, 1.0, 1.0], COMPONENTS)
+    bounds = start - spread, start + spread
+    found = optimize.least_squares(rows, start, bounds=bounds, max_nfev=12)
+    return replace(now, mixture=_of(found.x))
+
+
+def _remainder(now: Empirical, stamps: Stamps) -> Empirical:
+    """Coefficients of the splines: linear least squares with the prior."""
+    u, v = _offsets(now, stamps)
+    weight = _weights(now, stamps, now.values(u, v))
+    used = (weight > 0) & (np.abs(u) < now.half) & (np.abs(v) < now.half)
+    flux = np.broadcast_to(now.flux[:, None], used.shape)[used]
+    target = stamps.data[used] / flux - evaluate(now.mixture, u[used], v[used])
+    rows, weight = _basis(u[used], v[used], now.half), weight[used] * flux**2
+    whole, light = _conserved(now)
+    rows = sparse.vstack([rows, whole]).tocsr()
+    weight = np.append(weight, np.full(len(light), CONSERVED**-2.0))
+    target = np.append(target, light)
+    axis = (np.arange(_knots(now.half)) - 1) * SPACING - now.half
+    there = evaluate(now.mixture, *np.meshgrid(axis, axis)).ravel()
+    prior = (LOOSE * there + FLOOR * there.max()) ** -2.0
+    diagonal = rows.power(2).T @ weight + prior
+    matrix = LinearOperator((len(prior),) * 2, lambda c: rows.T @ (weight * (rows @ c)) + prior * c)
+    inverse = LinearOperator((len(prior),) * 2, lambda c: c / diagonal)
+    side = rows.T @ (weight * target)
+    found, _ = cg(matrix, side, now.coefficients, rtol=1e-6, maxiter=400, M=inverse)
+    return replace(now, coefficients=found)
+
+
+def _conserved(now: Empirical):
+    """(Sums (36, K^2) of the splines over all pixels, what they have to be (36,)), by place in a pixel.
+
+    With the pixel response in it, a star shows the same light in all pixels wherever it falls on one.
+    """
+    n = int(now.half)
+    pixels = np.arange(-n, n + 1)
+    rows, light = [], []
+    for dy in (np.arange(6) + 0.5) / 6 - 0.5:
+        for dx in (np.arange(6) + 0.5) / 6 - 0.5:
+            u, v = (values.ravel() for values in np.meshgrid(pixels - dx, pixels - dy))
+            inside = (np.abs(u) < now.half) & (np.abs(v) < now.half)
+            rows.append(sparse.csr_array(_basis(u[inside], v[inside], now.half).sum(axis=0)[None]))
+            light.append(evaluate(now.mixture, u[inside], v[inside]).sum())
+    return sparse.vstack(rows), 1.0 - np.array(light)
+
+
+def _normalised(now: Empirical) -> Empirical:
+    """The PSF's light within the square made 1, and its centroid the source."""
+    axis = np.arange(-now.half + 0.125, now.half, 0.25)
+    u, v = np.meshgrid(axis, axis)
+    values = now.values(u, v)
+    total = values.sum() * 0.25**2
+    mixture = now.mixture.copy()
+    mixture[:, 0] /= total
+    return replace(now, mixture=mixture, coefficients=now.coefficients / total, flux=now.flux * total)
+
+
+def _aperture_ratio(now: Empirical, stamps: Stamps, radius: float) -> np.ndarray:
+    """Light of pixels within `radius` over that of the stars' models there (N,)."""
+    u, v = _offsets(now, stamps)
+    inside = (np.hypot(u, v) < radius) & (stamps.ierr > 0)
+    model = now.flux[:, None] * now.values(u, v)
+    return np.sum(stamps.data * inside, axis=1) / np.sum(model * inside, axis=1)
+
+
+# --- the mixture's parameters: ln amplitude, ln variance, and the ellipse, for each component ---
+
+
+def _concentric(log_amplitude, log_variance) -> np.ndarray:
+    theta = np.stack([log_amplitude, log_variance, np.zeros(COMPONENTS), np.zeros(COMPONENTS)], axis=1)
+    mixture = _of(theta.ravel())
+    mixture[:, 0] /= mixture[:, 0].sum()
+    return mixture
+
+
+def _of(theta) -> np.ndarray:
+    """Mixture (J, 6): amplitude, x, y, Cxx, Cyy, Cxy; axes and correlation by tanh, for any numbers."""
+    amplitude, variance, stretch, turn = theta.reshape(-1, 4).T
+    a, b, rho = np.exp(variance + np.tanh(stretch)), np.exp(variance - np.tanh(stretch)), np.tanh(turn)
+    zero = np.zeros(len(a))
+    return np.stack([np.exp(amplitude), zero, zero, a, b, 0.9 * rho * np.sqrt(a * b)], axis=1)
+
+
+def _theta(mixture) -> np.ndarray:
+    amplitude, _, _, a, b, c = mixture.T
+    stretch = np.arctanh(np.clip(0.5 * np.log(a / b), -0.999, 0.999))
+    turn = np.arctanh(np.clip(c / np.sqrt(a * b) / 0.9, -0.999, 0.999))
+    return np.stack([np.log(amplitude), 0.5 * np.log(a * b), stretch, turn], axis=1).ravel()
+
+
+# --- cubic B-splines ---
+
+
+def _knots(half: float) -> int:
+    """Splines along one axis."""
+    return int(np.ceil(2 * half / SPACING)) + 3
+
+
+def _basis(u, v, half: float):
+    """Sparse (P, K^2): values at offsets (P,) of all products of splines."""
+    n = _knots(half)
+    (i, by_x), (j, by_y) = _along(u, half), _along(v, half)
+    column = (j[:, :, None] * n + i[:, None, :]).reshape(len(u), 16)
+    value = (by_y[:, :, None] * by_x[:, None, :]).reshape(len(u), 16)
+    start = np.arange(len(u) + 1) * 16
+    return sparse.csr_array((value.ravel(), column.ravel(), start), shape=(len(u), n * n))
+
+
+def _along(x, half: float):
+    """(Indices (P, 4), values (P, 4)) of the cubic splines that are not zero at offsets (P,)."""
+    place = (np.asarray(x) + half) / SPACING
+    cell = np.clip(np.floor(place).astype(int), 0, _knots(half) - 4)
+    t = place - cell
+    values = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    return cell[:, None] + np.arange(4), np.stack(values, axis=1) / 6
