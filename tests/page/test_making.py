@@ -8,6 +8,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from astropy.wcs import NoConvergence
 from PIL import Image
 
 from fpho.errors import InputError
@@ -63,6 +64,30 @@ def test_images_side_by_side_are_shown_with_north_up():
             *wcs.pixel_to_world_values(*[[0, 0, 329, 329], [0, 259, 0, 259]])
         )
         assert (x > -1).all() and (x < grid.shape[1]).all() and (y > -1).all() and (y < grid.shape[0]).all()
+
+
+class Folding:
+    """A WCS whose polynomials lead far places back into the image, and fail still farther out."""
+
+    def __init__(self, wcs):
+        self.wcs, self.pixel_to_world_values = wcs, wcs.pixel_to_world_values
+
+    def world_to_pixel_values(self, ra, dec):
+        x, y = self.wcs.world_to_pixel_values(ra, dec)
+        if np.abs(x).max() > 3000:
+            raise NoConvergence("too far", best_solution=np.stack([x, y], -1), divergent=np.arange(len(x)))
+        return np.where(x > 900, x - 700, x), y
+
+
+def test_an_image_is_shown_where_it_lies_alone():
+    far, near = turned_wcs(0, ra=0.2), turned_wcs(0)
+    grid = choose_grid([(near, SHAPE), (far, SHAPE)], np.array([359.999, 0.2]), np.array([40.0, 40.0]))
+    maps = band_maps(grid, [picture(Folding(near), np.ones(SHAPE))])
+    rows, columns = np.nonzero(np.isfinite(maps.data))
+    x, y = grid.wcs.world_to_pixel_values(359.999, 40.0)
+    assert np.ptp(columns) < 1.5 * SHAPE[1] and np.ptp(rows) < 1.5 * SHAPE[0]
+    assert [columns.mean(), rows.mean()] == pytest.approx([float(x), float(y)], abs=2)
+    assert len(rows) == pytest.approx(2 * np.prod(SHAPE), rel=0.02)  # pixels are finer by sqrt(2)
 
 
 def test_exposures_are_averaged_by_their_weights_and_mosaics_go_before_them():

@@ -118,7 +118,7 @@ def postprocess(
 def _config_of(root: Path) -> Path:
     path = root / "config.yaml"
     if not path.is_file():
-        raise InputError(path, "no such file", "Give the folder of a run as --root")
+        raise InputError(path, "no such file", "Give the folder of a run")
     return path
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..geometry import linearize, offset, pixel_scale
+from ..geometry import footprint, inside_image, linearize, offset, pixel_scale, to_pixels
 from ..products.picture import Picture
 
 STEP = 16  # pixels between places at which coordinates are computed; in between they are linear
@@ -69,8 +69,6 @@ def choose_grid(frames, ra, dec) -> Grid:
 
 
 def _holds(wcs, shape, ra, dec) -> bool:
-    from ..geometry import inside_image
-
     return bool(np.all(inside_image(wcs, shape, ra, dec, margin=EDGE * max(shape))))
 
 
@@ -150,7 +148,7 @@ def _add(sums, grid: Grid, picture: Picture, rows: int = 1024) -> None:
     ny, nx = picture.data.shape
     for start in range(0, grid.shape[0], rows):
         part = np.s_[start : min(start + rows, grid.shape[0])]
-        x, y = pixels_of(grid, picture.wcs, part.start, part.stop)
+        x, y = pixels_of(grid, picture.wcs, (ny, nx), part.start, part.stop)
         inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
         place = y[inside], x[inside]
         for plane, (image, power) in zip(
@@ -159,21 +157,26 @@ def _add(sums, grid: Grid, picture: Picture, rows: int = 1024) -> None:
             plane[part][inside] += ratio**power * image[place]
 
 
-def pixels_of(grid: Grid, wcs, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (x, y) of another image, each int (stop - start, nx), in which pixels of the grid's rows lie."""
+def pixels_of(grid: Grid, wcs, shape, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (x, y) of an image in which those of the grid's rows lie, each int (stop - start, nx).
+
+    -1 far from the image, where the polynomials of a distortion may lead back into it.
+    """
     from scipy.ndimage import map_coordinates
 
     ny, nx = stop - start, grid.shape[1]
     knots = [np.arange(0, n - 1 + STEP, STEP) for n in (ny, nx)]
     y, x = np.meshgrid(*knots, indexing="ij")
-    ra, dec = grid.wcs.pixel_to_world_values(x, y + start)
-    coarse = wcs.world_to_pixel_values(np.ravel(ra), np.ravel(dec))
+    ra, dec = (np.ravel(values) for values in grid.wcs.pixel_to_world_values(x, y + start))
+    margin = 2 * STEP * grid.pixel / pixel_scale(wcs, shape)
+    near = footprint(wcs, shape, margin).contains(ra, dec)
+    coarse = np.full((x.size, 2), np.nan)
+    if near.any():
+        coarse[near] = to_pixels(wcs, ra[near], dec[near])
     fine = np.indices((ny, nx), dtype="f4") / STEP
-    out = []
-    for values in coarse:
-        values = np.nan_to_num(np.asarray(values, "f8").reshape(x.shape), nan=-1e6)
-        out.append(np.rint(map_coordinates(values, fine, order=1, output="f8")).clip(-1, 2**30).astype("i4"))
-    return out[0], out[1]
+    found = (map_coordinates(one.reshape(x.shape), fine, order=1, output="f8") for one in coarse.T)
+    x, y = (np.nan_to_num(np.rint(one), nan=-1).clip(-1, 2**30).astype("i4") for one in found)
+    return x, y
 
 
 def north_of(grid: Grid) -> np.ndarray:
