@@ -101,6 +101,15 @@ def test_one_catalog_is_taken(folder):
     assert config.catalog.path == str(folder / "peaks.csv") and not config.catalog.detect
 
 
+def test_a_catalog_that_stops_the_run_is_not_taken(folder):
+    """An axis ratio without a position angle: the run would end at once."""
+    Table({"ra": [150.0], "dec": [2.0], "axis_ratio": [0.5]}).write(folder / "peaks.csv")
+    made = start(folder)
+    config = load_config(folder / "fpho.yaml")
+    assert config.catalog.detect and not config.catalog.path
+    assert any("peaks.csv" in text and "position_angle" in text for text in made.doubts)
+
+
 def test_a_folder_without_images(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing\n")
     with pytest.raises(InputError, match="no image"):

@@ -126,8 +126,9 @@ def _end(code: int, layout: Layout, words: Path, some: bool) -> None:
     from ..stages.status import verdict
 
     if code:
-        lines = words.read_text(errors="replace").splitlines()[-TAIL:]
-        typer.echo("\n".join(lines), err=True)
+        lines = words.read_text(errors="replace").splitlines()
+        own = [line for line in lines if line.startswith("fpho: ")]  # what a job said that a user can mend
+        typer.echo("\n".join(own or lines[-TAIL:]), err=True)
         typer.echo(f"The run stopped; all its words: {words}; jobs' own: {words.parent}{os.sep}", err=True)
         raise typer.Exit(code)
     typer.echo(f"Done: {layout.outdir}" + (" up to the stages asked for" if some else ""))

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..images import ExposureSpec, neighbour_correlation, pixel_scatter
 from ..images.table import LONGEST
+from ..scene import read_catalog
 from .facts import RESAMPLED, kind_of, psf_source, read_whole, spec_of
 from .recognising import Seen
 from .starpsf import psf_of_stars, write_psf
@@ -210,7 +211,7 @@ def _configuration(folder: Path, images, psfs, found: Found, doubts: list[str]) 
         f"bands: {yaml.safe_dump(bands, default_flow_style=True).strip()}",
         f"images: {_quoted(folder / IMAGES)}",
         f"psfs: {_quoted(folder / PSFS)}",
-        *_catalog_lines(found, doubts),
+        *_catalog_lines(found, bands, doubts),
     ]
     resampled = [image for image in images if image.correlation > RESAMPLED]
     if resampled:
@@ -226,13 +227,18 @@ def _configuration(folder: Path, images, psfs, found: Found, doubts: list[str]) 
     return "\n".join(lines) + "\n"
 
 
-def _catalog_lines(found: Found, doubts: list[str]) -> list[str]:
+def _catalog_lines(found: Found, bands: list[str], doubts: list[str]) -> list[str]:
     detect = ["  detect: true  # sources are looked for in the images"]
     again = ["detect:", "  enabled: true  # and once more in what the first fit leaves"]
     if len(found.catalogs) == 1:
         path = found.catalogs[0].path
-        return ["catalog:", f"  path: {_quoted(path)}", "  # detect: true  # instead: look in the images"]
-    if found.catalogs:
+        try:
+            read_catalog(path, bands, complete=False)
+        except InputError as error:
+            doubts.append(f"{path.name}: {error.found}: sources are detected instead. {error.cure}")
+        else:
+            return ["catalog:", f"  path: {_quoted(path)}", "  # detect: true  # instead: look in the images"]
+    elif found.catalogs:
         names = ", ".join(one.path.name for one in found.catalogs)
         doubts.append(f"which catalog to take ({names}): sources are detected; or set catalog.path")
     others = [f"  # path: {_quoted(one.path)}" for one in found.catalogs]
