@@ -43,10 +43,10 @@ OPTIONS = {
 }  # fmt: skip
 STAGES = (
     "simulate", "check", "sersic", "preprocess", "psf", "settings", "scene", "optimize", "background",
-    "detect", "reoptimize", "postop", "sample", "postprocess", "compare",
+    "detect", "reoptimize", "postop", "sample", "postprocess", "view", "compare",
 )  # fmt: skip
-POOLS = ("psf", "optimize", "reoptimize", "sample", "postprocess")  # stages with workers
-PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 5}  # disturbances of one run
+POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
+PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 4}  # disturbances of one run
 ROOM = 1.5  # of a small file system, in sizes of the run
 WORDS = "Make room on the disk"
 

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
-LEFT_OUT = ("logs/", "benchmarks/", "work/")  # words, times, and finished patches, which are there by chance
+# Words, times, and finished patches, which are there by chance.
+LEFT_OUT = ("logs/", "benchmarks/", "progress/", "work/")
 MARKS = (".seal", ".snakemake_timestamp")
 VOLATILE = {"seconds", "mtime_ns", "seal", "created", "run_time"}
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -24,7 +25,9 @@ WRITTEN_BY_SIMULATE = ("images/F814W_1.fits", "truth.fits", "exposures.tsv")
 
 
 def run_in(folder, batches=1) -> Run:
-    config = make_config({"outdir": str(folder), "simulate.scene": "tiny", "workflow.batches": batches})
+    config = make_config(
+        {"outdir": str(folder) or ".", "simulate.scene": "tiny", "workflow.batches": batches}
+    )
     return Run(config, Layout(folder))
 
 
@@ -116,7 +119,7 @@ def test_bad_input_is_not_taken_for_damage(tmp_path):
 
 
 @pytest.mark.parametrize("batches", [1, 3])
-def test_every_file_has_its_writer(tmp_path, batches):
+def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
     """Whatever a stage or a part of a pass writes is found to be written by it."""
     run = run_in(tmp_path, batches)
     for name, stage in STAGES.items():
@@ -135,6 +138,9 @@ def test_every_file_has_its_writer(tmp_path, batches):
         assert (stage, which["part"]) == ("sample", part)
         assert which.get("colour", colour) in (colour, None)
     assert mending.writer_of(layout.samples(0), run) == ("sample", {})
+    monkeypatch.chdir(tmp_path)  # however a folder is called
+    assert mending.writer_of(layout.postop, run_in("", batches)) == ("postop", {})
+    assert mending.writer_of(Path("patches") / "patch1_samples.h5", run) == ("sample", {})
     for name in WRITTEN_BY_SIMULATE:
         assert mending.writer_of(layout.simulation / name, run) == ("simulate", {})
     assert mending.writer_of(tmp_path / "mine.fits", run) is None

@@ -10,7 +10,6 @@ import shutil
 import numpy as np
 
 from ..config import Config
-from ..errors import Damaged
 from ..files import atomic, write_text
 from ..flags import Flag
 from ..layout import Layout
@@ -20,7 +19,6 @@ from . import batches
 from .accounts import check_numbers, check_sources, without_draws
 from .outcomes import read_log, write_log
 from .planning import read_plan
-from .results import results_of
 from .settling import KEPT, flagged
 
 log = logging.getLogger("fpho")
@@ -89,16 +87,6 @@ def _settled(stage: str, rows, bands, made, entries) -> np.ndarray:
     log.info("%s: of %d patches of later rounds %d stayed as they were", stage, len(again), kept)
     log.info("%s: %d of %d sources have neighbours that still moved or failed", stage, unsettled, len(rows))
     return rows
-
-
-def is_whole(layout: Layout, stage: str) -> bool:
-    """Whether the results of a finished pass are all there, as it wrote them; else says what is not."""
-    try:
-        results_of(layout, stage)
-    except Damaged as error:
-        log.warning("%s", error)
-        return False
-    return True
 
 
 def unneeded(config: Config, layout: Layout, stage: str) -> bool:

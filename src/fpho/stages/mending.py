@@ -54,14 +54,15 @@ def with_mending(work: Callable[[], None], run: Run, again: Callable[..., None])
 
 def writer_of(path: Path, run: Run) -> tuple[str, dict] | None:
     """The stage that writes a file, and which part of it: arguments of `run_stage`; None if none does."""
+    path = path.absolute()
     for name, stage in STAGES.items():
         if stage.exists(run.config):
             for which in _jobs(stage, run.config):
-                if path in _written(stage, run, which):
+                if path in map(Path.absolute, _written(stage, run, which)):
                     return name, which
-    if path.is_relative_to(run.layout.simulation):
+    if path.is_relative_to(run.layout.simulation.absolute()):
         return "simulate", {}
-    return ("sample", {}) if path.parent == run.layout.patches else None
+    return ("sample", {}) if path.parent == run.layout.patches.absolute() else None
 
 
 def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:

@@ -4,7 +4,6 @@ import logging
 
 from ..config import Config
 from ..layout import Layout
-from ..passes.steps import is_whole
 from ..products.aperture_check import ApertureCheck
 from ..products.catalogs import postsample_catalog, write_chains
 from ..products.choosing import image_chi2
@@ -17,7 +16,6 @@ from ..products.plots.panels import around, plot_exposure, plot_patch
 from ..products.plots.summary import plot_summary
 from ..products.regions import write_patchreg, write_sourcereg
 from ..products.report import write_summary
-from .running import run_stage
 
 log = logging.getLogger("fpho")
 
@@ -25,9 +23,6 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
-    planned = layout.plan("sample").is_file()  # not where patches were checked out by hand
-    if planned and not is_whole(layout, "sample"):
-        run_stage("sample", config, layout, cores)  # what is gone or damaged is drawn again
     results = collect(layout.outdir)
     rows = results.rows
     log.info("%d sources in %d patches", len(rows), len(results.patches))
