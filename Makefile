@@ -10,7 +10,7 @@ ARGS ?=
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test lint clean
+.PHONY: run test lint docs clean
 
 run: $(VENV)/installed
 	$(VENV)/bin/snakemake --cores $(CORES) $(ARGS)
@@ -24,6 +24,9 @@ lint: $(VENV)/installed-test
 	$(VENV)/bin/mypy --cache-dir $(VENV)/mypy
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
+
+docs: $(VENV)/installed-test
+	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -106,6 +106,8 @@ BAD = {
     "held": ({"held": "colour"}, "held"),
     "priors": ({"priors": {"size": {"name": "normal"}}}, "priors.size"),
     "background": ({"background": "cubic"}, "background.mode"),
+    "options": ({"options": {"seed": 3}}, "options seed"),
+    "option": ({"options": {"psf.components": 3}}, "psf.components"),
     "draws": ({"draws": -1}, "draws"),
     "bands": ({"band": ["g", "r"]}, "a list of 2"),
     "empty": ({"image": []}, "an empty list"),

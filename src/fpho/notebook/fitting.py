@@ -34,6 +34,7 @@ HELD = {
     "position": ("ra", "dec"),
     "shape": ("q", "pa", "sersic", "rhalf"),
 }
+OWN = {"bounds.held", "background.mode", "sample.sampling_draws", "sample.chains", "optimize.on", "sample.on"}
 OPTIMUM = ("sersic", "scene", "optimize", "background", "detect", "reoptimize", "postop")
 
 
@@ -58,6 +59,7 @@ def fit(
     seed=1,
     cores=1,
     progress=True,
+    options=None,
 ) -> Fit:
     """Measure the galaxies of one or more images: optimum and posterior of all their parameters at once.
 
@@ -94,6 +96,7 @@ def fit(
     draws : of each chain, after warm-up; 0: the optimum alone, with errors from the curvature there
     chains, seed, cores : as in the pipeline; results do not depend on `cores`
     progress : say on standard error what is done
+    options : further options of the configuration, such as ``{"patches.default_roi": 3.0}``
 
     Raises
     ------
@@ -108,14 +111,14 @@ def fit(
         given = _given(images, shape, band, error=error, mask=mask, wcs=wcs, pixel_scale=pixel_scale)
         each = {"psf": psf, "psf_oversample": psf_oversample, "psf_pixel": psf_pixel}
         points = [spread(value, name, shape) for name, value in each.items()]
-        options = {
+        chosen = {
             "seed": seed,
             "bounds": {"held": _held(held)},
             "priors": priors.model_dump() if isinstance(priors, Priors) else priors or {},
             "background": {"mode": background},
             "sample": {"on": "all", "sampling_draws": draws or 1, "chains": chains},
         }
-        config = _inputs(given, points, options, folder)
+        config = _inputs(given, points, chosen, options or {}, folder)
         layout, told = Layout(folder), _Told(progress)
         with told("pixels"):
             _preprocess(config, layout, images)
@@ -150,7 +153,7 @@ def _given(images, shape: list[Place], band, **planes) -> list[Given]:
     ]
 
 
-def _inputs(given: list[Given], points, options: dict, folder: Path) -> Config:
+def _inputs(given: list[Given], points, chosen: dict, options: dict, folder: Path) -> Config:
     """Tables of images and PSFs under `folder`, and the configuration of the run there."""
     place = folder / "inputs"
     place.mkdir()
@@ -174,7 +177,12 @@ def _inputs(given: list[Given], points, options: dict, folder: Path) -> Config:
         rows = [{name: cell for name, cell in row.items() if name != "psf"} for row in rows]
     write_tsv(place / "images.tsv", [_beside(row, place) for row in rows])
     files = {"outdir": str(folder), "images": str(place / "images.tsv"), "psfs": str(table)}
-    return make_config(files | {"optimize": {"on": "all"}} | options, where="fpho.fit")
+    dotted = {name: value for name, value in options.items() if "." in name}
+    if len(dotted) < len(options) or set(options) & OWN:
+        found = f"options {', '.join(sorted(options))}"
+        cure = f"Give options as section.name; {', '.join(sorted(OWN))} follow from other arguments"
+        raise InputError("options", found, cure)
+    return make_config(files | {"optimize": {"on": "all"}} | chosen | dotted, where="fpho.fit")
 
 
 def _beside(row: dict, folder: Path) -> dict:

@@ -1,0 +1,35 @@
+"""The site: `make docs`; tutorials are executed while it is built, and a warning is an error."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from generated import write_reference  # noqa: E402
+
+import fpho  # noqa: E402
+
+project = "fpho"
+author = "the authors of fpho"
+copyright = author
+release = version = fpho.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "jupyter_execute"]
+html_theme = "pydata_sphinx_theme"
+html_title = "fpho"
+html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"  # a tutorial is executed when it has changed
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+default_role = "literal"
+nitpicky = False
+
+write_reference(HERE / "reference")
