@@ -22,9 +22,9 @@ def options() -> str:
     """A section for each section of the configuration, with a table of its options."""
     parts = [
         "# Configuration",
-        "Every option with its meaning, unit and default; `fpho config` prints the same as YAML, and `fpho config "
-        "--schema` the JSON schema that every run is checked against. In commands an option is written as "
-        "`section.option=value`.",
+        "Every option with its meaning, unit and default; `fpho config` prints the same as YAML, and "
+        "`fpho config --schema` the JSON schema that every run is checked against. In commands an option is "
+        "written as `section.option=value`.",
         _table(Config, Config(), ""),
     ]
     parts += _sections(Config, Config(), "")
@@ -81,9 +81,9 @@ def flags() -> str:
     head = [
         "# Quality flags",
         "",
-        "Bits of the column `flags`; `fit.flags` and the run's page give their names, `fpho flags` prints this "
-        "table. A value is good where no flag puts it in doubt: `DETECTED_IN_RESIDUAL`, `TRUNCATED_PATCH` and "
-        "`INDEX_FROM_PRIOR` are remarks.",
+        "Bits of the column `flags`; `fit.flags` and the run's page give their names, `fpho flags` prints "
+        "this table. A value is good where no flag puts it in doubt: `DETECTED_IN_RESIDUAL`, "
+        "`TRUNCATED_PATCH` and `INDEX_FROM_PRIOR` are remarks.",
         "",
         "| bit | name | meaning |",
         "|---|---|---|",
