@@ -26,7 +26,7 @@ lint: $(VENV)/installed-test
 	$(VENV)/bin/snakemake --lint
 
 docs: $(VENV)/installed-test
-	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,5 +1,6 @@
 """The site: `make docs`; tutorials are executed while it is built, and a warning is an error."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -37,3 +38,16 @@ default_role = "literal"
 nitpicky = False
 
 write_reference(HERE / "reference")
+
+
+def _words_below_names(app, what, name, obj, options, lines) -> None:
+    """Docstrings say `name : words`; on the page the words stand together, not cut after the first line."""
+    for place in reversed(range(len(lines))):
+        found = re.fullmatch(r"(\w[\w, ]*) : (.+)", lines[place])
+        if found:
+            lines[place : place + 1] = [found[1], f"    {found[2]}"]
+
+
+def setup(app) -> None:
+    """Before napoleon reads the docstrings."""
+    app.connect("autodoc-process-docstring", _words_below_names, priority=400)
