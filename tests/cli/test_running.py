@@ -75,6 +75,15 @@ def test_a_killed_and_a_failed_job(run):
     assert states(status(run))["psf"] == "waiting"
 
 
+def test_without_a_configuration_nothing_is_finished(run):
+    """`settings` has not run yet: what has left records is told, and that others wait."""
+    run.layout.config_json.unlink()
+    with recorded(run.layout.progress("psf")):
+        pass
+    found = status_of(run.layout.outdir)
+    assert states(found) == {"psf": "done", "others": "waiting"} and found.state == "stopped"
+
+
 def test_no_run_is_said(tmp_path):
     answer = CliRunner().invoke(app, ["status", str(tmp_path)])
     assert "no run is here" in str(answer.exception)

@@ -146,6 +146,7 @@ def _without_config(layout: Layout):
         for job in records(layout, path.stem):
             known = job | {"state": _state(job)}
             yield StageStatus(path.stem, known["state"], (known,))
+    yield StageStatus("others", "waiting")  # which ones is not known yet
 
 
 def verdict(layout: Layout) -> list[str]:
