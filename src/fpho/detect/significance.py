@@ -9,7 +9,7 @@ whatever the number of bands.
 from functools import cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from ..robust import SIGMA_OF_MAD
 from .grid import cut_out, resample
@@ -59,8 +59,8 @@ def _table(n: int):
     """Root of chi-square and normal deviate: chi-bar-square with binomial weights."""
     at = np.linspace(0, LARGEST, 701)
     k = np.arange(1, n + 1)
-    rare = stats.chi2.sf(at[:, None] ** 2, k) @ (special.comb(n, k) * 0.5**n)
-    return at, stats.norm.isf(rare)
+    rare = special.chdtrc(k, at[:, None] ** 2) @ (special.comb(n, k) * 0.5**n)
+    return at, -special.ndtri(rare)
 
 
 def _add(sums, tile, exposure, model, psf) -> None:
