@@ -4,7 +4,6 @@ in:  what the stage reads
 out: what the stage writes
 """
 
-
 for other in without_rule():
 
     rule:

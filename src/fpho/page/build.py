@@ -65,7 +65,11 @@ def build_page(folder, content: Content, draws: int = 200, cores: int = 1) -> Pa
 
 def _copy_assets(target: Path) -> None:
     with as_file(files(__package__) / "assets") as assets:
-        shutil.copytree(assets, target, copy_function=shutil.copyfile)
+        for path in sorted(Path(assets).rglob("*")):
+            if path.is_file():  # folders get the user's own mode, not the package's
+                place = target / path.relative_to(assets)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
 
 
 def _write_layers(folder: Path, content: Content, grid: Grid, cores: int) -> list[dict]:

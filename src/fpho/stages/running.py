@@ -6,7 +6,7 @@ The command line and the rules of the workflow both come this way.
 import logging
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the models of all options are slow to import: only jobs nee
     from ..config import Config
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+UNRECORDED = {"check"}  # stages without a record: it writes nothing before all inputs are found right
 
 
 def run_stage(
@@ -60,7 +61,8 @@ def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
 
     stage = arguments.get("stage") or getattr(part, "name", name)
     job = job_name(stage, arguments.get("colour", "all"), arguments.get("batch", 0))
-    with damaged_set_aside(layout), recorded(layout.progress(job)):
+    record = nullcontext() if stage in UNRECORDED else recorded(layout.progress(job))
+    with damaged_set_aside(layout), record:
         with_mending(work, Run(config, layout), again)
 
 
