@@ -12,7 +12,9 @@ from astropy.io import fits
 # Words, times, and finished patches, which are there by chance.
 LEFT_OUT = ("logs/", "benchmarks/", "progress/", "work/")
 MARKS = (".seal", ".snakemake_timestamp")
-VOLATILE = {"seconds", "mtime_ns", "seal", "created", "run_time"}
+# Times, and what holds them: hashes of tasks (times of stores), checksums of files that tell how long they took.
+TIMES = {"seconds", "wall_time", "mtime_ns", "created", "run_time"}
+VOLATILE = TIMES | {"seal", "task", "sums", "origin"}
 
 
 def snapshot(folder) -> dict[str, str]:
