@@ -12,9 +12,10 @@ from astropy.io import fits
 # Words, times, and finished patches, which are there by chance.
 LEFT_OUT = ("logs/", "benchmarks/", "progress/", "work/")
 MARKS = (".seal", ".snakemake_timestamp")
-# Times, and what holds them: hashes of tasks (times of stores), checksums of files that tell how long they took.
+# Times, and what holds them: hashes of tasks (times of stores), checksums of files that hold their seconds.
 TIMES = {"seconds", "wall_time", "mtime_ns", "created", "run_time"}
-VOLATILE = TIMES | {"seal", "task", "sums", "origin"}
+LINKS = {"REFERENCE_LIST", "DIMENSION_LIST"}  # of HDF5's scales: addresses in memory
+VOLATILE = TIMES | LINKS | {"seal", "task", "sums", "origin"}
 
 
 def snapshot(folder) -> dict[str, str]:
