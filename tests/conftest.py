@@ -1,9 +1,10 @@
 """What all tests share."""
 
-import os
 from pathlib import Path
 
 import pytest
+
+from .needs import lacking
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -13,9 +14,7 @@ def shared_data() -> Path:
     """Folder of real observations beside the project; CI has it, a user's clone need not."""
     folder = TOP.parent / "shared" / "data"
     if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"{folder} is missing")
-        pytest.skip(f"needs the real observations at {folder}")
+        lacking(f"the real observations at {folder}")
     return folder
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from tests.fuzz import catalogs, configurations
+from tests.needs import needed
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the writers of odd tables
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_odd_catalogs(tmp_path, seed):
-    pytest.importorskip("pyarrow")
+    needed("pyarrow")
     rng, taken = np.random.default_rng([1, seed]), 0
     for number in range(12):
         content, options = catalogs.odd_catalog(rng)
@@ -26,7 +27,7 @@ def test_odd_catalogs(tmp_path, seed):
 def test_formats_agree(tmp_path, form):
     """The same rows, bit by bit, whatever the format."""
     if form == "parquet":
-        pytest.importorskip("pyarrow")
+        needed("pyarrow")
     rng = np.random.default_rng([3, catalogs.FORMATS.index(form)])
     for encoding in catalogs.ENCODINGS:
         table = catalogs.plain_table(rng)

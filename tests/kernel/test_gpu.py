@@ -5,13 +5,13 @@ import re
 import subprocess
 import sys
 import types as python_types
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from fpho.kernel.gpu import compiling
 from tests.kernel.backends import CARD
+from tests.needs import needed
 
 TOP = Path(__file__).resolve().parents[2]
 SHARED = [f"test_{name}.py" for name in ("agreement", "edges", "gradient", "batches")]  # with the CPU
@@ -59,10 +59,7 @@ def test_without_a_gpu_it_says_what_is_missing():
 @pytest.fixture
 def compile_ptx(monkeypatch):
     """Function (name of a kernel, numbers it takes, compute capability) -> PTX, without a driver."""
-    if find_spec("numba_cuda") is None:
-        if os.environ.get("CI"):
-            pytest.fail("numba-cuda is missing: pip install 'fpho[test]'")
-        pytest.skip("needs numba-cuda: pip install 'fpho[test]'")
+    needed("numba_cuda")
     from numba.cuda import dispatcher
 
     from fpho.kernel.gpu import adding, images, kernels

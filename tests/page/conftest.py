@@ -1,6 +1,5 @@
 """A made-up field with its page, and a real browser."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.page import Content, build_page
 from fpho.products.picture import Picture
+
+from ..needs import lacking, needed
 
 BANDS = ["F1", "F2", "F3"]
 SHAPE = 260, 330  # (ny, nx)
@@ -123,23 +124,13 @@ def made(tmp_path_factory) -> Made:
     return make_page(tmp_path_factory.mktemp("page") / "a page #1 é", 40)
 
 
-def missing(what: str):
-    """Without a browser these tests are left out, and said to be; in CI they must run."""
-    leave = pytest.fail if os.environ.get("CI") else pytest.skip
-    leave(f"the page is not tried in a browser: {what} is missing")
-
-
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium: the system's."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        missing("Chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright")
-    with sync_playwright() as tool:
+        lacking("Chromium, in which the page is tried")
+    with needed("playwright.sync_api").sync_playwright() as tool:
         running = tool.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield running
         running.close()

@@ -10,6 +10,8 @@ from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.products import export, postsample_catalog
 
+from ..needs import needed
+
 FILTERS = {"g": "101", "r": "102"}
 
 
@@ -44,7 +46,7 @@ def test_eazy(run):
 
 def test_eazy_itself_reads_it(run, monkeypatch):
     """By the reader of the program (0.8), which wants two filters and no templates for that."""
-    photoz = pytest.importorskip("eazy.photoz")
+    photoz = needed("eazy.photoz")
     from eazy.filters import FilterDefinition
     from eazy.param import EazyParam, TranslateFile
 

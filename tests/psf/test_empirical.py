@@ -62,7 +62,7 @@ def test_encircled_energy(made, effective):
     for radius in (1.0, 1.5, 2.0, 3.0, 5.0):
         inside = truth[np.hypot(u - own[0], v - own[1]) < radius].sum()
         found = model[np.hypot(u - middle[0], v - middle[1]) < radius].sum()
-        assert found == pytest.approx(inside, abs=0.008)
+        assert found == pytest.approx(inside, abs=0.0065)
     assert np.median(made.chi2) == pytest.approx(1, abs=0.1)
 
 
@@ -74,7 +74,7 @@ def test_fluxes_of_other_stars(made, effective):
     start = replace(made, flux=np.full(20, 900.0), place=np.zeros((20, 2)), chi2=np.ones(20))
     ratio = _stars(start, stamps(data, np.arange(20)), steps=8).flux / (1000 * within)
     assert np.std(ratio) < 0.005  # wherever on a pixel they fall
-    assert np.mean(ratio) == pytest.approx(1, abs=0.008)
+    assert np.mean(ratio) == pytest.approx(1, abs=0.003)
 
 
 def test_galaxies_are_not_described(effective):

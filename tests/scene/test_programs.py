@@ -11,6 +11,8 @@ from fpho.config import Catalog
 from fpho.errors import InputError
 from fpho.scene import read_catalog
 
+from ..needs import needed
+
 POSITIONS = {"ra": [10.0, 10.001], "dec": [1.0, 1.0]}
 
 
@@ -181,7 +183,7 @@ def test_sextractor_in_text(tmp_path):
 )
 def test_photutils_old_and_new(tmp_path, suffix, names):
     if suffix == "parquet":
-        pytest.importorskip("pyarrow")
+        needed("pyarrow")
     table = QTable({"label": [1, 2], "sky_centroid": SkyCoord([10, 11] * u.deg, [1, 2] * u.deg)})
     table["kron_flux"], table[names[0]] = [2, 3] * u.uJy, [0.1, 0.2] * u.uJy
     table[names[1]], table[names[2]] = [4, 2] * u.pix, [2, 2] * u.pix

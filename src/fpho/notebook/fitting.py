@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..images import Exposure, open_chosen, write_store
 from ..kernel.warm import start as compile_meanwhile
 from ..layout import KINDS, Layout
+from ..stages.registry import STAGES
 from ..stages.running import run_stage
 from ..tables import write_tsv
 from . import psfs
@@ -35,7 +36,7 @@ HELD = {
     "shape": ("q", "pa", "sersic", "rhalf"),
 }
 OWN = {"bounds.held", "background.mode", "sample.sampling_draws", "sample.chains", "optimize.on", "sample.on"}
-OPTIMUM = ("sersic", "scene", "optimize", "background", "detect", "reoptimize", "postop")
+APART = ("psf", "preprocess", "sample")  # stages that measure, and are told of or done by themselves
 
 
 def fit(
@@ -229,8 +230,9 @@ def _run(config: Config, layout: Layout, draws: bool, cores: int, told, catalog)
         else:
             make_store(config, layout, cores)
     with told("optimum"), _quiet(catalog):
-        for name in OPTIMUM:
-            run_stage(name, config, layout, cores)
+        for stage in STAGES.values():
+            if stage.measures and stage.name not in APART and stage.exists(config):
+                run_stage(stage.name, config, layout, cores)
     if draws:
         with told("draws"):
             run_stage("sample", config, layout, cores)

@@ -4,14 +4,12 @@ import numpy as np
 
 from ..config import Config
 from ..layout import Layout
-from ..optimize import run_opt
 from ..passes.batches import make_task
-from ..passes.halo import own_optimum
 from ..passes.opening import open_patch
+from ..passes.optimum import find_optimum
 from ..passes.outcomes import read_log
 from ..passes.planning import read_plan
 from ..products.collecting import PatchResult, Results, SourceResult
-from ..results import misfit, widened_optimum
 from ..results.rows import draws_by_source
 from ..scene import read_scene
 
@@ -31,19 +29,14 @@ def optimum_results(config: Config, layout: Layout) -> Results:
     sources, patches = {}, []
     for patch in {patch.index: patch for patch in last.values()}.values():
         task = make_task(config, layout, stage, patch, bands, rows, made.seed)
-        opened = open_patch(task)
-        model, q = opened.begin()
-        model, optimum = own_optimum(opened, model, run_opt(model, q)[0])
-        factors = np.ones(len(patch.active))
-        if opened.measures_misfit:
-            factors = misfit(model, optimum.q)
-            optimum = widened_optimum(model, optimum, factors)
+        found = find_optimum(open_patch(task), config.optimize)
+        model, optimum = found.model, found.optimum
         z = np.random.default_rng(task.seed).multivariate_normal(optimum.z, optimum.covariance, DRAWS)
         draws = draws_by_source(model, model.transform.transform(z))
         for place, index in enumerate(patch.active):
             row = rows[index]
             values = row, row, draws[place].copy, DRAWS, 1, patch.index
-            sources[index] = SourceResult(*values, misfit=float(factors[place]))
+            sources[index] = SourceResult(*values, misfit=float(found.factors[place]))
         active = rows["source_index"][list(patch.active)]
         sky = optimum.q[draws.shape[0] * len(draws.dtype) :]
         constants = dict(zip(model.exposures, map(float, sky), strict=False))

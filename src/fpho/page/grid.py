@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..geometry import footprint, inside_image, linearize, offset, pixel_scale, to_pixels
+from ..layout import KINDS
 from ..products.picture import Picture
 
 STEP = 16  # pixels between places at which coordinates are computed; in between they are linear
@@ -121,12 +122,11 @@ def band_maps(grid: Grid, pictures) -> BandMaps:
 
     Mosaics count alone where there are any, since exposures are their parts.
     """
-    sums = {kind: np.zeros((3, *grid.shape), "f4") for kind in ("mosaic", "exposure")}
+    sums = {kind: np.zeros((3, *grid.shape), "f4") for kind in KINDS}
     used = set()
     for picture in pictures:
-        kind = "mosaic" if picture.kind == "mosaic" else "exposure"
-        used.add(kind)
-        _add(sums[kind], grid, picture)
+        used.add(picture.kind)
+        _add(sums[picture.kind], grid, picture)
     total = sums["mosaic"] if "mosaic" in used else sums["exposure"]
     if len(used) == 2:
         gaps = total[0] == 0

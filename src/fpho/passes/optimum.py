@@ -1,44 +1,60 @@
 """The worker of the stages `optimize` and `reoptimize`: the maximum of the posterior of one patch."""
 
 import logging
+from dataclasses import dataclass
 
-from ..optimize import run_opt
+import numpy as np
+
+from ..config import Optimize
+from ..optimize import Optimum, run_opt
 from ..results import misfit, optimum_apertures, optimum_rows, widened_optimum
 from .halo import flux_precisions, own_optimum
-from .opening import open_patch
+from .opening import OpenPatch, open_patch
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
+SEARCH = ("gtol", "method", "max_iterations", "use_gradients", "linear_optimize", "add_barriers")  # options
+
+
+@dataclass(frozen=True)
+class Found:
+    """The optimum of a patch's own sources, their errors wide by all that is uncertain beside them."""
+
+    model: object  # `Posterior` of the own sources, the halo at its optimum
+    optimum: Optimum
+    factors: np.ndarray  # (S,) by which variances grew for what the models leave of the data
+    precision: np.ndarray  # (B, S, S) nJy^-2, other parameters held
+    how: dict  # see `fpho.run_opt`
+
+
+def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
+    """The optimum of all sources of a patch, and of its own among them."""
+    model, q = patch.begin()
+    optimum, how = run_opt(model, q, **{name: getattr(options, name) for name in SEARCH})
+    precision = flux_precisions(model, optimum.q, patch.n_own)
+    model, optimum = own_optimum(patch, model, optimum)
+    factors = np.ones(patch.n_own)
+    if patch.measures_misfit:
+        factors = misfit(model, optimum.q)
+        optimum = widened_optimum(model, optimum, factors)
+    return Found(model, optimum, factors, precision, how)
 
 
 def optimize_patch(task: PatchTask) -> PatchOutcome:
     """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
-    options, patch = task.config.optimize, open_patch(task)
-    model, q = patch.begin()
-    optimum, info = run_opt(
-        model,
-        q,
-        gtol=options.gtol,
-        method=options.method,
-        max_iterations=options.max_iterations,
-        use_gradients=options.use_gradients,
-        linear_optimize=options.linear_optimize,
-        add_barriers=options.add_barriers,
-    )
-    precision = flux_precisions(model, optimum.q, patch.n_own)
-    model, optimum = own_optimum(patch, model, optimum)
-    if patch.measures_misfit:
-        optimum = widened_optimum(model, optimum, misfit(model, optimum.q))
+    patch = open_patch(task)
+    found = find_optimum(patch, task.config.optimize)
+    model, optimum = found.model, found.optimum
     rows = optimum_rows(model, optimum, task.active)
     rows["flags"] |= patch.flags
     fit = OptimumLog(
-        **info,
+        **found.how,
         lnp=float(optimum.lnp),
         exposures=tuple(model.exposures),
         chi2=tuple(map(float, model.chi2(optimum.q))),
         n_pix=tuple(map(int, model.n_pix)),
-        flux_precision=tuple(precision.tolist()),
+        flux_precision=tuple(found.precision.tolist()),
         apertures=optimum_apertures(model, optimum, task.config.model.apertures).plain(),
     )
-    log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, info["ncall"])
+    log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, found.how["ncall"])
     return PatchOutcome(rows, PatchLog(fit=fit, blur=patch.blur), optimum.covariance)

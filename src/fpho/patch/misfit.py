@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 from ..geometry import linearize
 from ..kernel.arrays import PatchArrays, SourceArrays
 from .noise import footprint_sides
-from .tiles import to_image
+from .tiles import exposure_image
 
 SEEN = 3.0  # sigma of the smoothed image beyond which light is taken for light
 NARROWEST = 0.5  # pixel; sigma of the smoothing at least
@@ -96,10 +96,9 @@ def smoothed(data, weight, tile_x, tile_y, sigma: float) -> tuple[np.ndarray, np
     Returns the image and its noise, both (T, 64); 0 and 1 where no good pixel is near.
     """
     x, y = tile_x - tile_x.min(), tile_y - tile_y.min()
-    shape = (y.max() + 8, x.max() + 8)
-    good = to_image(weight > 0, x, y, shape)
-    filled = to_image(np.where(weight > 0, data, 0), x, y, shape)
-    noise = to_image(np.where(weight > 0, 1 / np.where(weight > 0, weight, 1), 0), x, y, shape)
+    known = weight > 0
+    planes = known, np.where(known, data, 0), np.where(known, 1 / np.where(known, weight, 1), 0)
+    good, filled, noise = (exposure_image(plane, tile_x, tile_y) for plane in planes)
     share = gaussian_filter(good, sigma, mode="constant")
     light = gaussian_filter(filled, sigma, mode="constant")
     # the square of the kernel is a Gaussian narrower by sqrt(2), of sum 1 / (4 pi sigma^2)

@@ -77,6 +77,12 @@ def to_image(values: np.ndarray, tile_x, tile_y, shape) -> np.ndarray:
     return image.transpose(0, 2, 1, 3).reshape(high)[: shape[0], : shape[1]]
 
 
+def exposure_image(values: np.ndarray, tile_x, tile_y) -> np.ndarray:
+    """As `to_image`, of the smallest image that holds all tiles."""
+    x, y = tile_x - tile_x.min(), tile_y - tile_y.min()
+    return to_image(values, x, y, (y.max() + TILE, x.max() + TILE))
+
+
 def _subtract(tiles: ExposureTiles, row) -> ExposureTiles:
     if row is None or not row["used"]:
         return tiles

@@ -15,8 +15,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from .image import PSFImage
 from .mixture import evaluate
+from .splines import SPACING, basis, knots
 
-SPACING = 1 / 3  # pixels between the knots of the remainder
 COMPONENTS = 5
 LOOSE, FLOOR = 0.2, 1e-4  # prior sigma of the remainder: as a part of the mixture there, and of its peak
 ROUNDS = 6
@@ -67,7 +67,7 @@ class Empirical:
         inside = (np.abs(u) < self.half) & (np.abs(v) < self.half)
         out = np.zeros(np.shape(u))
         out[inside] = evaluate(self.mixture, u[inside], v[inside])
-        out[inside] += _basis(u[inside], v[inside], self.half) @ self.coefficients
+        out[inside] += basis(u[inside], v[inside], self.half) @ self.coefficients
         return out
 
     def image(self, where: str = "stars") -> PSFImage:
@@ -87,7 +87,7 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
     variance = (fwhm / 2.355) ** 2
     widths = variance * 4.0 ** np.arange(COMPONENTS)
     mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
-    now = Empirical(mixture, np.zeros(_knots(half) ** 2), half, *_start(stamps))
+    now = Empirical(mixture, np.zeros(knots(half) ** 2), half, *_start(stamps))
     for number in range(ROUNDS):
         now = _stars(now, stamps, steps=2)
         now = _mixture(now, stamps)
@@ -200,12 +200,12 @@ def _remainder(now: Empirical, stamps: Stamps) -> Empirical:
     used = (weight > 0) & (np.abs(u) < now.half) & (np.abs(v) < now.half)
     flux = np.broadcast_to(now.flux[:, None], used.shape)[used]
     target = stamps.data[used] / flux - evaluate(now.mixture, u[used], v[used])
-    rows, weight = _basis(u[used], v[used], now.half), weight[used] * flux**2
+    rows, weight = basis(u[used], v[used], now.half), weight[used] * flux**2
     whole, light = _conserved(now)
     rows = sparse.vstack([rows, whole]).tocsr()
     weight = np.append(weight, np.full(len(light), CONSERVED**-2.0))
     target = np.append(target, light)
-    axis = (np.arange(_knots(now.half)) - 1) * SPACING - now.half
+    axis = (np.arange(knots(now.half)) - 1) * SPACING - now.half
     there = evaluate(now.mixture, *np.meshgrid(axis, axis)).ravel()
     prior = (LOOSE * there + FLOOR * there.max()) ** -2.0
     diagonal = rows.power(2).T @ weight + prior
@@ -228,13 +228,13 @@ def _conserved(now: Empirical):
         for dx in (np.arange(6) + 0.5) / 6 - 0.5:
             u, v = (values.ravel() for values in np.meshgrid(pixels - dx, pixels - dy))
             inside = (np.abs(u) < now.half) & (np.abs(v) < now.half)
-            rows.append(sparse.csr_array(_basis(u[inside], v[inside], now.half).sum(axis=0)[None]))
+            rows.append(sparse.csr_array(basis(u[inside], v[inside], now.half).sum(axis=0)[None]))
             light.append(evaluate(now.mixture, u[inside], v[inside]).sum())
     return sparse.vstack(rows), 1.0 - np.array(light)
 
 
 def _normalised(now: Empirical) -> Empirical:
-    """The PSF's light within the square made 1, and its centroid the source."""
+    """The PSF's light within the square made 1."""
     axis = np.arange(-now.half + 0.125, now.half, 0.25)
     u, v = np.meshgrid(axis, axis)
     values = now.values(u, v)
@@ -275,30 +275,3 @@ def _theta(mixture) -> np.ndarray:
     stretch = np.arctanh(np.clip(0.5 * np.log(a / b), -0.999, 0.999))
     turn = np.arctanh(np.clip(c / np.sqrt(a * b) / 0.9, -0.999, 0.999))
     return np.stack([np.log(amplitude), 0.5 * np.log(a * b), stretch, turn], axis=1).ravel()
-
-
-# --- cubic B-splines ---
-
-
-def _knots(half: float) -> int:
-    """Splines along one axis."""
-    return int(np.ceil(2 * half / SPACING)) + 3
-
-
-def _basis(u, v, half: float):
-    """Sparse (P, K^2): values at offsets (P,) of all products of splines."""
-    n = _knots(half)
-    (i, by_x), (j, by_y) = _along(u, half), _along(v, half)
-    column = (j[:, :, None] * n + i[:, None, :]).reshape(len(u), 16)
-    value = (by_y[:, :, None] * by_x[:, None, :]).reshape(len(u), 16)
-    start = np.arange(len(u) + 1) * 16
-    return sparse.csr_array((value.ravel(), column.ravel(), start), shape=(len(u), n * n))
-
-
-def _along(x, half: float):
-    """(Indices (P, 4), values (P, 4)) of the cubic splines that are not zero at offsets (P,)."""
-    place = (np.asarray(x) + half) / SPACING
-    cell = np.clip(np.floor(place).astype(int), 0, _knots(half) - 4)
-    t = place - cell
-    values = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-    return cell[:, None] + np.arange(4), np.stack(values, axis=1) / 6

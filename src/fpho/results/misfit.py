@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..patch.tiles import to_image
+from ..patch.tiles import exposure_image
 from .fit import source_light
 
 SCALES = (1.0, 1.5, 2.5, 4.0)  # pixels, sigma of the smoothing
@@ -92,10 +92,9 @@ def widening(plan, z, spread, factors) -> np.ndarray:
 
 def _image(arrays, e: int, values) -> np.ndarray:
     """An exposure's tiles (T, 64) as an image (ny, nx), 0 where no pixel is good."""
-    a, b = arrays.exposure_start[e : e + 2]
-    x, y = (tile[a:b] - tile[a:b].min() for tile in (arrays.tile_x, arrays.tile_y))
-    shape = (y.max() + 8, x.max() + 8)
-    return to_image(np.where(arrays.weight[a:b] > 0, values[a:b], 0.0), x, y, shape)
+    part = slice(*arrays.exposure_start[e : e + 2])
+    good = np.where(arrays.weight[part] > 0, values[part], 0.0)
+    return exposure_image(good, arrays.tile_x[part], arrays.tile_y[part])
 
 
 def _power(image, scale: float) -> np.ndarray:

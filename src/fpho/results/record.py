@@ -9,7 +9,7 @@ from .apertures import drawn_apertures
 from .fit import fit_quality
 from .misfit import misfit, widened
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
-from .rows import draws_by_source, sampled_rows
+from .rows import draws_by_source, medians, sampled_rows
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Result:
 
     def _widened(self, model, flat) -> tuple[np.ndarray, np.ndarray]:
         """z (N, ndim) with what a misfit adds, and its factors (S,); `chain` follows."""
-        q = sampled_rows(model, self.chain, flat, model.rows, self.flags)[1]
+        q = medians(model, self.chain)
         factors = misfit(model, q)
         if np.all(factors == 1):
             return flat, factors

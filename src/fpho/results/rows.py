@@ -31,13 +31,13 @@ def _unmeasured(model, rows, b: int, band: str) -> np.ndarray:
     return ~near & (rows[error_col(band)] > UNINFORMED * spread)
 
 
-def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.ndarray]:
-    """(scene rows, q) at the medians of draws: chain (N, P) in q's order, z (N, ndim).
+def medians(model, chain) -> np.ndarray:
+    """q (P,) at the medians of draws, chain (N, P).
 
     A shape's median is that of the ellipticity's components, so q and pa belong together.
     """
     q = np.median(chain, axis=0)
-    names, n_sources = q_names(model.bands), len(active)
+    names, n_sources = q_names(model.bands), len(model.rows)
     block = q[: n_sources * len(names)].reshape(n_sources, len(names))
     draws = chain[:, : block.size].reshape(len(chain), n_sources, len(names))
     for k in [k for k, name in enumerate(names) if name in PARAMETERS and PARAMETERS[name].kind == RATIO]:
@@ -45,7 +45,12 @@ def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.nd
         shape = np.stack(from_ellipticity(*middle), axis=-1)
         free = model.plan.index[:, k] >= 0
         block[free, k : k + 2] = shape[free]
-    spread = z.std(axis=0)
+    return q
+
+
+def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.ndarray]:
+    """(scene rows, q) at the medians of draws: chain (N, P) in q's order, z (N, ndim)."""
+    q, spread = medians(model, chain), z.std(axis=0)
     rows = _filled(model, active, q, spread)
     own = np.full(len(rows), flags)
     rows["flags"] = flags_of_sources(model, rows, active, q, spread, own, chain)

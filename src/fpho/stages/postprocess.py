@@ -20,7 +20,7 @@ from ..products.report import write_summary
 log = logging.getLogger("fpho")
 
 
-def run(config: Config, layout: Layout, cores: int = 1) -> None:
+def run(config: Config, layout: Layout) -> None:
     """Everything under `layout.catalogs`, `images`, `regions`, `plots`, and `layout.summary`."""
     options = config.postprocess
     results = collect(layout.outdir)

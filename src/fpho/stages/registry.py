@@ -210,7 +210,6 @@ POSTPROCESS = _stage(
     },
     folders=("images", "regions", "plots"),
     options=("postprocess", "sample.max_rhat", "sample.min_ess", "psf.interpolation", "seed"),
-    cores=True,
 )
 VIEW = _stage(
     "view",
