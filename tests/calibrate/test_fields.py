@@ -45,6 +45,9 @@ def catalogs(n=1500, seed=1, shrink=1.0, bias=0.0):
         for quantile, z in QUANTILES.items():
             posterior[f"{name}_{quantile}"] = value + z * shrink * sigma
     posterior["position_angle"], posterior["position_angle_err"] = 40.0, 5.0
+    error = 1.0857 * np.sqrt(sum((10 / truth[band]) ** 2 for band in BANDS))
+    posterior["colour_g_r"] = -2.5 * np.log10(posterior["g"] / posterior["r"])
+    posterior["colour_g_r_err"] = shrink * error
     optimum = posterior["ra", "dec", *BANDS, *(f"{band}_err" for band in BANDS)].copy()
     return posterior, optimum, truth
 
@@ -62,7 +65,30 @@ def test_right_errors_pass_and_wrong_ones_do_not():
     assert fluxes(figures.by_snr(narrow))[2]["pull_sd"] == pytest.approx(1 / 0.7, rel=0.1)
     biased = field_table(*catalogs(bias=0.5), BANDS, 100.0)
     assert not any(row["met"] for row in fluxes(figures.by_snr(biased)))
-    assert figures.optimum_row(biased)["pull_mean"] == pytest.approx(0.5, abs=0.1)
+    above = [row for row in figures.optimum_pulls(biased) if row["from"] == 3 and np.isinf(row["to"])]
+    assert above[0]["n"] > 2500 and above[0]["pull_mean"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_galaxies_of_some_brightness_have_colours_too():
+    rows = {row["quantity"]: row for row in figures.bright_galaxies(field_table(*catalogs(), BANDS, 100.0))}
+    assert set(rows) == {*figures.GROUPS, "colour"} and rows["colour"]["n"] > 800
+    assert rows["colour"]["cover68"] == pytest.approx(0.68, abs=0.05)
+
+
+def test_pulls_are_those_of_means():
+    """Skewed posteriors: medians lie to one side of the truth though nothing is wrong, means do not."""
+    posterior, optimum, truth = catalogs()
+    rng, scatter = np.random.default_rng(5), 0.5
+    middle = np.log(0.3) + scatter * rng.standard_normal(len(posterior))
+    mean = np.exp(middle + scatter**2 / 2)
+    posterior["rhalf"] = np.exp(middle)
+    posterior["rhalf_err"] = mean * np.sqrt(np.expm1(scatter**2))
+    truth["rhalf"] = np.exp(middle + scatter * rng.standard_normal(len(posterior)))
+    medians = field_table(posterior, optimum, truth, BANDS, 100.0)
+    means = {name: np.asarray(posterior[name]) for name in (*BANDS, *ERRORS)} | {"rhalf": mean}
+    right = field_table(posterior, optimum, truth, BANDS, 100.0, means)
+    assert np.mean(medians["rhalf_pull"]) < -0.15
+    assert abs(np.mean(right["rhalf_pull"])) < 0.1 and 0.9 < np.std(right["rhalf_pull"]) < 1.1
 
 
 def test_lost_and_spurious_sources_count():

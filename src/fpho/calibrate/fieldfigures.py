@@ -10,9 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from ..flags import REMARKS, Flag
+from ..products.photometry import colour_name
 
 LEVELS = {68: ("p16", "p84"), 95: ("p2_5", "p97_5")}
 SHAPES = ("axis_ratio", "rhalf", "sersic")
+BRIGHT = (20.0, 500.0)  # S/N of galaxies whose structure shows
 GROUPS = {"flux": None, "position": ("ra", "dec"), "size": ("rhalf",), "index": ("sersic",)}
 SNR_EDGES = (3, 5, 10, 30, 100, np.inf)
 RATIO_LIMITS = (0.05, 0.04, 0.02, 0.01, 0.005)  # of the median flux ratio, in these bins
@@ -44,12 +46,13 @@ def measured(table, group: str) -> Measured:
     whole = {kind: np.sqrt(np.sum([_column(table, f"{b}_{kind}") ** 2 for b in bands], axis=0)) for kind in
              ("snr", "snr_true")}  # fmt: skip
     parts = []
-    for name in GROUPS[group] or bands:
+    colours = [colour_name(*pair) for pair in pairwise(bands)]
+    for name in colours if group == "colour" else GROUPS[group] or bands:
         pull = _column(table, f"{name}_pull")
         snr = _column(table, f"{name}_snr") if group == "flux" else whole["snr"]
         true = _column(table, f"{name}_snr_true") if group == "flux" else whole["snr_true"]
         ratio = np.full(len(table), np.nan)
-        if group != "position":
+        if group not in ("position", "colour"):
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = _column(table, name) / _column(table, f"{name}_true")
         inside = [np.asarray(table[f"{name}_in{level}"], bool) for level in LEVELS]
@@ -101,6 +104,20 @@ def by_snr(table, true: bool = False, flagged: bool = False):
             use = chosen[values.row] & (snr >= low) & (snr < high)
             row = {"quantity": group, "from": low, "to": high} | summary(values, use)
             rows.append(row | {"met": None if true else _met(row, limit if group == "flux" else None)})
+    return _table(rows)
+
+
+def bright_galaxies(table):
+    """Rows of galaxies within BRIGHT, flagged or not: what structure does that no model has."""
+    rows = []
+    for group in (*GROUPS, *(["colour"] if len(bands_of(table)) > 1 else [])):
+        values = measured(table, group)
+        whole = np.sqrt(np.sum([_column(table, f"{b}_snr") ** 2 for b in bands_of(table)], axis=0))[
+            values.row
+        ]
+        galaxy = ~np.asarray(table["is_point"], bool)[values.row]
+        use = galaxy & (whole >= BRIGHT[0]) & (whole < BRIGHT[1])
+        rows.append({"quantity": group} | summary(values, use))
     return _table(rows)
 
 
@@ -213,12 +230,19 @@ def morphology(table):
     return _table(rows)
 
 
-def optimum_row(table) -> dict:
-    """Figures of the optimum's flux pulls, sources without flags."""
-    pulls = np.concatenate([_column(table, f"{band}_optimum_pull") for band in bands_of(table)])
-    use = np.tile(~is_flagged(table), len(bands_of(table))) & np.isfinite(pulls)
-    mean, sd = (pulls[use].mean(), pulls[use].std()) if use.any() else (np.nan, np.nan)
-    return {"n": int(use.sum()), "pull_mean": float(mean), "pull_sd": float(sd)}
+def optimum_pulls(table):
+    """Rows of the optimum's flux pulls by its own S/N, and of all above the first edge; without flags."""
+    values = [
+        np.concatenate([_column(table, f"{band}_optimum_{kind}") for band in bands_of(table)])
+        for kind in ("pull", "snr")
+    ]
+    pulls, snr = (some[np.tile(~is_flagged(table), len(bands_of(table)))] for some in values)
+    rows = []
+    for low, high in [*_bins(SNR_EDGES), (SNR_EDGES[0], SNR_EDGES[-1]), (-np.inf, SNR_EDGES[0])]:
+        some = pulls[(snr >= low) & (snr < high)]
+        mean, sd = (some.mean(), some.std()) if len(some) else (np.nan, np.nan)
+        rows.append({"from": low, "to": high, "n": len(some), "pull_mean": mean, "pull_sd": sd})
+    return _table(rows)
 
 
 def _bins(edges):

@@ -136,7 +136,7 @@ class Sample(Section):
     min_ess: float = option(400.0, "accepted bulk and tail effective samples", gt=0)
     max_extensions: int = option(4, "times a patch may run on before it is flagged", ge=0)
     evaluations: float = option(
-        4000.0,
+        1000.0,
         "evaluations for each coordinate of a patch (at least 8 for a draw and extension) after which its "
         "draws are kept as they are, flagged NOT_CONVERGED if they are not accepted",
         gt=0,

@@ -1,12 +1,13 @@
 """The worker of the stages `optimize` and `reoptimize`: the maximum of the posterior of one patch."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..config import Optimize
 from ..optimize import Optimum, run_opt
+from ..optimize.volume import ShapesAlone
 from ..results import misfit, optimum_apertures, optimum_rows, widened_optimum
 from .halo import flux_precisions, own_optimum
 from .opening import OpenPatch, open_patch
@@ -28,9 +29,17 @@ class Found:
 
 
 def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
-    """The optimum of all sources of a patch, and of its own among them."""
+    """The optimum of all sources of a patch, and of its own among them.
+
+    Under the population's prior, which speaks of all that is faint, fluxes are integrated out: see
+    `optimize.volume`.
+    """
     model, q = patch.begin()
-    optimum, how = run_opt(model, q, **{name: getattr(options, name) for name in SEARCH})
+    target = model
+    if model.population is not None:
+        target = ShapesAlone(model, model.transform.inverse_transform(q))
+    optimum, how = run_opt(target, q, **{name: getattr(options, name) for name in SEARCH})
+    optimum = replace(optimum, lnp=model.lnprob(optimum.z))
     precision = flux_precisions(model, optimum.q, patch.n_own)
     model, optimum = own_optimum(patch, model, optimum)
     factors = np.ones(patch.n_own)

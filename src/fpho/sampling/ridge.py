@@ -23,16 +23,13 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 
-from ..patch.noise import footprint_sides
+from ..optimize.volume import sizes, widening
 from ..posterior.compiled import value
 from ..posterior.parameter_map import ParameterMap
 
 LARGEST = 30.0  # of |t|: far beyond, where only rejected steps go
 SURE = 9.0  # (S/N)^2 of the fluxes at which half of a and b is believed
 SLOWEST = 0.1  # k below which the index is near a bound, and c is left out
-SPAN = 1.5  # coordinates of the size to both sides of the optimum, which tell the width of the PSF
-HALF = 0.5  # coordinates of the index to both sides, for the slope of errors
-NARROW = 1e-3  # of the larger size: least width
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def ridge_coefficients(plan: ParameterMap, z, cov, by_index=None, width=None) ->
     origin, index0 = np.zeros((n_sources, 2)), np.ones(n_sources)
     a, b, c, k = np.zeros((4, n_sources))
     by_index, width = (np.zeros(n_sources) if some is None else some for some in (by_index, width))
-    radius0, growth = _sizes(plan, z, width)
+    radius0, growth = sizes(plan, z, width)
     for s, row in enumerate(plan.index):
         shapes, fluxes = row[list(columns)], row[:n][free[s]]
         here = shapes >= 0
@@ -93,50 +90,6 @@ def ridge_coefficients(plan: ParameterMap, z, cov, by_index=None, width=None) ->
             k[s] = slope / index0[s]
             c[s] = block[0, 1] / block[0, 0] if k[s] > SLOWEST else 0.0
     return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST), width, radius0)
-
-
-def _sizes(plan, z, width) -> tuple[np.ndarray, np.ndarray]:
-    """Half-light radii (S,) in arcsec at z, and d ln sqrt(w^2 + r^2) / dz (S,)."""
-    col, n = plan.column("rhalf"), plan.n_bands
-    table = plan.number[:, col - n]
-    both = [
-        value(z, i, origin, unit, plan.tables, number, True)
-        for i, origin, unit, number in zip(
-            plan.index[:, col], plan.origin[:, col], plan.unit[:, col], table, strict=True
-        )
-    ]
-    radius, slope = np.array(both).reshape(-1, 2).T
-    square = width**2 + radius**2
-    return radius, np.where(width > 0, radius * slope / np.where(square > 0, square, 1.0), 0.0)
-
-
-def widening(model, z) -> tuple[np.ndarray, np.ndarray]:
-    """How the error of a source's flux, its shape known, grows with index and size, about z (ndim,).
-
-    Returns
-    -------
-    by_index : (S,) d ln error / d (coordinate of the index)
-    width : (S,) w in arcsec: the error goes as sqrt(w^2 + r^2) with the half-light radius r; 0: it does not
-    """
-    plan, arrays = model.plan, model.arrays
-    if not arrays.n_exposures:
-        return np.zeros(len(plan.index)), np.zeros(len(plan.index))
-    first = plan.components.first
-
-    def areas(name, move):
-        """(S,) noise-equivalent areas in pixels with a coordinate of all sources moved, and sizes there."""
-        at, moved = plan.index[:, plan.column(name)], z.copy()
-        moved[at[at >= 0]] += move
-        state = model.state(moved)[0]
-        sides = [footprint_sides(arrays, e, state)[first] for e in range(arrays.n_exposures)]
-        return np.exp(2 * np.mean(np.log(sides), axis=0)), state.sources[first, -1]
-
-    slope = np.log(areas("sersic", HALF)[0] / areas("sersic", -HALF)[0]) / (4 * HALF)
-    (small, low), (large, high) = (areas("rhalf", move) for move in (-SPAN, SPAN))
-    rise, free = large - small, plan.index[:, plan.column("rhalf")] >= 0
-    known = free & (rise > NARROW * small)
-    square = (small * high**2 - large * low**2) / np.where(known, rise, 1.0)
-    return slope, np.where(known, np.sqrt(np.maximum(square, (NARROW * high) ** 2)), 0.0)
 
 
 @nb.njit(cache=True)

@@ -23,7 +23,7 @@ class Limits:
     max_rhat: float = 1.02
     min_ess: float = 400.0  # draws, bulk and tail
     max_extensions: int = 4  # times that a patch may run on
-    evaluations: float = 4000.0  # for each coordinate: what a patch may cost (see `budget`)
+    evaluations: float = 1000.0  # for each coordinate: what a patch may cost (see `budget`)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 from ..calibrate.fieldreport import write_products
-from ..calibrate.fields import field_table
+from ..calibrate.fields import draw_means, field_table
 from ..codehash import code_hash
 from ..config import Config
 from ..files import atomic
 from ..layout import Layout
+from ..products.collecting import collect
 from .registry import STAGES
 from .running import run_stage
 
@@ -84,7 +85,9 @@ def measure_field(config: Config, folder: Path, start: str, density: float, core
             run_stage(stage.name, inner, layout, cores)
     posterior, optimum = Table.read(layout.posterior, hdu=1), Table.read(layout.postop, hdu=1)
     truth = Table.read(layout.truth, hdu=1)
-    return field_table(posterior, optimum, truth, config.simulate.field.bands, density)
+    bands = config.simulate.field.bands
+    means = draw_means(collect(folder), posterior, bands)
+    return field_table(posterior, optimum, truth, bands, density, means)
 
 
 def on_field(config: Config, layout: Layout, start: str) -> Config:
