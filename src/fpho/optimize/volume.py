@@ -44,12 +44,17 @@ def widening(model, z) -> tuple[np.ndarray, np.ndarray]:
     by_index : (S,) d ln error / d (coordinate of the index)
     width : (S,) w in arcsec: the error goes as sqrt(w^2 + r^2) with the half-light radius r; 0: it does not
     """
+    width = widths(model, z)
+    if not width.any():
+        return np.zeros(len(width)), width
     small, large = (areas(model, z, "sersic", move) for move in (-HALF, HALF))
-    return np.log(large[0] / small[0]) / (4 * HALF), widths(model, z)
+    return np.log(large[0] / small[0]) / (4 * HALF), width
 
 
 def widths(model, z) -> np.ndarray:
     """w (S,) in arcsec of `widening` about z (ndim,)."""
+    if not model.arrays.n_exposures:
+        return np.zeros(len(model.plan.index))
     (small, low), (large, high) = (areas(model, z, "rhalf", move) for move in (-SPAN, SPAN))
     rise, free = large - small, model.plan.index[:, model.plan.column("rhalf")] >= 0
     known = free & (rise > NARROW * small)
@@ -63,11 +68,8 @@ def areas(model, z, name: str, move: float) -> tuple[np.ndarray, np.ndarray]:
     first, at, moved = plan.components.first, plan.index[:, plan.column(name)], z.copy()
     moved[at[at >= 0]] += move
     state = model.state(moved)[0]
-    radius = state.sources[first, -1]
-    if not arrays.n_exposures:
-        return np.ones(len(first)), radius
     sides = [footprint_sides(arrays, e, state)[first] for e in range(arrays.n_exposures)]
-    return np.exp(2 * np.mean(np.log(sides), axis=0)), radius
+    return np.exp(2 * np.mean(np.log(sides), axis=0)), state.sources[first, -1]
 
 
 class ShapesAlone:
