@@ -16,6 +16,7 @@ TOP = PACKAGE.parent.parent
 FLOORS = [
     {
         "errors",
+        "extras",
         "faults",
         "files",
         "hdf5",

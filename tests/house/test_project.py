@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
 
 def test_environments_are_those_of_the_project():
     made = runpy.run_path(str(TOP / "envs" / "make.py"))["environments"]()
-    assert len(made) == 2
+    assert len(made) == 3
     for path, text in made.items():
         assert path.read_text() == text, f"run `python envs/make.py`: {path.name} differs"
 

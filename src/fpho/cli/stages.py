@@ -9,7 +9,7 @@ import typer
 from ..errors import InputError
 from ..layout import Layout
 from ..stages.registry import STAGES
-from ..stages.running import run_stage
+from ..stages.running import require_all, run_stage
 from ..stages.stage import Stage
 from .common import ConfigFile, Cores, Overrides, Verbose, prepare
 
@@ -44,7 +44,10 @@ def _command(stage: Stage):
     def command(
         config: ConfigFile = None, overrides: Overrides = None, cores: Cores = 1, verbose: Verbose = False
     ):
-        run_stage(stage.name, *prepare(config, overrides, stage.threads(cores), verbose), cores)
+        loaded, layout = prepare(config, overrides, stage.threads(cores), verbose)
+        if stage.name == "check":
+            require_all(loaded)
+        run_stage(stage.name, loaded, layout, cores)
 
     return command
 

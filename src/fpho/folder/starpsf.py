@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from ..background import fit_background
 from ..detect import usable_stars
+from ..extras import installed
 from ..geometry import unit_vectors
 from ..psf.empirical import OVERSAMPLE, Empirical, Stamps, fit_stars, left_out
 
@@ -95,8 +96,9 @@ def write_psf(found: StarPSF, path: Path, band: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         hdu.writeto(temporary, overwrite=True)
-    with atomic(path.with_suffix(".png")) as temporary:
-        _draw(found, band, temporary)
+    if installed("matplotlib"):
+        with atomic(path.with_suffix(".png")) as temporary:
+            _draw(found, band, temporary)
 
 
 def _draw(found: StarPSF, band: str, path) -> None:

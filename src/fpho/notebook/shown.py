@@ -71,12 +71,12 @@ def joined(paths):
 
     Patches that ran on have more draws: the last ones of each chain are taken, as many as all have.
     """
-    import arviz
-    import xarray
-
     parts = [inference_data(path) for path in paths]
     if len(parts) == 1:
         return parts[0]
+    import arviz
+    import xarray
+
     count = min(part.posterior.sizes["draw"] for part in parts)
     number = np.arange(count)
     groups = {

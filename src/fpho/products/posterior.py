@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..extras import require
 from ..results import Samples
 from .columns import quantities
 
@@ -16,6 +17,7 @@ def inference_data(path):
     `long_name`. Group `sample_stats`: (chain, draw). Coordinate `source`: ids of the catalog, or source
     indices where these are not told apart.
     """
+    require("draws as InferenceData", "arviz")
     import arviz
 
     samples = path if isinstance(path, Samples) else Samples(Path(path))

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..config import Config
+from ..extras import installed
 from ..files import atomic
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
@@ -69,7 +70,7 @@ def _copy(source, layout):
 
 
 def _report(key, fits, layout):
-    """Say how well each location does, and draw it."""
+    """Say how well each location does, and draw it where there is something to draw with."""
     from ..psf.plots import plot_psf
 
     for i, fit in enumerate(fits):
@@ -79,7 +80,8 @@ def _report(key, fits, layout):
         LOG.info("PSF %s: %d components, %s", name, len(fit.mixture), text)
         if q["poor"]:
             warnings.warn(f"PSF {name}: the mixture misses its limits ({text})", stacklevel=2)
-        plot_psf(layout.psf_plots / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', key)}_{i}.png", name, fit)
+        if installed("matplotlib"):
+            plot_psf(layout.psf_plots / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', key)}_{i}.png", name, fit)
 
 
 def _write_quality(layout, rows):

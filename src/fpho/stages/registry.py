@@ -39,6 +39,7 @@ SIMULATE = _stage(
         "truth": run.layout.truth,
     },
     options=("simulate", "seed"),
+    needs=lambda config: ("galsim",),
     exists=simulated,
 )
 CHECK = _stage(
@@ -210,6 +211,7 @@ POSTPROCESS = _stage(
     },
     folders=("images", "regions", "plots"),
     options=("postprocess", "sample.max_rhat", "sample.min_ess", "psf.interpolation", "seed"),
+    needs=lambda config: ("matplotlib",) if config.postprocess.plots else (),
 )
 VIEW = _stage(
     "view",
@@ -224,6 +226,7 @@ VIEW = _stage(
     writes=lambda run: {"page": run.layout.page},
     folders=("page",),
     options=("page.draws", "psf.interpolation"),
+    needs=lambda config: ("matplotlib", "PIL"),
     exists=lambda config: config.page.enabled,
     cores=True,
 )
@@ -248,6 +251,7 @@ COMPARE = _stage(
     },
     writes=lambda run: {"comparison": run.layout.comparison},
     folders=("comparison",),
+    needs=lambda config: ("matplotlib",),
     exists=simulated,
 )
 CALIBRATE = _stage(
@@ -259,6 +263,7 @@ CALIBRATE = _stage(
         "tables": run.layout.calibration / "calibration.md",
     },
     options=("calibrate", "bounds", "priors", "psf", "optimize", "sample", "seed"),
+    needs=lambda config: ("galsim", "matplotlib"),
     cores=True,
     processes=True,
 )
@@ -280,6 +285,7 @@ INJECT = _stage(
     },
     options=ALL,
     runs=tuple(dict.fromkeys(stage.module for stage in MEASURING)),
+    needs=lambda config: ("galsim", "matplotlib"),
     cores=True,
     processes=True,
 )
@@ -293,6 +299,7 @@ CALIBRATE_FIELD = _stage(
     },
     options=ALL,
     runs=tuple(dict.fromkeys(stage.module for stage in (SIMULATE, *MEASURING, POSTPROCESS))),
+    needs=lambda config: ("galsim", "matplotlib"),
     cores=True,
     processes=True,
 )

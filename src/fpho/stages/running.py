@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import Damaged, InputError
+from ..extras import require
 from ..faults import MACHINE, trouble
 from ..layout import Layout
 from ..progress import recorded
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # the models of all options are slow to import: only jobs nee
     from ..config import Config
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SHOWING = ("postprocess", "view", "compare")  # stages at the end of a run that draw
 UNRECORDED = {"check"}  # stages without a record: it writes nothing before all inputs are found right
 
 
@@ -35,6 +37,7 @@ def run_stage(
     A whole pass is its parts in order, each for all colours.
     """
     stage = STAGES[name]
+    require(f"stage {name}", *stage.needs(config))
     if not stage.parts:
         _call(stage, config, layout, cores=cores)
     elif part == "all":
@@ -42,6 +45,20 @@ def run_stage(
             _call(one, config, layout, stage=name, cores=cores, colour="all", batch=0)
     else:
         _call(stage.parts[part], config, layout, stage=name, cores=cores, **which)
+
+
+def require_all(config: "Config") -> None:
+    """See that the packages of all stages of a run are there, before the first of them works for hours.
+
+    Raises
+    ------
+    InputError
+        With the command that installs them, and the options without which they are not needed.
+    """
+    stages = [STAGES[name] for name in SHOWING if STAGES[name].exists(config)]
+    modules = [module for stage in stages for module in stage.needs(config)]
+    cure = ", or set postprocess.plots and page.enabled to false"
+    require("plots and page of the run", *dict.fromkeys(modules), instead=cure)
 
 
 def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
@@ -100,6 +117,8 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
     limit_threads(STAGES[name].threads(cores))
     options = Config.model_validate(config)
     with told(screen):
+        if name == "check":
+            require_all(options)
         run_stage(name, options, Layout(Path(options.outdir)), cores, part, **which)
 
 

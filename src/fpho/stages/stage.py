@@ -76,6 +76,7 @@ class Stage(Part):
     folders : names of the outputs that are folders.
     without : rooms or modules of `fpho` that its code imports and does not use.
     runs : modules of the stages that its own function runs.
+    needs : modules of extras (`fpho.extras`) without which it cannot do what a configuration asks for.
     cores : it makes use of many cores. processes : it does so in processes of one thread each.
     gpu : it looks for a graphics card if the configuration asks for one.
     measures : it belongs to a measurement, which `inject` repeats.
@@ -88,6 +89,7 @@ class Stage(Part):
     folders: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    needs: Callable[["Config"], tuple[str, ...]] = lambda config: ()
     cores: bool = False
     processes: bool = False
     gpu: bool = False

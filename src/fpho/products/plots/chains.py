@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ...extras import require
 from ...parameters import POSITION_COLS
 from ..columns import continuous, quantities
 from .style import COLOURS, TRUTH, figure, short
@@ -75,6 +76,7 @@ def draw_corner(fig, inches: float, title: str, draws, bands, is_point: bool, tr
 
     Histograms are smoothed by the width of Scott's rule (1992, eq. 6.42) for their number of draws.
     """
+    require("corner plots", "corner")
     import corner
 
     shown = parameters_of(draws, bands, is_point)

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 
+from ...extras import require
 from ...files import atomic
 
 # Okabe & Ito (2008), "Color Universal Design", without yellow, which is too faint for lines
@@ -47,6 +48,7 @@ def figure(path, width: float, height: float, **options):
 
     Without a path (None) it is not saved, and a notebook shows it.
     """
+    require("plots", "matplotlib")
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

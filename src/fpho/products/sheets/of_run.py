@@ -8,6 +8,7 @@ import numpy as np
 
 from ...config import load_config
 from ...errors import InputError
+from ...extras import require
 from ...files import atomic
 from ...geometry import inside_image, linearize, separation
 from ...images import Exposure, open_chosen
@@ -156,6 +157,7 @@ def write_sheets(root, wanted=None, folder=None, form: str = "pdf", maker: Sheet
     """
     if form not in FORMS:
         raise InputError("form", f"no form {form!r}", f"Use {' or '.join(FORMS)}")
+    require("sheets", "matplotlib", "corner", "arviz")
     maker = maker or SheetMaker(root)
     layout = Layout(Path(root))
     folder = Path(folder) if folder is not None else layout.sheets
