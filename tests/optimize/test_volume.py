@@ -29,7 +29,7 @@ def optimum(model):
 
 
 def test_it_is_the_integral_over_fluxes(model, optimum):
-    """At seven sizes: ln of the integral is as the target has it, but for a constant; 10% in each flux error."""
+    """At seven sizes: ln of the integral is as the target has it, but for a constant (errors to 10%)."""
     target, fluxes = ShapesAlone(model, optimum.z), model.plan.linear
     k, z = model.plan.index[0, model.plan.column("rhalf")], optimum.z.copy()
     integral, peak, found = [], [], []

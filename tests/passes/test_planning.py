@@ -182,6 +182,19 @@ def test_bounds_hold_the_start_and_are_wide_in_flux():
         assert np.all(np.delete(low < high, 5))
 
 
+def test_the_box_of_a_position_stays_where_the_catalog_has_it():
+    """A source at an edge of its box in each of four stages does not leave that of the first."""
+    rows, options = random_rows(5, seed=3), Bounds(dpos=0.2)
+    rows["ra0"], rows["dec0"] = rows["ra"], rows["dec"]
+    box = make_bounds(rows, BANDS, options)
+    for _ in range(4):
+        now = make_bounds(rows, BANDS, options)
+        for name in ("ra", "dec"):
+            assert np.array_equal(now[name], box[name])
+            rows[name] = now[name][:, 1]
+    assert np.allclose(rows["dec"] - rows["dec0"], 0.2 / 3600, rtol=1e-6)
+
+
 def test_held_parameters_have_no_room():
     rows = random_rows(5, seed=3)
     bounds = make_bounds(rows, BANDS, Bounds(held=("ra", "sersic")))

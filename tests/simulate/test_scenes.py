@@ -7,8 +7,9 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from fpho.files import checksum
+from fpho.simulate.optics import make_wcs
 from fpho.simulate.scenes import build_scene
-from fpho.simulate.writing import set_fluxes, true_psfs, write_scene
+from fpho.simulate.writing import set_fluxes, true_psfs, write_image, write_scene
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,17 @@ def test_images_have_wcs_noise_and_bad_pixels(tiny):
     assert np.all((x > 0) & (x < wcs.pixel_shape[0]) & (y > 0) & (y < wcs.pixel_shape[1]))
 
 
+def test_an_image_in_another_unit_holds_the_same_light(tmp_path):
+    """MJy/sr: 1e-15 MJy is 1 nJy, an arcsec^2 is 2.3504e-11 sr."""
+    wcs, data = make_wcs(10.0, -20.0, 0.05, (40, 50)), np.full((40, 50), 3.0)
+    write_image(tmp_path / "a.fits", data, 0.5, wcs, "g", unit="MJy/sr")
+    with fits.open(tmp_path / "a.fits") as hdus:
+        assert hdus["SCI"].header["BUNIT"] == "MJy/sr"
+        factor = 1e-15 / (0.05**2 * 2.350443e-11)
+        assert hdus["SCI"].data == pytest.approx(3.0 * factor, rel=1e-5)
+        assert hdus["ERR"].data == pytest.approx(0.5 * factor, rel=1e-5)
+
+
 def test_same_seed_same_files(tiny, tmp_path):
     folder, _ = tiny
     write_scene("tiny", tmp_path, seed=4)
@@ -62,7 +74,10 @@ def test_example_is_as_documented():
     assert galaxy.sum() >= 20 and (~galaxy).sum() == 2 and (~scene.listed).sum() == 1
     assert truth["sersic"][galaxy].min() <= 0.6 and truth["sersic"].max() >= 4.5
     assert truth["rhalf"][galaxy].min() <= 0.05 and truth["rhalf"].max() >= 0.6
-    assert scene.snr.min() == 10 and scene.snr.max() == 200
+    assert scene.snr.max() == 300 and np.mean(scene.snr <= 10) > 0.5, "most are faint"
+    assert scene.understated and max(scene.understated.values()) < 0.5, "one is larger than its catalog says"
+    assert all(p.camera.background > 0.1 * p.camera.noise for p in scene.pointings), "sky is left in"
+    assert [p.id for p in scene.pointings if p.unit != "nJy"] == ["F125W_2"]
     kinds = [p.camera.kind for p in scene.pointings]
     assert kinds.count("exposure") == 6 and kinds.count("mosaic") == 3
     for pointing in scene.pointings:

@@ -32,14 +32,23 @@ def make_wcs(ra, dec, pixel_scale, shape, rotation=0.0, offset=(0.0, 0.0)):
 
 
 def optical_psf(
-    wavelength, diameter, pixel_scale, rotation=0.0, jitter=0.02, obscuration=0.2, struts=4, **aberrations
+    wavelength,
+    diameter,
+    pixel_scale,
+    rotation=0.0,
+    jitter=0.02,
+    obscuration=0.2,
+    struts=4,
+    thickness=0.02,
+    **aberrations,
 ):
     """Telescope with central obscuration and struts, GalSim object in detector pixels.
 
     Parameters
     ----------
     wavelength : micron. diameter : m. pixel_scale : arcsec. rotation : degrees, of the struts.
-    jitter : arcsec, sigma of a Gaussian (pointing, charge diffusion). obscuration : of the diameter.
+    jitter : arcsec, sigma of a Gaussian (pointing, charge diffusion). obscuration, thickness (of struts) : of
+    the diameter.
     aberrations : `defocus`, `coma1`, `astig1` ... in waves, as in `galsim.OpticalPSF`.
     """
     import galsim
@@ -49,7 +58,7 @@ def optical_psf(
         diam=diameter,
         obscuration=obscuration,
         nstruts=struts,
-        strut_thick=0.02,
+        strut_thick=thickness,
         strut_angle=rotation * galsim.degrees,
         **aberrations,
     )

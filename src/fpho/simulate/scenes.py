@@ -4,11 +4,11 @@ Everything here is a description; `drawing` makes pixels of it and `writing` mak
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..parameters import scene_dtype
+from ..parameters import FLUX_UNIT, scene_dtype
 from .optics import make_wcs, moffat_psf, optical_psf
 
 REFERENCE = (53.16, -27.79)  # degrees, the middle of the field
@@ -20,7 +20,7 @@ PSF_HALF_WIDTH = {"F814W": 1.4, "F125W": 1.4, "F160W": 2.0}  # arcsec
 class Camera:
     """One band of one kind of image.
 
-    psf(pixel_scale) gives a GalSim object in pixels; noise and background in nJy per pixel.
+    psf(pixel_scale) gives a GalSim object in pixels; noise and background, the sky left in, in nJy per pixel.
     """
 
     band: str
@@ -44,6 +44,7 @@ class Pointing:
     camera: Camera
     rotation: float = 0.0
     offset: tuple[float, float] = (0.0, 0.0)
+    unit: str = FLUX_UNIT  # of its file
 
     @property
     def wcs(self):
@@ -53,14 +54,18 @@ class Pointing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn: pointings, true rows (`scene_dtype`), which rows the catalog lists, target S/N."""
+    """What is drawn: pointings, true rows (`scene_dtype`), which rows the catalog lists, target S/N.
+
+    understated : part of the true size and radius of influence that the catalog gives of some sources, by row
+    """
 
     bands: list[str]
     pointings: list[Pointing]
     truth: np.ndarray
     listed: np.ndarray
     snr: np.ndarray
-    bad_fraction: float = field(default=0.002)
+    bad_fraction: float = 0.002
+    understated: dict[int, float] = field(default_factory=dict)
 
     def mosaic(self, band: str) -> Pointing:
         """The mosaic of a band."""
@@ -76,24 +81,40 @@ def build_scene(name: str, seed: int) -> Scene:
 # --- cameras ---
 
 
-def _cameras(width: float, mosaic_width: float) -> dict:
-    """Cameras by (band, kind) for images of a width in arcsec: a 2.4 m telescope, and a Moffat band."""
+SKY = {"F814W": 0.0, "F125W": 60.0, "F160W": 0.0}  # nJy per arcsec^2, left in all images of a band
+BRIGHT_SKY = {"F814W": 200.0, "F125W": 60.0, "F160W": 250.0}  # 0.7, 0.2 and 1 times the noise of a pixel
+
+
+def _cameras(width: float, mosaic_width: float, sky: dict, struts: float) -> dict:
+    """Cameras by (band, kind) for images of a width in arcsec: a 2.4 m telescope, and a Moffat band.
+
+    struts : their thickness, of the diameter
+    """
     optics = {
-        "F814W": lambda scale, **more: optical_psf(0.81, 2.4, scale, coma1=0.02, astig1=0.02, **more),
+        "F814W": lambda scale, **more: optical_psf(
+            0.81, 2.4, scale, thickness=struts, coma1=0.02, astig1=0.02, **more
+        ),
         "F125W": lambda scale, fwhm=0.125, **more: moffat_psf(fwhm, scale, beta=3.2, e1=0.03, e2=-0.02),
         "F160W": lambda scale, jitter=0.03, **more: optical_psf(
-            1.54, 2.4, scale, obscuration=0.12, jitter=jitter, astig2=-0.03, coma1=-0.02, **more
+            1.54,
+            2.4,
+            scale,
+            obscuration=0.12,
+            jitter=jitter,
+            thickness=struts,
+            astig2=-0.03,
+            coma1=-0.02,
+            **more,
         ),
     }
     scales = {"F814W": (0.042, 0.040), "F125W": (0.052, 0.050), "F160W": (0.062, 0.060)}
     noise = {"F814W": 0.50, "F125W": 0.75, "F160W": 1.00}  # nJy per pixel of an exposure
-    offset = {"F814W": 0.0, "F125W": 60.0, "F160W": 0.0}  # nJy per arcsec^2, forgotten sky
     broadened = {"F814W": {"jitter": 0.024, "rotation": 30}, "F125W": {"fwhm": 0.132}}
     broadened["F160W"] = {"jitter": 0.038, "rotation": 30}
     cameras = {}
     for band, (scale, mosaic_scale) in scales.items():
         cameras[band, "exposure"] = Camera(
-            band, "exposure", scale, _shape(width, scale), noise[band], offset[band] * scale**2, optics[band]
+            band, "exposure", scale, _shape(width, scale), noise[band], sky[band] * scale**2, optics[band]
         )
         depth = np.sqrt(0.5) * mosaic_scale / scale  # two exposures, white noise per area
         cameras[band, "mosaic"] = Camera(
@@ -102,7 +123,7 @@ def _cameras(width: float, mosaic_width: float) -> dict:
             mosaic_scale,
             _shape(mosaic_width, mosaic_scale),
             noise[band] * depth,
-            offset[band] * mosaic_scale**2,
+            sky[band] * mosaic_scale**2,
             lambda s, make=optics[band], more=broadened[band]: make(s, **more),
         )
     return cameras
@@ -113,8 +134,8 @@ def _shape(width: float, scale: float) -> tuple[int, int]:
     return int(width / scale), int((width + 0.2) / scale)
 
 
-def _pointings(bands, width, rotations, offsets) -> list[Pointing]:
-    cameras = _cameras(width, width + 0.3)
+def _pointings(bands, width, rotations, offsets, sky=SKY, struts=0.02) -> list[Pointing]:
+    cameras = _cameras(width, width + 0.3, sky, struts)
     pointings = []
     for i, band in enumerate(bands):
         for j, (turn, offset) in enumerate(zip(rotations, offsets, strict=True)):
@@ -142,27 +163,49 @@ _GROUP = [
     (-0.15, -0.55, 1.5, 0.12, 40),
 ]
 _MISSING = (1.2, 0.12, 45)
+_LARGE = (1.1, 0.80, 300)  # the catalog says a third of this size
+_FAINT_SNR = (4.0, 10.0)  # between, more of the fainter
 _STAR_SNR = (150, 40)
 
 
 def _example(rng) -> Scene:
-    """24 galaxies (a blended group of 4, one missing from the catalog) and two stars, three bands."""
+    """A small deep field that is not kind: three bands, two exposures and a mosaic of each.
+
+    25 galaxies of S/N 10 to 300 (a blended group of 4, one missing from the catalog, one of which the catalog
+    gives a third of the size), two stars, and more faint galaxies than all these; sky left in everywhere,
+    PSFs with spikes, one exposure in MJy/sr.
+    """
     bands = ["F814W", "F125W", "F160W"]
-    cells = _cells(5, 1.8, rng)
-    group, free = cells[12], np.delete(cells, 12, axis=0)
-    spots = np.concatenate([free[:20], group + np.array([g[:2] for g in _GROUP]), free[20:23]])
-    n, rhalf, snr = (np.array([*c[:20], *g, *m]) for c, g, m in _columns())
+    cells = _cells(7, 1.75, rng)
+    group, free = cells[24], np.delete(cells, 24, axis=0)
+    middle = np.r_[8:13, 15:20, 22:26, 28:33, 35:40]  # 5 x 5 cells without the group's
+    bright, edge = free[middle], np.delete(free, middle, axis=0)
+    between = 1.75 * np.array([[x, y] for a in (-0.5, 0.5) for b in (-2.5, 2.5) for x, y in ((a, b), (b, a))])
+    dim = np.concatenate([edge, between + rng.uniform(-0.2, 0.2, between.shape)])
+    spots = np.concatenate([bright[:20], group + np.array([g[:2] for g in _GROUP]), bright[20:24], dim])
+    low, high = np.log(_FAINT_SNR)
+    faint = np.exp(low + (high - low) * rng.uniform(size=(2, len(dim))).min(axis=0))
+    shapes = np.exp(rng.normal(np.log([1.2, 0.12]), 0.4, (len(dim), 2)))
+    n, rhalf, snr = (
+        np.concatenate([*some, more]) for some, more in zip(_columns(), (*shapes.T, faint), strict=True)
+    )
     truth = _rows(bands, spots, n, rhalf, rng)
-    truth["is_point"][25:27] = True
+    truth["is_point"][26:28] = True
     listed = np.ones(len(truth), bool)
     listed[24] = False
-    _name(truth, ["gal"] * 20 + ["group"] * 4 + ["missing"] + ["star"] * 2)
-    pointings = _pointings(bands, 10.8, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)))
-    return Scene(bands, pointings, _finish(truth), listed, snr)
+    stems = ["gal"] * 20 + ["group"] * 4 + ["missing", "large"] + ["star"] * 2 + ["faint"] * len(dim)
+    _name(truth, stems)
+    pointings = _pointings(bands, 14.4, (7.0, 98.0), ((0.21, -0.13), (-0.17, 0.24)), BRIGHT_SKY, 0.04)
+    mixed = [replace(p, unit="MJy/sr") if p.id == "F125W_2" else p for p in pointings]
+    return Scene(bands, mixed, _finish(truth), listed, snr, understated={25: 1 / 3})
 
 
 def _columns():
-    tail = ((_MISSING[0], 1.0, 1.0), (_MISSING[1], 0.0, 0.0), (_MISSING[2], *_STAR_SNR))
+    tail = (
+        (_MISSING[0], _LARGE[0], 1.0, 1.0),
+        (_MISSING[1], _LARGE[1], 0.0, 0.0),
+        (_MISSING[2], _LARGE[2], *_STAR_SNR),
+    )
     for i in range(3):
         yield [f[i] for f in _FIELD], [g[i + 2] for g in _GROUP], tail[i]
 

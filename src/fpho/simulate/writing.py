@@ -36,6 +36,9 @@ def write_scene(name: str, folder, seed: int) -> Scene:
         folder / "truth.fits", scene.truth, scene.bands, header, truth_columns(scene), _backgrounds(scene)
     )
     peaks = perturbed(scene.truth[scene.listed], scene.bands, np.random.default_rng([seed, 13]))
+    for row, part in scene.understated.items():
+        for name in ("rhalf", "roi"):
+            peaks[name][np.sum(scene.listed[:row])] *= part
     write_table(folder / "catalog.fits", peaks, scene.bands, header, columns=CATALOG_COLS)
     _write_tables(folder, scene)
     return scene
@@ -154,26 +157,40 @@ def _write_image(path, scene, pointing, psfs, rng, header) -> None:
     )
     bad = rng.random(camera.shape) < (scene.bad_fraction if camera.kind == "exposure" else 0)
     image[bad] += rng.exponential(200 * camera.noise, int(bad.sum()))
-    write_image(path, image, camera.noise, wcs, camera.band, bad, {**header, "EXPOSURE": pointing.id})
+    header = {**header, "EXPOSURE": pointing.id}
+    write_image(path, image, camera.noise, wcs, camera.band, bad, header, pointing.unit)
 
 
-def write_image(path, image, noise, wcs, band: str, bad=None, header=None) -> None:
-    """FITS file with SCI, ERR (nJy per pixel) and DQ, as the generic reader takes it.
+def write_image(path, image, noise, wcs, band: str, bad=None, header=None, unit: str = FLUX_UNIT) -> None:
+    """FITS file with SCI, ERR (nJy per pixel, written in `unit`) and DQ, as the generic reader takes it.
 
-    noise : sigma, a number or an array like `image`. bad : bool array like `image`.
+    noise : sigma, a number or an array like `image`. bad : bool array like `image`. unit : a flux, or a
+    surface brightness.
     """
     from astropy.io import fits
 
     cards = wcs.to_header(relax=True)
-    cards["BUNIT"], cards["FILTER"] = FLUX_UNIT, band
-    sigma = np.broadcast_to(np.asarray(noise, "f4"), image.shape)
+    cards["BUNIT"], cards["FILTER"] = unit, band
+    factor = _in_unit(unit, wcs)
+    sigma = np.broadcast_to(np.asarray(noise * factor, "f4"), image.shape)
     mask = np.zeros(image.shape, "u1") if bad is None else bad.astype("u1") * BAD_PIXEL
     primary = fits.PrimaryHDU()
     primary.header.update({"FILTER": band, **(header or {})})
-    layers = {"SCI": image.astype("f4"), "ERR": sigma, "DQ": mask}
+    layers = {"SCI": (image * factor).astype("f4"), "ERR": sigma, "DQ": mask}
     hdus = [primary, *(fits.ImageHDU(data, cards, name=name) for name, data in layers.items())]
     with atomic(path, seal=True) as temporary:
         fits.HDUList(hdus).writeto(temporary, overwrite=True)
+
+
+def _in_unit(unit: str, wcs) -> float:
+    """nJy per pixel in a unit of fluxes or of surface brightness."""
+    import astropy.units as u
+    from astropy.wcs.utils import proj_plane_pixel_area
+
+    flux, wanted = u.Unit(FLUX_UNIT), u.Unit(unit)
+    if not wanted.is_equivalent(flux):
+        flux = flux / (proj_plane_pixel_area(wcs) * u.deg**2)
+    return float((1 * flux).to_value(wanted))
 
 
 def _write_psf(path, key, image, header) -> None:
