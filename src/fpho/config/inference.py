@@ -99,7 +99,7 @@ class Model(Section):
 class Optimize(Section):
     on: On = option("mosaic", "kind of images to use")
     rounds: int = option(
-        3,
+        6,
         "most passes over the patches: in later ones a patch is fitted again only where a fixed neighbour "
         "with light under its sources moved by more than 0.3 of its error",
         ge=1,
