@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .caches import cache_folder
 from .errors import InputError
-from .files import verify, write_text
+from .files import checksum, verify, write_text
 
 ROOT = Path(__file__).parent
 # Not followed: the lazy names of `fpho`, which are for users. `config` is not counted: rules hash its values.
@@ -28,6 +28,8 @@ _WITH_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctio
 def code_hash(*modules: str, without: tuple[str, ...] = ()) -> str:
     """SHA-256 over the code of `modules` (such as `fpho.stages.psf`) and all that they import of `fpho`.
 
+    What lies in `assets` beside a module, such as a page's scripts, is code of it.
+
     Rooms or modules named in `without` (such as `sampling`, `passes.draws`) are left out, and what only they
     import.
 
@@ -35,8 +37,11 @@ def code_hash(*modules: str, without: tuple[str, ...] = ()) -> str:
     `import_module(f"fpho.kernel.{backend}")`, counts as the whole package before the computed part.
     """
     digest = hashlib.sha256()
-    for path in sorted(code_files(*modules, without=without)):
+    files = code_files(*modules, without=without)
+    for path in sorted(files):
         digest.update(f"{path.relative_to(ROOT).as_posix()} {_known(path)[1]}\n".encode())
+    for path in sorted(_assets(files)):
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {checksum(path)}\n".encode())
     _keep()
     return digest.hexdigest()
 
@@ -51,6 +56,12 @@ def code_files(*modules: str, without: tuple[str, ...] = ()) -> set[Path]:
             found.add(path)
             waiting.extend(imports(path))
     return found
+
+
+def _assets(files: set[Path]) -> list[Path]:
+    """Files in the folder `assets` of the rooms of some modules."""
+    folders = {path.parent / "assets" for path in files} - {ROOT / "assets"}
+    return [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
 
 
 def _left_out(path: Path, without: tuple[str, ...]) -> bool:

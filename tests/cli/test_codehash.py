@@ -86,3 +86,13 @@ def test_a_comment_in_the_package_changes_no_stage(tmp_path, monkeypatch):
     codehash.code_hash.cache_clear()
     assert {name: stage.code() for name, stage in STAGES.items()} == before
     codehash.code_hash.cache_clear()
+
+
+def test_scripts_of_a_page_are_code(package, tmp_path):
+    """Of the room that a module lies in, and of no other."""
+    for room in ("rooms", "unused"):
+        (tmp_path / room / "assets" / "vendor").mkdir(parents=True)
+        (tmp_path / room / "assets" / "vendor" / "a.js").write_text("")
+    before = package("unrelated.py")
+    assert package("unused/assets/vendor/a.js") == before
+    assert package("rooms/assets/vendor/a.js") != before
