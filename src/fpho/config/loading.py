@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from .. import __version__
 from ..errors import InputError
 from ..texts import expand, read_text
 from .model import Config
@@ -51,9 +52,10 @@ def dump_config(config: Config) -> str:
 
 
 def json_schema() -> str:
-    """JSON schema of the configuration, for editors and `snakemake.utils.validate`."""
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(dialect | Config.model_json_schema(), indent=2) + "\n"
+    """JSON schema of the configuration, for editors and `snakemake.utils.validate`; `$id` has the version."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    head["$id"] = f"urn:fpho:configuration:{__version__}"
+    return json.dumps(head | Config.model_json_schema(), indent=2) + "\n"
 
 
 def default_yaml() -> str:
