@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ..conftest import TOP
 from .commands import Command, commands, fault
 
 sys.path.insert(0, str(TOP / "docs"))
 import generated
+
+from fpho.config import Config
 
 PAGES = [
     TOP / "README.md",
@@ -20,6 +23,7 @@ PAGES = [
 ]
 PAGES += sorted(path for path in (TOP / "docs").rglob("*.md") if "_build" not in path.parts)
 MADE = {"configuration.md": generated.options, "flags.md": generated.flags, "stages.md": generated.stages}
+FILE = re.compile(r"\.(py|md|fits|h5|ecsv|png|csv|tsv|yaml|html|reg|json)$")
 CLAIM = re.compile(r"^\| [^|]+ \| \[[^]]+\]\(([^)]+)\) \| `([^`]+)` \|$", re.MULTILINE)
 
 
@@ -50,6 +54,28 @@ def test_commands_are_found_in_all_their_forms(tmp_path):
     }.items():
         found = fault(Command("here", text, True))
         assert (found is None) if word is None else (found and word in found), (text, found)
+
+
+def test_options_on_the_pages_exist():
+    """Words like `sample.warmup`, whose first part is a section of the configuration."""
+    known = set(option_names(Config))
+    sections = {name.partition(".")[0] for name in known if "." in name}
+    wrong = []
+    for page in PAGES:
+        for name in re.findall(r"`((?:[a-z_]+\.)+[a-z_]+)(?:`|=|:)", page.read_text(encoding="utf-8")):
+            if name.partition(".")[0] in sections and name not in known and not FILE.search(name):
+                wrong.append(f"{page.name}: {name}")
+    assert wrong == []
+
+
+def option_names(model, place: str = "") -> list[str]:
+    """Names of sections and options, `section.option`."""
+    names = []
+    for name, field in model.model_fields.items():
+        names.append(place + name)
+        if isinstance(field.default, BaseModel):
+            names += option_names(type(field.default), f"{place}{name}.")
+    return names
 
 
 def text_of(page: Path) -> str:

@@ -26,6 +26,7 @@ from . import shown
 TROUBLE = Flag.OPTIMIZE_FAILED | Flag.NOT_CONVERGED | Flag.HARD_POSTERIOR | Flag.NO_DRAWS
 HALF_WIDTH = 2.0  # arcsec, of cut-outs, at least; and at least so many half-light radii:
 RADII = 4.0
+MOST_SHOWN = 20  # sources, where a notebook shows a run
 
 
 class Run:
@@ -144,9 +145,7 @@ class Run:
         return f"<{type(self).__name__}: {count} in {', '.join(self.bands)}; {kind}{state}>"
 
     def _repr_html_(self) -> str:
-        names = ["id", *self.bands, *(f"{band}_err" for band in self.bands)]
-        names += ["axis_ratio", "position_angle", "rhalf_major", "sersic", "flags"]
-        return f"<p>{repr(self)[1:-1]}</p>{self.table[names][:20]._repr_html_()}"
+        return f"<p>{repr(self)[1:-1]}</p>{shown.overview(self.table[:MOST_SHOWN], self.bands)._repr_html_()}"
 
     @cached_property
     def _results(self) -> Results:

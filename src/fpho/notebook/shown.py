@@ -8,6 +8,7 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
+from ..flags import describe
 from ..products.catalogs import postsample_catalog
 from ..products.collecting import Results
 from ..products.columns import quantities
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from astropy.nddata import NDDataArray
 
 LAYERS = ("data", "model", "residual")
+SHAPES = ("axis_ratio", "position_angle", "rhalf_major", "sersic")
 MADE_UP = ("ra", "dec")  # columns that say nothing where the images have no place on the sky
 
 
@@ -55,6 +57,26 @@ def quantity_table(table: Table) -> QTable:
     shown = QTable(table)
     shown.meta = dict(table.meta)
     return shown
+
+
+def overview(table: QTable, bands: list[str]) -> Table:
+    """What a notebook shows of each source: values with the digits that errors allow, flags in words."""
+    shown = Table({"id": table["id"]})
+    for name in (*bands, *SHAPES):
+        value, error = (units.Quantity(table[key]) for key in (name, f"{name}_err"))
+        pairs = zip(value.value, error.value, strict=True)
+        shown[name] = [_with_error(*pair) for pair in pairs]
+        shown[name].unit = value.unit if value.unit != units.dimensionless_unscaled else None
+    shown["flags"] = [", ".join(describe(int(bits))) or "none" for bits in table["flags"]]
+    return shown
+
+
+def _with_error(value: float, error: float) -> str:
+    """Two digits of the error, and the value to the same place."""
+    if not (np.isfinite(value) and np.isfinite(error) and error > 0):
+        return f"{value:.4g}" if np.isfinite(value) else ""
+    places = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{places}f} ± {error:.{places}f}"
 
 
 def without_sky(table: QTable, pixel: units.Quantity) -> QTable:

@@ -71,9 +71,19 @@ def plot_patch(path, title: str, pictures, rows, active, max_rows: int = 8):
             **bar_options(min(1, 2.2 / len(shown))),
         )
         note = f", {left_out} more images not shown" if left_out else ""
-        others = "" if mine.all() else "; blue: sources of other patches"
+        others = "; blue: sources of other patches" if _any_within(shown, rows[~mine]) else ""
         headline(fig, f"{title}{note}{others}")
     return fig
+
+
+def _any_within(pictures, rows) -> bool:
+    """Whether any of these sources lies in one of the pictures."""
+    for picture in pictures:
+        xy, _ = linearize(picture.wcs, rows["ra"], rows["dec"])
+        ny, nx = picture.data.shape
+        if np.any((xy > -0.5).all(axis=1) & (xy[:, 0] < nx - 0.5) & (xy[:, 1] < ny - 0.5)):
+            return True
+    return False
 
 
 def around(picture: Picture, region) -> Picture | None:
