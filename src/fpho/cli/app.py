@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..stages.running import told
+from ..stages.running import start_quickly, told
 from . import folder, running, stages, tools
 
 app = typer.Typer(
@@ -46,5 +46,6 @@ tools.register(app)
 
 def main(arguments=None) -> None:
     """Run the command line; bad input ends it with the message alone and exit status 2."""
+    start_quickly()
     with told():
         app(arguments)

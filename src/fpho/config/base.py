@@ -31,7 +31,9 @@ Path = Annotated[str, Field(min_length=1)]
 class Section(BaseModel):
     """A frozen group of options; a key that it does not know is an error, and so are nan and inf."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 def option(default, meaning: str, unit: str = "", **limits):

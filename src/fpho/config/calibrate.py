@@ -37,7 +37,8 @@ class Calibrate(Section):
     rhalf_range: PositiveRange = option((0.03, 0.8), "bounds of the half-light radius", "arcsec")
     separation: PositiveRange = option((0.3, 0.8), "distance of the two of a pair", "arcsec")
     field: FieldCalibration = Field(
-        default=FieldCalibration(), description="whole runs on simulated fields (`fpho calibrate --field`)"
+        default=FieldCalibration.model_construct(),
+        description="whole runs on simulated fields (`fpho calibrate --field`)",
     )
 
     @model_validator(mode="after")

@@ -44,17 +44,24 @@ class Population(Section):
 
 
 class Priors(Section):
-    population: Population = Field(default=Population(), description="of the sources of a field")
+    population: Population = Field(
+        default=Population.model_construct(), description="of the sources of a field"
+    )
     flux: Prior = Field(
-        default=Prior(name="uniform"), description="flux in each band (nJy): uniform, normal or student_t"
+        default=Prior.model_construct(name="uniform"),
+        description="flux in each band (nJy): uniform, normal or student_t",
     )
     position: Prior = Field(
-        default=Prior(name="normal"),
+        default=Prior.model_construct(name="normal"),
         description="offset from the initial position (arcsec); normal: half the box's half-width",
     )
-    q: Prior = Field(default=Prior(name="rayleigh"), description="sqrt(b/a), isotropic in angle")
-    sersic: Prior = Field(default=Prior(name="lognormal"), description="Sersic index")
-    rhalf: Prior = Field(default=Prior(name="lognormal"), description="half-light radius (arcsec)")
+    q: Prior = Field(
+        default=Prior.model_construct(name="rayleigh"), description="sqrt(b/a), isotropic in angle"
+    )
+    sersic: Prior = Field(default=Prior.model_construct(name="lognormal"), description="Sersic index")
+    rhalf: Prior = Field(
+        default=Prior.model_construct(name="lognormal"), description="half-light radius (arcsec)"
+    )
 
     @property
     def given(self) -> list[str]:

@@ -14,6 +14,7 @@ from .model import Config
 from .yaml_text import parse
 
 _NAMES = {True: "on", False: "off"}
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, sooner
 
 
 def load_config(path=None, overrides=()) -> Config:
@@ -48,7 +49,7 @@ def make_config(tree: dict, overrides=(), where="configuration") -> Config:
 
 def dump_config(config: Config) -> str:
     """The configuration as YAML, every option present."""
-    return yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False)
+    return yaml.dump(json.loads(config.model_dump_json()), Dumper=_DUMPER, sort_keys=False)
 
 
 def json_schema() -> str:

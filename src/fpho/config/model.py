@@ -27,7 +27,7 @@ def _bands(names):
 
 
 def _group(cls, meaning: str):
-    return Field(default=cls(), description=meaning)
+    return Field(default=cls.model_construct(), description=meaning)
 
 
 class Config(Section):

@@ -15,7 +15,7 @@ class Simulate(Section):
     scene: Literal["none", "example", "isolated", "tiny", "field"] = option(
         "none", "draw this scene with GalSim and use it as the input (images, PSFs and catalog)"
     )
-    field: SimulatedField = Field(default=SimulatedField(), description="the scene `field`")
+    field: SimulatedField = Field(default=SimulatedField.model_construct(), description="the scene `field`")
 
 
 class Postprocess(Section):
