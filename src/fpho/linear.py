@@ -34,6 +34,14 @@ def optimize_fluxes(model, q) -> tuple[np.ndarray, np.ndarray]:
     return fluxes, _precisions(plan, matrix, np.flatnonzero(mask))
 
 
+def flux_precisions(model, q, n: int) -> np.ndarray:
+    """(B, n, n) flux precision of the first n sources (nJy^-2), the others' fluxes marginalised."""
+    whole = optimize_fluxes(model, q)[1]
+    if whole.shape[-1] == n:
+        return whole
+    return np.array([np.linalg.pinv(np.linalg.pinv(band)[:n, :n]) for band in whole])
+
+
 def _floor(matrix) -> np.ndarray:
     """A trace of curvature where a flux has no data, so that it stays at 0."""
     return np.diag(np.where(np.diag(matrix) > 0, 0.0, 1.0))

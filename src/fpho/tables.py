@@ -88,7 +88,8 @@ def read_table(path, columns, what: str, cure: str) -> list[dict]:
     if not path.is_file():
         raise InputError(path, f"no such {what}", cure)
     verify(path, editable=True)
-    lines = _lines(path)
+    text = read_text(path)
+    lines = _lines(text)
     names = _names(path, lines, columns)
     known = {column.name: column for column in columns}
     return [_row(f"{path}, line {number}", number, text, names, known) for number, text in lines[1:]]
@@ -96,14 +97,14 @@ def read_table(path, columns, what: str, cure: str) -> list[dict]:
 
 def cells(path) -> list[dict[str, str]]:
     """Rows as text by column, for who only looks: what is wrong with them is said by `read_table`."""
-    lines = _lines(Path(path))
+    lines = _lines(read_text(path))
     names = [name.strip() for name in lines[0][1].split("\t")] if lines else []
     return [dict(zip(names, map(str.strip, text.split("\t")), strict=False)) for _, text in lines[1:]]
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
+def _lines(text: str) -> list[tuple[int, str]]:
     """(line number, text) of all lines with content, the header first."""
-    numbered = enumerate(read_text(path).split("\n"), start=1)
+    numbered = enumerate(text.split("\n"), start=1)
     return [(n, line) for n, line in numbered if line.strip() and not line.lstrip().startswith("#")]
 
 

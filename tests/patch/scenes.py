@@ -5,8 +5,9 @@ import numpy as np
 
 from fpho.images import Exposure
 from fpho.parameters import scene_dtype
-from fpho.patch import CPUPatchMixin, DirectPatch
+from fpho.patch import CPUPatchMixin, DirectPatch, pixel_arrays, place_sources, select_tiles
 from fpho.psf import PSFStore, write_store
+from fpho.sersic import load_table
 from fpho.simulate import draw_noiseless, make_wcs
 
 RA, DEC = 150.1, 2.2
@@ -15,6 +16,12 @@ PSFS = {"blue": ((0.8, 1.3), (0.2, 2.6)), "red": ((0.7, 1.7), (0.3, 3.4))}  # (f
 
 class Patcher(DirectPatch, CPUPatchMixin):
     """Patches from memory."""
+
+
+def build_arrays(exposures, region, rows, store, bands):
+    """The kernel's arrays of a region and scene rows, without a patcher."""
+    tiles = select_tiles(exposures, region, bands)
+    return pixel_arrays(tiles, bands, place_sources(tiles, rows, store, bands, load_table()))
 
 
 def galsim_psf(band):

@@ -40,10 +40,10 @@ def test_noise_of_a_flux_with_all_else_known(prepared):
         z = model.transform.inverse_transform(q)
         unit = (model.transform.transform(z + 0.01) - q)[0] / 0.01
         expected = unit / np.sqrt(model.fisher(z, prior=False)[0, 0])
-        assert flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0] == pytest.approx(expected, rel=0.1)
+        assert flux_noise(model.arrays, patcher.place(rows))[0, 0] == pytest.approx(expected, rel=0.1)
     rows["ra"] += 0.1
-    outside, _, _ = prepared(draw(rows, "blue", "one", shape=(128, 128)), rows)
-    assert np.isnan(flux_noise(outside.arrays, rows, BANDS, patcher.table)[0, 0])
+    outside, _, patcher = prepared(draw(rows, "blue", "one", shape=(128, 128)), rows)
+    assert np.isnan(flux_noise(outside.arrays, patcher.place(rows))[0, 0])
 
 
 @pytest.mark.parametrize("error", [np.nan, 1e-3])
@@ -52,7 +52,7 @@ def test_flux_bounds_are_wide_against_the_noise(prepared, error):
     rows = make_rows(BANDS, {"blue": 0.01, "q": 0.8, "rhalf": 0.2})
     rows["blue_err"] = error
     model, _, patcher = prepared(draw(rows, "blue", "one"), rows)
-    noise = flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0]
+    noise = flux_noise(model.arrays, patcher.place(rows))[0, 0]
     options = Bounds(dpos=0.1, maxfluxfactor=2.0)
     bounds = patcher.make_bounds(rows, options)
     assert np.all(np.abs(bounds["blue"][0] - 0.01) >= 49.9 * noise)
@@ -100,9 +100,9 @@ def test_a_source_in_a_hole_has_bounds_of_its_catalog_and_the_typical_noise(prep
     yy, xx = np.indices(whole.data.shape)
     hole = replace(whole, ierr=np.where(np.hypot(xx - x, yy - y) < 22, 0, whole.ierr).astype("f4"))
     seen, _, clear = prepared(whole, rows)
-    usual = flux_noise(seen.arrays, rows, BANDS, clear.table)[0, 0]
+    usual = flux_noise(seen.arrays, clear.place(rows))[0, 0]
     model, _, patcher = prepared(hole, rows)
-    assert np.isnan(flux_noise(model.arrays, rows, BANDS, patcher.table)[0, 0])
+    assert np.isnan(flux_noise(model.arrays, patcher.place(rows))[0, 0])
     rows["blue_err"] = error
     options = Bounds(dpos=0.1)
     least = np.nanmax([np.sqrt(3) * error, 50 * usual, 10 * flux])
@@ -120,7 +120,7 @@ def test_a_band_without_pixels_has_the_noise_of_the_others(tmp_path):
     patcher.build_patch(CircularRegion(RA, DEC, 3.0), None, allbands=bands)
     rows["blue_err"] = rows["red_err"] = 1e-6
     model, _ = patcher.prepare_model(active=rows)
-    noise = flux_noise(model.arrays, rows, bands, patcher.table)[0]
+    noise = flux_noise(model.arrays, patcher.place(rows))[0]
     low, high = patcher.make_bounds(rows)["red"][0]
     assert np.isnan(noise[1])
     assert np.allclose([-low, high], 50 * noise[0], rtol=0.1)

@@ -12,8 +12,8 @@ from fpho.patch import (
     CPUPatchMixin,
     DirectPatch,
     GPUPatchMixin,
-    build_arrays,
     cut_tiles,
+    place_sources,
     render,
     source_state,
     subtract_sources,
@@ -21,7 +21,7 @@ from fpho.patch import (
 from fpho.patch.tiles import select_tiles, to_image
 from fpho.sersic import load_table
 
-from .scenes import DEC, RA, draw, make_rows, make_store
+from .scenes import DEC, RA, build_arrays, draw, make_rows, make_store
 
 BANDS = ("blue", "red")
 TABLE = load_table()
@@ -93,7 +93,7 @@ def test_fixed_sources_leave_nothing(rows, store):
     tiles = select_tiles(exposures, REGION, BANDS)
     arrays = build_arrays(exposures, REGION, rows[:1], store, BANDS)
     before = arrays.data.copy()
-    left = subtract_sources(arrays, tiles, rows, store, BANDS, TABLE)
+    left = subtract_sources(arrays, place_sources(tiles, rows, store, BANDS, TABLE))
     good = arrays.weight > 0
     assert np.abs(left.data[good]).max() < 1.5e-3 * before.max()
     assert np.array_equal(arrays.data, before)

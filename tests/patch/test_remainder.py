@@ -10,8 +10,7 @@ from fpho.geometry import CircularRegion
 from fpho.images import Exposure
 from fpho.optimize import run_opt
 from fpho.parameters import fill_rows
-from fpho.patch import render
-from fpho.patch.neighbours import Neighbours
+from fpho.patch import place_sources, render
 from fpho.patch.remainder import remainder_image
 from fpho.psf import PSFStore, fit_mixture, write_store
 from fpho.psf.accuracy import optical_image, optical_psfs
@@ -124,9 +123,10 @@ def test_faint_sources_are_left_alone(optics, rows):
     faint[BAND] *= 1e-4
     exposure = drawn(psf, rows)
     noise = 1 / exposure.ierr[0, 0]
-    assert remainder_image(exposure, faint, whole, (BAND,), TABLE, (0, 0), SHAPE, noise) is None
-    image = remainder_image(exposure, rows, whole, (BAND,), TABLE, (0, 0), SHAPE, noise)
-    part = remainder_image(exposure, rows, whole, (BAND,), TABLE, (10, 5), (20, 30), noise)
+    placed = [place_sources([exposure], some, whole, (BAND,), TABLE) for some in (faint, rows)]
+    assert remainder_image(exposure, 0, placed[0], whole, (BAND,), (0, 0), SHAPE, noise) is None
+    image = remainder_image(exposure, 0, placed[1], whole, (BAND,), (0, 0), SHAPE, noise)
+    part = remainder_image(exposure, 0, placed[1], whole, (BAND,), (10, 5), (20, 30), noise)
     assert np.array_equal(image[5:25, 10:40], part)
 
 
@@ -137,7 +137,7 @@ def test_neighbours_that_are_redrawn(optics, rows):
     patcher = patcher_of(exposure, whole)
     free, _ = patcher.prepare_model(active=rows[:1])
     both, _ = patcher.prepare_model(active=rows[:1], fixed=rows[1:])
-    neighbours = Neighbours(free, patcher.tiles, rows[1:], None, whole)
+    neighbours = patcher.around(free, rows[1:], None)
     given = neighbours.given(rows[1:])
     assert np.abs(given.arrays.data - both.arrays.data).max() < 1e-4 * exposure.data.max()
 

@@ -9,7 +9,7 @@ from astropy.io import fits
 from fpho.errors import InputError
 from fpho.geometry import CircularRegion
 from fpho.images import write_store
-from fpho.patch import CPUPatchMixin, DirectPatch, FITSPatch, StorePatch, arrays_of_tiles
+from fpho.patch import CPUPatchMixin, DirectPatch, FITSPatch, StorePatch, pixel_arrays
 
 from .scenes import DEC, RA, draw, make_rows, make_store
 
@@ -90,9 +90,9 @@ def patchers(exposures, store, tmp_path_factory):
 
 def test_three_ways_to_the_same_patch(patchers, rows):
     direct, *others = patchers
-    wanted = arrays_of_tiles(direct.tiles, rows, direct.psfstore, BANDS)
+    wanted = pixel_arrays(direct.tiles, BANDS, direct.place(rows))
     for other in others:
-        found = arrays_of_tiles(other.tiles, rows, other.psfstore, BANDS)
+        found = pixel_arrays(other.tiles, BANDS, other.place(rows))
         for field in fields(wanted):
             a, b = getattr(wanted, field.name), getattr(found, field.name)
             good = wanted.weight > 0 if field.name == "data" else ...

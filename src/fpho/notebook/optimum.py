@@ -6,9 +6,9 @@ from ..config import Config
 from ..layout import Layout
 from ..passes.batches import make_task
 from ..passes.opening import open_patch
-from ..passes.optimum import find_optimum
 from ..passes.outcomes import read_log
 from ..passes.planning import read_plan
+from ..passes.search import find_optimum
 from ..products.collecting import PatchResult, Results, SourceResult
 from ..results.rows import draws_by_source
 from ..scene import read_scene

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..linear import optimize_fluxes
 from ..results import HaloDraws
 from ..results.rows import optimum_rows, sampled_rows
 from .opening import OpenPatch
@@ -42,11 +41,3 @@ def own_optimum(patch: OpenPatch, model, optimum):
     )
     fixed = np.concatenate([patch.fixed, rows[n:]])
     return patch.posterior(model.rows[:n], fixed, model.bounds[:n])[0], own
-
-
-def flux_precisions(model, q, n: int) -> np.ndarray:
-    """(B, n, n) flux precision of the first n sources (nJy^-2), the others' fluxes marginalised."""
-    whole = optimize_fluxes(model, q)[1]
-    if whole.shape[-1] == n:
-        return whole
-    return np.array([np.linalg.pinv(np.linalg.pinv(band)[:n, :n]) for band in whole])

@@ -70,7 +70,7 @@ def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatc
         ),
         flags=flags_of(patcher, task.patch),
         measures_misfit=config.model.misfit == "measure" and patcher.whole,
-        blur=widest_psf(patcher, task.patch.region),
+        blur=widest_psf(patcher),
         earlier=earlier,
     )
 

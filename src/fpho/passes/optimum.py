@@ -1,52 +1,13 @@
 """The worker of the stages `optimize` and `reoptimize`: the maximum of the posterior of one patch."""
 
 import logging
-from dataclasses import dataclass, replace
 
-import numpy as np
-
-from ..config import Optimize
-from ..optimize import Optimum, run_opt
-from ..optimize.volume import ShapesAlone
-from ..results import misfit, optimum_apertures, optimum_rows, widened_optimum
-from .halo import flux_precisions, own_optimum
-from .opening import OpenPatch, open_patch
+from ..results import optimum_apertures, optimum_rows
+from .opening import open_patch
+from .search import find_optimum
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
-SEARCH = ("gtol", "method", "max_iterations", "use_gradients", "linear_optimize", "add_barriers")  # options
-
-
-@dataclass(frozen=True)
-class Found:
-    """The optimum of a patch's own sources, their errors wide by all that is uncertain beside them."""
-
-    model: object  # `Posterior` of the own sources, the halo at its optimum
-    optimum: Optimum
-    factors: np.ndarray  # (S,) by which variances grew for what the models leave of the data
-    precision: np.ndarray  # (B, S, S) nJy^-2, other parameters held
-    how: dict  # see `fpho.run_opt`
-
-
-def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
-    """The optimum of all sources of a patch, and of its own among them.
-
-    Under the population's prior, which speaks of all that is faint, fluxes are integrated out: see
-    `optimize.volume`.
-    """
-    model, q = patch.begin()
-    target = model
-    if model.population is not None:
-        target = ShapesAlone(model, model.transform.inverse_transform(q))
-    optimum, how = run_opt(target, q, **{name: getattr(options, name) for name in SEARCH})
-    optimum = replace(optimum, lnp=model.lnprob(optimum.z))
-    precision = flux_precisions(model, optimum.q, patch.n_own)
-    model, optimum = own_optimum(patch, model, optimum)
-    factors = np.ones(patch.n_own)
-    if patch.measures_misfit:
-        factors = misfit(model, optimum.q)
-        optimum = widened_optimum(model, optimum, factors)
-    return Found(model, optimum, factors, precision, how)
 
 
 def optimize_patch(task: PatchTask) -> PatchOutcome:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..flags import Flag
-from ..geometry import linearize
 
 
 def flags_of(patcher, patch) -> int:
@@ -14,11 +13,10 @@ def flags_of(patcher, patch) -> int:
     return int(flags | Flag.TRUNCATED_PATCH if patch.truncated else flags)
 
 
-def widest_psf(patcher, region) -> float:
-    """Half-light radius (arcsec) of the widest PSF at a region's centre, round Gaussians of equal areas."""
+def widest_psf(patcher) -> float:
+    """Half-light radius (arcsec) of the widest PSF at a patch's centre, round Gaussians of equal areas."""
     widths = [0.0]
-    for tiles in patcher.tiles:
-        centre, scale = linearize(tiles.wcs, np.atleast_1d(region.ra), np.atleast_1d(region.dec))
+    for tiles, (centre, scale) in zip(patcher.tiles, patcher.middles, strict=True):
         key = patcher.psfstore.resolve(tiles.id, tiles.band, tiles.psf)
         mixture = patcher.psfstore.mixture(key, *centre[0], patcher.interpolation)
         variance = np.sqrt(np.maximum(np.linalg.det(mixture[:, [[3, 5], [5, 4]]]), 0))

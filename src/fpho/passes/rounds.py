@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..patch.neighbours import Neighbours
 from ..sampling import gibbs_update, run_lmc
 from .opening import OpenPatch
 
@@ -15,11 +14,10 @@ def first_draws(patch: OpenPatch, options: dict):
 
 def later_draws(patch: OpenPatch, options: dict):
     """The same with each draw given one of the neighbours; the model has these at their medians."""
-    before, pixels = patch.earlier, patch.pixels
+    before = patch.earlier
     others = patch.fixed[~np.isin(patch.fixed["source_index"], before.neighbours["source_index"])]
     free, _ = patch.posterior(patch.rows, others, patch.bounds)
-    around = before.neighbours, before.neighbours_draws
-    neighbours = Neighbours(free, pixels.tiles, *around, pixels.psfstore, pixels.interpolation)
+    neighbours = patch.pixels.around(free, before.neighbours, before.neighbours_draws)
     model = neighbours.given(before.neighbours)
     start = before.draws, before.metric, before.number + 1
     return model, gibbs_update(model, neighbours, *start, sd_ratio=before.sd_ratio, **options)

@@ -1,7 +1,7 @@
 """Pixels and source geometry of a region of the sky as plain arrays; patchers; rendering."""
 
 from .backends import require_gpu
-from .building import arrays_of_tiles, build_arrays, source_geometry, source_state, subtract_sources
+from .building import PlacedSources, pixel_arrays, place_sources, source_state, subtract_sources
 from .patchers import CPUPatchMixin, DirectPatch, FITSPatch, GPUPatchMixin, StorePatch
 from .rendering import render
 from .tiles import cut_tiles, select_tiles
@@ -11,14 +11,14 @@ __all__ = [
     "DirectPatch",
     "FITSPatch",
     "GPUPatchMixin",
+    "PlacedSources",
     "StorePatch",
-    "arrays_of_tiles",
-    "build_arrays",
     "cut_tiles",
+    "pixel_arrays",
+    "place_sources",
     "render",
     "require_gpu",
     "select_tiles",
-    "source_geometry",
     "source_state",
     "subtract_sources",
 ]

@@ -1,6 +1,6 @@
 """The kernel's arrays from tiles, sources and PSFs: pure functions."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,45 +10,51 @@ from ..geometry import linearize
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
 from ..models import Components, component_values, components_of, models_of
 from ..parameters import ellipticity, q_names, shape_matrix
-from .tiles import select_tiles
 
 
-def build_arrays(
-    exposures,
-    region,
-    rows,
-    psfstore,
-    bands,
-    *,
-    interpolation: str = "nearest",
-    max_snr=None,
-    tweakbg=None,
-) -> PatchArrays:
-    """Pixels and geometry of a patch.
+@dataclass(frozen=True)
+class PlacedSources:
+    """Sources on a patch's exposures, as the kernel takes them: placed once, for all that is made of them.
+
+    The sources (S,) are N components there.
+    """
+
+    components: Components
+    geometry: dict[
+        str, np.ndarray
+    ]  # fields of `PatchArrays` that say where the components are, and their PSFs
+    state: SourceArrays  # at their reference positions, without background
+
+    def on(self, arrays: PatchArrays) -> PatchArrays:
+        """The same pixels with these sources."""
+        return arrays.with_fields(**self.geometry)
+
+
+def place_sources(tiles, rows, psfstore, bands, table, interpolation: str = "nearest") -> PlacedSources:
+    """Scene rows (S,) on exposures.
 
     Parameters
     ----------
-    exposures : iterable of `Exposure` or `ExposureTiles`
-        Those without a good pixel in the region, or of another band, are dropped.
-    region : circle on the sky (`ra`, `dec` in degrees, `radius` in arcsec), or None for all pixels
-    rows : scene rows (S,); the positions there become the reference positions of the sources' components
+    tiles : `ExposureTiles` (E,), or `Exposure`s
+    rows : the positions there become the reference positions of the sources' components
     psfstore : `PSFStore`
     bands : names of bands, in the order of the fluxes
+    table : Sersic table
     interpolation : PSF between the detector positions of the store, `nearest` or `linear`
-    max_snr : cap on the S/N per pixel, or None
-    tweakbg : background table that is subtracted, or None
 
     Raises
     ------
     InputError
         If an exposure has no PSF, or a source has no finite pixel position in it.
     """
-    tiles = select_tiles(exposures, region, bands, max_snr=max_snr, tweakbg=tweakbg)
-    return arrays_of_tiles(tiles, rows, psfstore, bands, interpolation)
+    components = components_of_rows(rows, bands)
+    state = source_state(rows, bands, table, len(tiles), components)
+    geometry = source_geometry(tiles, rows[components.source], psfstore, interpolation)
+    return PlacedSources(components, geometry, state)
 
 
-def arrays_of_tiles(tiles, rows, psfstore, bands, interpolation: str = "nearest") -> PatchArrays:
-    """As `build_arrays`, with tiles (from `select_tiles`) as they are."""
+def pixel_arrays(tiles, bands, sources: PlacedSources) -> PatchArrays:
+    """The kernel's arrays of tiles (from `select_tiles`), and of the sources on them."""
     counts = [len(one.data) for one in tiles]
     pixels = TILE * TILE
     return PatchArrays(
@@ -58,13 +64,12 @@ def arrays_of_tiles(tiles, rows, psfstore, bands, interpolation: str = "nearest"
         tile_y=_stack([one.tile_y for one in tiles], 0, "i4"),
         exposure_start=np.concatenate([[0], np.cumsum(counts)]).astype("i8"),
         band=np.array([list(bands).index(one.band) for one in tiles], "i4"),
-        **source_geometry(tiles, rows, psfstore, interpolation),
+        **sources.geometry,
     )
 
 
 def source_geometry(tiles, rows, psfstore, interpolation: str = "nearest") -> dict[str, np.ndarray]:
-    """The fields of `PatchArrays` that depend on the sources: where their components are, with which PSF."""
-    rows = rows[components_of_rows(rows).source]
+    """The fields of `PatchArrays` that depend on sources; `rows`: of each component (N,), its source's."""
     shape = (len(tiles), len(rows))
     position, scale = np.zeros((*shape, 2)), np.zeros((*shape, 2, 2))
     psf_index = np.zeros(shape, "i4")
@@ -96,9 +101,15 @@ def components_of_rows(rows, bands=()) -> Components:
     return components_of(models_of(rows), q_names(bands), len(bands))
 
 
-def source_state(rows, bands, table, n_exposures: int = 0) -> SourceArrays:
-    """The kernel's view of scene rows (S,) at their reference positions, without background."""
-    n_bands, parts = len(bands), components_of_rows(rows, bands)
+def source_state(
+    rows, bands, table, n_exposures: int = 0, components: Components | None = None
+) -> SourceArrays:
+    """The kernel's view of scene rows (S,) at their reference positions, without background.
+
+    `components`: those of the rows, where they are known.
+    """
+    n_bands = len(bands)
+    parts = components_of_rows(rows, bands) if components is None else components
     x = np.stack([rows[name] for name in q_names(bands)], axis=-1)
     fluxes, q, pa, index, radius = component_values(parts, x)
     sources = np.zeros((len(fluxes), n_bands + N_SHAPE))
@@ -109,16 +120,13 @@ def source_state(rows, bands, table, n_exposures: int = 0) -> SourceArrays:
     return SourceArrays(sources, profile, count, np.zeros(n_exposures))
 
 
-def subtract_sources(
-    arrays: PatchArrays, tiles, rows, psfstore, bands, table, interpolation="nearest", backend="cpu"
-) -> PatchArrays:
-    """`arrays` with the model of other sources, scene rows (S,), subtracted from a new data array."""
-    if not len(rows) or not arrays.n_exposures:
+def subtract_sources(arrays: PatchArrays, sources: PlacedSources, backend: str = "cpu") -> PatchArrays:
+    """`arrays` with the model of other sources subtracted from a new data array."""
+    if not len(sources.components.source) or not arrays.n_exposures:
         return arrays
-    others = replace(arrays, **source_geometry(tiles, rows, psfstore, interpolation))
-    model = kernel.backend(backend).model(others, source_state(rows, bands, table, arrays.n_exposures))
+    model = kernel.backend(backend).model(sources.on(arrays), sources.state)
     data = np.where(arrays.weight > 0, arrays.data - model, np.float32(0))
-    return replace(arrays, data=data.astype("f4"))
+    return arrays.with_fields(data=data.astype("f4"))
 
 
 def _place(tiles, rows):

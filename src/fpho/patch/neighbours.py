@@ -5,25 +5,21 @@ import numpy as np
 from .. import kernel
 from ..kernel.arrays import SourceArrays
 from ..parameters import q_names, wrap_degrees
-from .building import components_of_rows, source_geometry, source_state
-from .remainder import subtract_remainder
+from .building import PlacedSources, source_state
 
 
 class Neighbours:
     """Calls give the posterior of a patch for one draw of its neighbours; their image is all that is made.
 
     model : `Posterior`, none of these neighbours subtracted
-    rows : scene rows (S,) of the neighbours, to which positions refer; what PSF mixtures leave of their light
-        is taken off at their values
+    sources : the neighbours, placed on its exposures
+    rows : scene rows (S,) of them, to which positions refer
     draws : structured (S, C, N), absolute positions in degrees; C chains of N draws
     """
 
-    def __init__(self, model, tiles, rows, draws, psfstore, interpolation="nearest"):
-        arrays = subtract_remainder(model.arrays, tiles, rows, psfstore, model.bands, model.table)
-        self.model = model if arrays is model.arrays else model.with_data(arrays.data)
-        self.rows, self.draws = rows, draws
-        geometry = source_geometry(tiles, rows, psfstore, interpolation)
-        self.arrays = model.arrays.with_fields(**geometry)
+    def __init__(self, model, sources: PlacedSources, rows, draws):
+        self.model, self.rows, self.draws = model, rows, draws
+        self.components, self.arrays = sources.components, sources.on(model.arrays)
 
     def __call__(self, chain: int, draw: int):
         """The posterior given a draw."""
@@ -40,11 +36,12 @@ class Neighbours:
 
     def state(self, values) -> SourceArrays:
         """The kernel's sources for values, structured (S,)."""
-        rows, bands = self.rows.copy(), self.model.bands
-        for name in q_names(bands):
+        rows, model = self.rows.copy(), self.model
+        for name in q_names(model.bands):
             rows[name] = values[name]
-        state = source_state(rows, bands, self.model.table, self.model.arrays.n_exposures)
-        n, source = len(bands), components_of_rows(rows).source
+        n_exposures = model.arrays.n_exposures
+        state = source_state(rows, model.bands, model.table, n_exposures, self.components)
+        n, source = len(model.bands), self.components.source
         cosine = np.cos(np.radians(self.rows["dec"]))
         east = wrap_degrees(values["ra"] - self.rows["ra"]) * cosine * 3600
         north = (values["dec"] - self.rows["dec"]) * 3600

@@ -9,33 +9,40 @@ import numpy as np
 
 from ..images.noise import BLOCK
 from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays, near_pixels
-from .building import components_of_rows, source_state
+from .building import PlacedSources
 
 SIDES = (2.0, 32.0)  # pixels; the law is not trusted for narrower or wider sources
 NEAR = 3.0  # pixels from a source within which a good one must be for its flux to be measured
 AROUND = 8.0  # pixels around a source whose weights tell its noise
 
 
-def noise_factors(arrays: PatchArrays, tiles, rows, bands, table) -> np.ndarray:
-    """Factors (E,) on the uncertainties of a patch's exposures, for its active sources, scene rows (S,).
+def weighted(arrays: PatchArrays, tiles, sources: PlacedSources) -> PatchArrays:
+    """`arrays` with weights for correlated noise at the scale of the active sources."""
+    factors = noise_factors(arrays, tiles, sources)
+    if np.all(factors == 1):
+        return arrays
+    return arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
+
+
+def noise_factors(arrays: PatchArrays, tiles, sources: PlacedSources) -> np.ndarray:
+    """Factors (E,) on the uncertainties of a patch's exposures, for its active sources.
 
     An exposure's noise in blocks of L x L pixels grows as L^slope beyond that of independent pixels
     (`fpho.images.noise`); a source counts as a block of L^2 = 1 / (sum of its squared normalised image)
     pixels. Several sources share the mean of their variances.
     """
     factors = np.ones(arrays.n_exposures)
-    if not len(rows):
+    if not len(sources.components.source):
         return factors
-    state = source_state(rows, bands, table)
     for e, one in enumerate(tiles):
         if one.noise_slope:
-            sides = np.clip(footprint_sides(arrays, e, state), *SIDES)
+            sides = np.clip(footprint_sides(arrays, e, sources.state), *SIDES)
             factors[e] = np.sqrt(np.mean((sides / BLOCK) ** (2 * one.noise_slope)))
     return factors
 
 
-def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
-    """Errors (S, B) in nJy that fluxes of scene rows (S,) would have with all else known.
+def flux_noise(arrays: PatchArrays, sources: PlacedSources) -> np.ndarray:
+    """Errors (S, B) in nJy that fluxes of sources would have with all else known.
 
     NaN where no good pixel is near: off the images, or in a masked hole. The weight of a pixel is the mean
     over the tiles around the source; the widest component counts.
@@ -48,30 +55,31 @@ def flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
         near = np.hypot(*(middle - arrays.position[e, s]).T) < AROUND + side / 2
         return arrays.weight[tiles][near].mean(dtype="f8") if seen[e, s] else 0.0
 
-    return _flux_errors(arrays, rows, bands, table, weight)
+    return _flux_errors(arrays, sources, weight)
 
 
-def typical_flux_noise(arrays: PatchArrays, rows, bands, table) -> np.ndarray:
+def typical_flux_noise(arrays: PatchArrays, sources: PlacedSources) -> np.ndarray:
     """As `flux_noise` (S, B) if all pixels around a source were like the good ones of the patch.
 
     A band without any has the median of the others; NaN where there are no pixels at all.
     """
     good = [arrays.weight[a:b][arrays.weight[a:b] > 0] for a, b in pairwise(arrays.exposure_start)]
     typical = [np.median(weights) if len(weights) else 0.0 for weights in good]
-    errors = _flux_errors(arrays, rows, bands, table, lambda e, s, side: typical[e])
+    errors = _flux_errors(arrays, sources, lambda e, s, side: typical[e])
     known = errors[np.isfinite(errors)]
     return np.where(np.isfinite(errors), errors, np.median(known) if len(known) else np.nan)
 
 
-def _flux_errors(arrays, rows, bands, table, weight) -> np.ndarray:
+def _flux_errors(arrays, sources: PlacedSources, weight) -> np.ndarray:
     """Errors (S, B) from the `weight` of a pixel, by exposure, component and the side it is worth."""
-    state, source = source_state(rows, bands, table), components_of_rows(rows).source
-    information = np.zeros((len(state.sources), len(bands)))
+    state, source = sources.state, sources.components.source
+    n_bands, n_sources = state.sources.shape[1] - N_SHAPE, len(sources.components.first)
+    information = np.zeros((len(state.sources), n_bands))
     for e in range(arrays.n_exposures):
         for s, side in enumerate(footprint_sides(arrays, e, state)):
             information[s, arrays.band[e]] += weight(e, s, side) * (arrays.gain[e, s] / side) ** 2
     error = np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
-    return np.array([error[source == s].max(axis=0) for s in range(len(rows))]).reshape(-1, len(bands))
+    return np.array([error[source == s].max(axis=0) for s in range(n_sources)]).reshape(-1, n_bands)
 
 
 def by_exposure(arrays: PatchArrays, values) -> np.ndarray:

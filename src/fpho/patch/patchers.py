@@ -26,9 +26,10 @@ from ..parameters import SHAPE_COLS, first_position, q_names, source_vector
 from ..psf import PSFStore
 from ..sersic import load_table
 from .backends import require_gpu
-from .building import arrays_of_tiles, subtract_sources
+from .building import PlacedSources, pixel_arrays, place_sources, subtract_sources
 from .misfit import widen_by_misfit
-from .noise import by_exposure, flux_noise, noise_factors, typical_flux_noise
+from .neighbours import Neighbours
+from .noise import flux_noise, typical_flux_noise, weighted
 from .remainder import subtract_remainder
 from .tiles import select_tiles
 
@@ -38,7 +39,8 @@ class _Patch:
 
     After `build_patch`: `bands`; `patch_reference_coordinates`, (ra, dec) in degrees; `exposures`, ids in
     order; `band_N` (B,), exposures in each band; `exposure_N` (E,), good pixels in each exposure; `xpix`,
-    `ypix` (sum of exposure_N,), their zero-indexed positions, exposure by exposure.
+    `ypix` (sum of exposure_N,), their zero-indexed positions, exposure by exposure; `middles` (E,), where the
+    region's centre is in each exposure, with the local linear WCS (see `linearize`).
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class _Patch:
             where = f"patch at ra {region.ra:.6f}, dec {region.dec:.6f}"
             warnings.warn(f"{where}: no good pixel in any exposure of {', '.join(self.bands)}", stacklevel=2)
         self.exposures = [one.id for one in self.tiles]
+        self.middles = [linearize(one.wcs, region.ra, region.dec) for one in self.tiles]
         self.band_N = np.array([sum(one.band == band for one in self.tiles) for band in self.bands])
         good = [one.ierr > 0 for one in self.tiles]
         self.exposure_N = np.array([np.count_nonzero(mask) for mask in good], int)
@@ -178,6 +181,7 @@ class CPUPatchMixin:
     bands: tuple[str, ...]
     tiles: Any
     exposures: list[str]
+    middles: list[tuple[np.ndarray, np.ndarray]]
     psfstore: PSFStore
     table: Any
     interpolation: str
@@ -208,18 +212,18 @@ class CPUPatchMixin:
         options : further keywords for `Posterior`
         """
         active = _with_bands(active, self.bands, shapes)
-        arrays = self._arrays(active)
-        bounds = self._make_bounds(arrays, active, Bounds()) if bounds is None else bounds
+        sources = self.place(active)
+        arrays = weighted(pixel_arrays(self.tiles, self.bands, sources), self.tiles, sources)
+        bounds = self._make_bounds(arrays, active, sources, Bounds()) if bounds is None else bounds
         fixed = active[:0] if fixed is None else _with_bands(fixed, self.bands, shapes)
         fixed = fixed[fixed["is_valid"]]
         if jitter:
             places = [np.stack(first_position(rows), axis=-1) for rows in (active, fixed)]
             arrays = widen_by_misfit(arrays, self.tiles, np.concatenate(places), jitter)
-        if len(fixed):
-            sources = (fixed, self.psfstore, self.bands, self.table, self.interpolation)
-            arrays = subtract_sources(arrays, self.tiles, *sources, backend=self.backend)
-        for rows in (active, fixed) if self.remainder else ():
-            arrays = subtract_remainder(arrays, self.tiles, rows, self.psfstore, self.bands, self.table)
+        others = self.place(fixed)
+        arrays = subtract_sources(arrays, others, self.backend)
+        if self.remainder:
+            arrays = subtract_remainder(arrays, self.tiles, (sources, others), self.psfstore, self.bands)
         if priors is not None:
             options["priors"] = priors
         from ..posterior import Posterior  # compiles the likelihood; rendering does without
@@ -240,6 +244,22 @@ class CPUPatchMixin:
         sky = np.zeros(len(self.tiles) if in_fit_background else 0)
         return model, np.concatenate([q, sky])
 
+    def place(self, rows) -> PlacedSources:
+        """Scene rows (S,) on the patch's exposures."""
+        return place_sources(self.tiles, rows, self.psfstore, self.bands, self.table, self.interpolation)
+
+    def around(self, model, rows, draws) -> Neighbours:
+        """A posterior that none of some neighbours is subtracted from, given draws of them.
+
+        rows : scene rows (S,); what PSF mixtures leave of their light is taken off at the values there
+        draws : structured (S, C, N), absolute positions in degrees
+        """
+        sources = self.place(rows)
+        if self.remainder and self.psfstore.has_remainders():
+            arrays = subtract_remainder(model.arrays, self.tiles, [sources], self.psfstore, self.bands)
+            model = model.with_data(arrays.data)
+        return Neighbours(model, sources, rows, draws)
+
     def make_bounds(self, active, options: Bounds | None = None) -> np.ndarray:
         """`fpho.make_bounds` of scene rows (S,) with the pixel scale and the noise of the patch's images.
 
@@ -247,24 +267,17 @@ class CPUPatchMixin:
         noise would hold the fluxes and make their errors too small.
         """
         active = _with_bands(active, self.bands, SHAPE_COLS)
-        return self._make_bounds(self._arrays(active), active, options)
+        sources = self.place(active)
+        arrays = weighted(pixel_arrays(self.tiles, self.bands, sources), self.tiles, sources)
+        return self._make_bounds(arrays, active, sources, options)
 
-    def _make_bounds(self, arrays, active, options):
-        noise, typical = (f(arrays, active, self.bands, self.table) for f in (flux_noise, typical_flux_noise))
+    def _make_bounds(self, arrays, active, sources, options):
+        noise, typical = (errors(arrays, sources) for errors in (flux_noise, typical_flux_noise))
         return make_bounds(active, self.bands, options, self._coarsest_pixel(), noise, typical_noise=typical)
-
-    def _arrays(self, active):
-        """Pixels and geometry, weights for correlated noise at the scale of the active sources."""
-        arrays = arrays_of_tiles(self.tiles, active, self.psfstore, self.bands, self.interpolation)
-        factors = noise_factors(arrays, self.tiles, active, self.bands, self.table)
-        if np.any(factors != 1):
-            arrays = arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
-        return arrays
 
     def _coarsest_pixel(self) -> float | None:
         """Largest pixel (arcsec) of the exposures, None without any."""
-        scales = [linearize(one.wcs, *self.patch_reference_coordinates)[1] for one in self.tiles]
-        return max((1 / np.sqrt(abs(np.linalg.det(scale[0]))) for scale in scales), default=None)
+        return max((1 / np.sqrt(abs(np.linalg.det(scale[0]))) for _, scale in self.middles), default=None)
 
 
 class GPUPatchMixin(CPUPatchMixin):

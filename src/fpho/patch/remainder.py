@@ -9,36 +9,35 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..geometry import linearize
-from .building import components_of_rows, source_state
+from .building import PlacedSources
 
 IGNORED = 0.02  # of a pixel's noise: a source whose remainder is nowhere larger is left out
 NOWHERE = 1e5  # pixels off the image
 
 
-def remainder_image(exposure, rows, psfstore, bands, table, corner, shape, noise: float):
-    """f S*R of scene rows (S,) on a box of an exposure's pixels, (ny, nx) float64 in nJy; None: none is left.
+def remainder_image(
+    exposure, e: int, sources: PlacedSources, psfstore, bands, corner, shape, noise: float, image=None
+):
+    """f S*R of sources on a box of an exposure's pixels, (ny, nx) float64 in nJy; None: none is left.
 
     Parameters
     ----------
-    exposure : `Exposure` or `ExposureTiles`
+    exposure : `Exposure` or `ExposureTiles`, the one with number e of those that the sources are placed on
     psfstore : `PSFStore`; PSFs without remainder have none
+    bands : names of the sources' fluxes
     corner : x, y of the box's first pixel; `shape` its (ny, nx)
     noise : of a pixel, nJy; what is far below it is not drawn
+    image : of other sources, to which these are added
     """
     if not psfstore.has_remainders():
-        return None
+        return image
     key = psfstore.resolve(exposure.id, exposure.band, exposure.psf)
-    band = list(bands).index(exposure.band)
-    state = source_state(rows, bands, table)
-    places = rows[components_of_rows(rows, bands).source]
-    position, scale = linearize(exposure.wcs, places["ra"], places["dec"])
-    image = None
-    for s, (x, y) in enumerate(position):
+    band, scale = list(bands).index(exposure.band), sources.geometry["scale"][e]
+    for s, (x, y) in enumerate(sources.geometry["position"][e]):
         remainder = psfstore.remainder(key, x, y) if max(abs(x), abs(y)) < NOWHERE else None
         if remainder is None:
             continue
-        amplitude, covariance = _gaussians(state, s, band, scale[s])
+        amplitude, covariance = _gaussians(sources.state, s, band, scale[s])
         side = remainder.side(amplitude, covariance, IGNORED * noise)
         middle = np.floor([x + 0.5, y + 0.5]).astype(int)
         box, part = _overlap(middle - side // 2 - corner, side, shape)
@@ -48,12 +47,13 @@ def remainder_image(exposure, rows, psfstore, bands, table, corner, shape, noise
     return image
 
 
-def subtract_remainder(arrays, tiles, rows, psfstore, bands, table):
-    """`arrays` with f S*R of scene rows (S,) subtracted from a new data array."""
-    if rows is None or not len(rows) or not psfstore.has_remainders():
+def subtract_remainder(arrays, tiles, placed, psfstore, bands):
+    """`arrays` with f S*R of sources, some `PlacedSources`, subtracted from a new data array."""
+    placed = [sources for sources in placed if len(sources.components.source)]
+    if not placed or not psfstore.has_remainders():
         return arrays
-    data = None
-    for one, (a, b) in zip(tiles, pairwise(arrays.exposure_start), strict=True):
+    data = arrays.data.copy()
+    for e, (one, (a, b)) in enumerate(zip(tiles, pairwise(arrays.exposure_start), strict=True)):
         x, y = one.pixels
         good = arrays.weight[a:b] > 0
         if not good.any():
@@ -61,11 +61,11 @@ def subtract_remainder(arrays, tiles, rows, psfstore, bands, table):
         corner = np.array([x.min(), y.min()])
         shape = (y.max() - corner[1] + 1, x.max() - corner[0] + 1)
         noise = 1 / np.sqrt(np.median(arrays.weight[a:b][good]))
-        image = remainder_image(one, rows, psfstore, bands, table, corner, shape, noise)
-        if image is not None:
-            data = arrays.data.copy() if data is None else data
-            data[a:b] -= np.where(good, image[y - corner[1], x - corner[0]], 0)
-    return arrays if data is None else arrays.with_fields(data=data)
+        for sources in placed:
+            image = remainder_image(one, e, sources, psfstore, bands, corner, shape, noise)
+            if image is not None:
+                data[a:b] -= np.where(good, image[y - corner[1], x - corner[0]], 0)
+    return arrays.with_fields(data=data)
 
 
 def _gaussians(state, s: int, band: int, scale):

@@ -5,8 +5,8 @@ import numpy as np
 from .. import kernel
 from ..geometry import linearize
 from ..images import ExposureTiles
-from ..kernel.arrays import TILE, PatchArrays
-from .building import source_geometry, source_state
+from ..kernel.arrays import TILE
+from .building import pixel_arrays, place_sources
 from .remainder import remainder_image
 from .tiles import to_image
 
@@ -36,16 +36,16 @@ def render(
     rows = rows[rows["is_valid"] & (rows[exposure.band] != 0)]
     rows = rows[reaches(rows, exposure)]
     blank = _blank_tiles(exposure, (y0, y1), (x0, x1))
-    image = np.zeros((len(blank.data), TILE * TILE))
+    image, left = np.zeros((len(blank.data), TILE * TILE)), None
+    band, corner, noise = (exposure.band,), (x0, y0), _noise(exposure)
     for start in range(0, len(rows), SOURCES_PER_CALL):
         part = rows[start : start + SOURCES_PER_CALL]
-        arrays = _arrays(blank, part, psfstore, interpolation)
-        image += kernel.backend(backend).model(arrays, source_state(part, (exposure.band,), table, 1))
+        sources = place_sources([blank], part, psfstore, band, table, interpolation)
+        image += kernel.backend(backend).model(pixel_arrays([blank], band, sources), sources.state)
+        left = remainder_image(exposure, 0, sources, psfstore, band, corner, shape, noise, left)
     first = blank.tile_x[0], blank.tile_y[0]
     ends = y1 - first[1], x1 - first[0]
     image = to_image(image, blank.tile_x - first[0], blank.tile_y - first[1], ends)[-shape[0] :, -shape[1] :]
-    corner, noise = (x0, y0), _noise(exposure)
-    left = remainder_image(exposure, rows, psfstore, (exposure.band,), table, corner, shape, noise)
     return image if left is None else image + left
 
 
@@ -76,16 +76,4 @@ def _blank_tiles(exposure, rows, columns) -> ExposureTiles:
     values = np.zeros((len(x), TILE * TILE), "f4")
     return ExposureTiles(
         exposure.id, exposure.band, exposure.wcs, exposure.psf, values, np.ones_like(values), x, y
-    )
-
-
-def _arrays(tiles: ExposureTiles, rows, psfstore, interpolation) -> PatchArrays:
-    return PatchArrays(
-        data=tiles.data,
-        weight=tiles.ierr,
-        tile_x=tiles.tile_x,
-        tile_y=tiles.tile_y,
-        exposure_start=np.array([0, len(tiles.data)], "i8"),
-        band=np.zeros(1, "i4"),
-        **source_geometry([tiles], rows, psfstore, interpolation),
     )

@@ -25,10 +25,9 @@ def light_outside(model, q) -> np.ndarray:
     covered = _covered(arrays.weight)
     lost = np.zeros((arrays.n_exposures, len(parts.source)))
     for n in range(len(parts.source)):
-        alone = _alone(arrays, n)
         pixel = np.mean(np.abs(np.linalg.det(arrays.scale[:, n]))) ** -0.5 if arrays.n_exposures else 1.0
-        seen = _inside(model, alone, covered, *_blurred_point(n_bands, pixel))
-        held = _inside(model, alone, covered, *_blurred(state, n, n_bands, pixel))
+        alone = _blurred_point(n_bands, pixel), _blurred(state, n, n_bands, pixel)
+        seen, held = (_inside(model, n, covered, *one) for one in alone)
         with np.errstate(divide="ignore", invalid="ignore"):
             lost[:, n] = np.where(seen > SEEN, np.clip(1 - held / seen, 0, 1), np.nan)
     weight = np.abs(state.sources[:, :n_bands]) + 1e-30
@@ -65,14 +64,6 @@ def _covered(weight) -> np.ndarray:
     return good | (good.sum(axis=1) >= FULL)[:, None]
 
 
-def _alone(arrays, n: int):
-    """The arrays with component n only."""
-    names = ("position", "scale", "gain", "psf_index")
-    return arrays.with_fields(
-        **{name: np.ascontiguousarray(getattr(arrays, name)[:, n : n + 1]) for name in names}
-    )
-
-
 def _blurred(state, n: int, n_bands: int, pixel: float):
     """(sources, profile, count) of component n with flux 1, a little wider; `pixel` in arcsec."""
     sources, profile = state.sources[n : n + 1].copy(), state.profile[n : n + 1].copy()
@@ -87,8 +78,11 @@ def _blurred_point(n_bands: int, pixel: float):
     return sources, np.array([[[1.0, (BLUR * pixel) ** 2, 0, 0, 0, 0]]]), np.ones(1, np.int32)
 
 
-def _inside(model, arrays, covered, sources, profile, count) -> np.ndarray:
-    """(E,) sum over the patch's pixels of a model of flux 1."""
+def _inside(model, n: int, covered, sources, profile, count) -> np.ndarray:
+    """(E,) sum over the patch's pixels of a model of flux 1 at the place of component n."""
+    names = ("position", "scale", "gain", "psf_index")
+    there = {name: np.ascontiguousarray(getattr(model.arrays, name)[:, n : n + 1]) for name in names}
+    arrays = model.arrays.with_fields(**there)
     blank = np.zeros(arrays.n_exposures)
     image = model.kernel.model(arrays, SourceArrays(sources, profile, count, blank))
     by_tile = np.where(covered, image, 0).sum(axis=1, dtype="f8")
