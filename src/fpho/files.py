@@ -230,8 +230,9 @@ def _host() -> str:
 
 def _full(error: OSError) -> bool:
     """Whether a disk or quota is full; astropy and numpy tell it in words of their own."""
-    words = re.search(r"requested and -?\d+ written|Not enough space on disk", str(error))
-    return error.errno in FULL or words is not None
+    numbers = "|".join(map(str, FULL))
+    words = rf"requested and -?\d+ written|Not enough space on disk|\[Errno ({numbers})\]"
+    return error.errno in FULL or re.search(words, str(error)) is not None
 
 
 def _umask() -> int:

@@ -153,7 +153,7 @@ from fpho.errors import MachineError
 from fpho.files import atomic, write_text
 from fpho.scene import write_scene
 from fpho.parameters import scene_dtype
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop()), resource.RLIM_INFINITY))
 table = Table({"a": np.arange(3000.0)})
 def write(path, kind):
     if kind == "text":
@@ -172,10 +172,11 @@ except MachineError as error:
 """
 
 
+@pytest.mark.parametrize("room", ["2000", "5000"])
 @pytest.mark.parametrize("kind", ["text", "scene", "npz", "fits", "ascii.ecsv"])
-def test_a_full_disk_is_an_error_whatever_is_written(tmp_path, kind):
+def test_a_full_disk_is_an_error_whatever_is_written(tmp_path, kind, room):
     path = tmp_path / "a.npz"
-    done = subprocess.run([sys.executable, "-c", OTHERS, path, kind], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", OTHERS, path, kind, room], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith(f"caught: {path}: could not be"), done.stderr
     assert list(tmp_path.iterdir()) == []
 
