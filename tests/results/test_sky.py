@@ -1,0 +1,59 @@
+"""The sky's error in those of sources, against fits of images that have some sky left in."""
+
+import numpy as np
+import pytest
+
+from fpho.optimize import run_opt
+from fpho.parameters import source_vector
+from fpho.posterior import Posterior
+from fpho.results.sky import shaken, shaken_optimum, sky_errors, sky_shifts
+
+from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
+
+BANDS = ("g", "r")
+ERRORS = np.array([0.04, 0.0, 0.03])  # nJy per pixel, of a noise of 0.3
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rows = make_rows(BANDS, {"g": 150.0, "r": 300.0}, {"g": 90.0, "r": 80.0, "offset": (0.6, 0.6)})
+    arrays = make_arrays(rows, BANDS, size=40, n_exposures=3, sigma=0.3)
+    model = Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC))
+    return model, run_opt(model, source_vector(rows, BANDS, (RA, DEC)), gtol=1e-8)[0]
+
+
+def test_shifts_are_those_of_fits_with_sky_left_in(fitted):
+    """Each exposure's constant off by a tenth of its error, up and down: the fits move as it says."""
+    model, optimum = fitted
+    shifts = sky_shifts(model, optimum.z, ERRORS)
+    spread = np.sqrt(np.diag(optimum.covariance))
+    assert not shifts[:, 1].any() and np.abs(shifts / spread[:, None]).max() > 0.5
+    start = model.arrays.exposure_start
+    for e in (0, 2):
+        moved = []
+        for sign in (1, -1):
+            data = model.arrays.data.copy()
+            data[start[e] : start[e + 1]] += sign * 0.1 * ERRORS[e]
+            moved.append(run_opt(model.with_data(data), optimum.q, gtol=1e-8)[0].z)
+        slope = (moved[0] - moved[1]) / 0.2
+        assert np.abs(slope - shifts[:, e]).max() < 0.05 * np.abs(shifts[:, e]).max() + 0.01
+
+
+def test_draws_and_optimum_grow_alike(fitted):
+    model, optimum = fitted
+    shifts = sky_shifts(model, optimum.z, ERRORS)
+    rng = np.random.default_rng(1)
+    draws = rng.multivariate_normal(optimum.z, optimum.covariance, 20000)
+    wide = shaken(draws, shifts, 2)
+    expected = shaken_optimum(optimum, shifts).covariance
+    assert wide.std(axis=0) == pytest.approx(np.sqrt(np.diag(expected)), rel=0.03)
+    assert np.all(np.diag(expected) >= np.diag(optimum.covariance) * (1 - 1e-9))
+    assert np.array_equal(wide, shaken(draws, shifts, 2)), "the same seed, the same draws"
+
+
+def test_where_it_does_not_count_nothing_changes(fitted):
+    model, optimum = fitted
+    shifts = sky_shifts(model, optimum.z, 1e-6 * ERRORS)
+    assert not shifts.any()
+    assert shaken(optimum.z[None], shifts, 1) is not None and shaken_optimum(optimum, shifts) is optimum
+    assert not sky_errors(None, ["a", "b"]).any()
