@@ -44,16 +44,16 @@ def test_draws_and_optimum_grow_alike(fitted):
     shifts = sky_shifts(model, optimum.z, ERRORS)
     rng = np.random.default_rng(1)
     draws = rng.multivariate_normal(optimum.z, optimum.covariance, 20000)
-    wide = shaken(draws, shifts, 2)
+    wide = shaken(draws, shifts, rng)
     expected = shaken_optimum(optimum, shifts).covariance
     assert wide.std(axis=0) == pytest.approx(np.sqrt(np.diag(expected)), rel=0.03)
     assert np.all(np.diag(expected) >= np.diag(optimum.covariance) * (1 - 1e-9))
-    assert np.array_equal(wide, shaken(draws, shifts, 2)), "the same seed, the same draws"
 
 
 def test_where_it_does_not_count_nothing_changes(fitted):
     model, optimum = fitted
     shifts = sky_shifts(model, optimum.z, 1e-6 * ERRORS)
     assert not shifts.any()
-    assert shaken(optimum.z[None], shifts, 1) is not None and shaken_optimum(optimum, shifts) is optimum
+    draws = optimum.z[None]
+    assert shaken(draws, shifts, None) is draws and shaken_optimum(optimum, shifts) is optimum
     assert not sky_errors(None, ["a", "b"]).any()

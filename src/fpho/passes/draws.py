@@ -1,13 +1,18 @@
 """The worker of the stage `sample`: draws from the posterior of one patch."""
 
+import numpy as np
+
 from ..files import checksum
 from ..results import plain, write_residuals, write_samples
+from ..results.sky import sky_errors
 from ..sampling.options import sampler_options
 from .earlier import read_earlier
 from .halo import own_draws
 from .opening import open_patch
 from .rounds import first_draws, later_draws
 from .tasks import DrawsLog, PatchLog, PatchOutcome, PatchTask
+
+BESIDE_CHAINS = 2**31  # place of the random numbers beside those of chains
 
 
 def sample_patch(task: PatchTask) -> PatchOutcome:
@@ -25,6 +30,8 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "patchID": task.patch.index,
         "apertures": task.config.model.apertures,
         "widen": patch.measures_misfit,
+        "sky": sky_errors(patch.sky, model.exposures),
+        "rng": own_generator(task.seed),
     }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
     paths = [task.layout.samples(task.patch.index), task.layout.residuals(task.patch.index)]
@@ -34,6 +41,13 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     sums = {path.name: checksum(path) for path in paths}
     entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
     return PatchOutcome(final, entry, covs)
+
+
+def own_generator(seed: np.random.SeedSequence) -> np.random.Generator:
+    """Random numbers that no chain of a patch has, the same in each run."""
+    return np.random.default_rng(
+        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, BESIDE_CHAINS))
+    )
 
 
 def describe(out) -> str:

@@ -42,6 +42,9 @@ class OpenPatch:
     posterior: Callable  # (rows, fixed, bounds) -> (`Posterior`, q) on these pixels, all options bound
     flags: int  # of the patch as a whole
     measures_misfit: bool  # errors grow by what the model leaves of the data
+    sky: (
+        np.ndarray | None
+    )  # table of the backgrounds that were taken off; their errors are those of sources, too
     blur: float  # half-light radius of the widest PSF, arcsec
     earlier: EarlierRound | None = None  # what the patch goes on from
 
@@ -70,6 +73,7 @@ def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatc
         ),
         flags=flags_of(patcher, task.patch),
         measures_misfit=config.model.misfit == "measure" and patcher.whole,
+        sky=patcher.tweakbg,
         blur=widest_psf(patcher),
         earlier=earlier,
     )

@@ -9,6 +9,7 @@ from ..linear import flux_precisions
 from ..optimize import Optimum, run_opt
 from ..optimize.volume import ShapesAlone
 from ..results import misfit, widened_optimum
+from ..results.sky import shaken_optimum, sky_errors, sky_shifts
 from .halo import own_optimum
 from .opening import OpenPatch
 
@@ -44,4 +45,6 @@ def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
     if patch.measures_misfit:
         factors = misfit(model, optimum.q)
         optimum = widened_optimum(model, optimum, factors)
+    shifts = sky_shifts(model, optimum.z, sky_errors(patch.sky, model.exposures))
+    optimum = shaken_optimum(optimum, shifts)
     return Found(model, optimum, factors, precision, how)

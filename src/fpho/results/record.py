@@ -10,6 +10,7 @@ from .fit import fit_quality
 from .misfit import misfit, widened
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import draws_by_source, medians, sampled_rows
+from .sky import shaken, sky_shifts
 
 
 @dataclass
@@ -81,6 +82,8 @@ class Result:
         patchID=None,
         apertures=(0.3,),
         widen: bool = False,
+        sky: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add the patch; (final scene rows at the medians with flux errors and flags, covariance of z).
 
@@ -95,11 +98,15 @@ class Result:
         apertures : radii (arcsec) of circles in which fluxes are kept, see `results.apertures`
         widen : draws go as much farther from their medians as the model's misfit asks for, see `misfit`; the
             coordinates z stay those of the sampler
+        sky : (E,) errors in nJy/pixel of the sky that was taken off; draws are shaken by it, see `sky`
+        rng : for that, needed with `sky`
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
         factors = np.ones(len(model.rows))
         if widen:
             flat, factors = self._widened(model, flat)
+        if sky is not None:
+            flat = self._shaken(model, flat, sky, rng)
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         quality = fit_quality(model, q)
         self.patch = FittedPatch(
@@ -129,6 +136,16 @@ class Result:
         flat = widened(model, flat, q, flat.std(axis=0), factors)
         self.chain = model.transform.transform(flat)
         return flat, factors
+
+    def _shaken(self, model, flat, sky, rng) -> np.ndarray:
+        """z (N, ndim) with what the sky's errors add; `chain` follows."""
+        middle = model.transform.inverse_transform(medians(model, self.chain))
+        shifts = sky_shifts(model, middle, sky)
+        if not shifts.any():
+            return flat
+        flat = shaken(flat, shifts, rng)
+        self.chain = model.transform.transform(flat)
+        return flat
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""

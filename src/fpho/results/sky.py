@@ -42,11 +42,11 @@ def sky_shifts(model, z, errors) -> np.ndarray:
     return shifts if counts.any() else np.zeros_like(shifts)
 
 
-def shaken(z, shifts, seed) -> np.ndarray:
-    """Draws z (N, ndim), each moved for skies drawn for it. seed : of numpy's generator."""
+def shaken(z, shifts, rng) -> np.ndarray:
+    """Draws z (N, ndim), each moved for skies drawn for it; rng : numpy Generator."""
     if not shifts.any():
         return z
-    return z + np.random.default_rng(seed).standard_normal((len(z), shifts.shape[1])) @ shifts.T
+    return z + rng.standard_normal((len(z), shifts.shape[1])) @ shifts.T
 
 
 def shaken_optimum(optimum, shifts):
