@@ -60,12 +60,8 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant", covered=
     name = exposure.id, exposure.band, exposure.kind, area
     residual = exposure.data.astype("f8") - model
     ierr = exposure.ierr.astype("f8")
-    y, x = np.indices(residual.shape, sparse=True)
-    basis = [np.ones_like(residual)]
-    if mode == "plane":
-        basis += [np.broadcast_to(x - x_ref, residual.shape), np.broadcast_to(y - y_ref, residual.shape)]
-    n_sky = len(basis)
-    basis = np.stack([*basis, model], axis=-1)  # (ny, nx, P), the wings last
+    basis = Basis(mode == "plane", np.arange(nx) - x_ref, np.arange(ny) - y_ref, model)
+    n_sky = basis.size - 1  # the wings are last
     sky = sky_pixels(model, ierr)
     if covered is not None and np.count_nonzero(sky & ~covered) >= ENOUGH_SKY * np.count_nonzero(ierr > 0):
         sky = sky & ~covered
@@ -74,7 +70,7 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant", covered=
         warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)
         return Sky(*name, 0.0, np.nan, 0.0, x_ref, y_ref)
     values, used = _clipped_fit(residual, ierr, basis, sky)
-    covariance = _covariance(residual - basis @ values, ierr, basis, used)
+    covariance = _covariance(residual - basis.image(values), ierr, basis, used)
     values, covariance = values[:n_sky], covariance[:n_sky, :n_sky]
     slopes = tuple(float(value) for value in values[1:])
     return Sky(
@@ -116,25 +112,63 @@ def sky_table(skies, nsigma: float, per: str = "exposure") -> np.ndarray:
     return table
 
 
-def _clipped_fit(residual, ierr, basis, sky):
+@dataclass(frozen=True)
+class Basis:
+    """What is fitted, P images: a constant, for a plane the slopes along x (nx,) and y (ny,), the model."""
+
+    plane: bool
+    x: np.ndarray
+    y: np.ndarray
+    model: np.ndarray  # (ny, nx)
+
+    @property
+    def size(self) -> int:
+        return 4 if self.plane else 2
+
+    def times(self, image):
+        """An image (ny, nx) times each of the basis, one after the other."""
+        yield image
+        if self.plane:
+            yield image * self.x
+            yield image * self.y[:, None]
+        yield image * self.model
+
+    def sums(self, image) -> np.ndarray:
+        """(P,) sums of an image (ny, nx) times each of the basis."""
+        along_x, along_y = image.sum(axis=0), image.sum(axis=1)
+        slopes = [along_x @ self.x, along_y @ self.y] if self.plane else []
+        return np.array([along_x.sum(), *slopes, np.vdot(image, self.model)])
+
+    def image(self, values) -> np.ndarray:
+        """(ny, nx) of coefficients (P,)."""
+        out = values[-1] * self.model
+        out += values[0] + (values[2] * self.y[:, None] if self.plane else 0.0)
+        if self.plane:
+            out += values[1] * self.x
+        return out
+
+
+def _clipped_fit(residual, ierr, basis: Basis, sky):
     """Coefficients (P,) and the pixels (ny, nx) bool that were used."""
-    used = sky
+    used, spread = sky, _spread(sky)
     for _ in range(ROUNDS):
         values = np.linalg.solve(*_normal(residual, ierr, basis, used))
-        scaled = (residual - basis @ values) * ierr
-        kept = sky & _within(scaled, sky) & _within(_smooth(scaled, sky), sky)
+        scaled = (residual - basis.image(values)) * ierr
+        smooth = ndimage.gaussian_filter(np.where(sky, scaled, 0.0), SMOOTHING, mode="constant") / spread
+        kept = sky & _within(scaled, sky) & _within(smooth, sky)
         if kept.sum() < MIN_SKY_PIXELS or np.array_equal(kept, used):
             break
         used = kept
     return values, used
 
 
-def _normal(residual, ierr, basis, used):
+def _normal(residual, ierr, basis: Basis, used):
     """Matrix (P, P) and right side (P,) of the fit, with the prior of the wings' factor."""
-    a = basis[used] * ierr[used][:, None]
-    prior = np.zeros(basis.shape[-1])
+    weight = np.where(used, ierr**2, 0.0)
+    prior = np.zeros(basis.size)
     prior[-1] = WINGS**-2
-    return a.T @ a + np.diag(prior), a.T @ (residual[used] * ierr[used])
+    matrix = np.stack([basis.sums(image) for image in basis.times(weight)])
+    return 0.5 * (matrix + matrix.T) + np.diag(prior), basis.sums(weight * residual)
 
 
 def _within(values, sky):
@@ -142,36 +176,34 @@ def _within(values, sky):
     return np.abs(values) < CLIP * mad_std(values[sky], about=0.0)
 
 
-def _smooth(values, sky):
-    """Mean of `values` over the sky pixels around each pixel, in units of what the noise of that mean is."""
+def _spread(sky):
+    """Root of the share of sky pixels around each pixel: the noise of what is smoothed over these."""
     weight = ndimage.gaussian_filter(sky.astype("f8"), SMOOTHING, mode="constant")
-    total = ndimage.gaussian_filter(np.where(sky, values, 0.0), SMOOTHING, mode="constant")
-    return total / np.sqrt(np.maximum(weight, 1e-3))
+    return np.sqrt(np.maximum(weight, 1e-3))
 
 
-def _covariance(left, ierr, basis, used):
+def _covariance(left, ierr, basis: Basis, used):
     """Covariance (P, P) of the coefficients, from what is `left` (ny, nx) after the fit."""
     matrix, _ = _normal(left, ierr, basis, used)
     inverse = np.linalg.inv(matrix)
     scatter = np.std(left[used] * ierr[used])
     best = inverse * max(1.0, scatter) ** 2
-    score = np.where(used, left * ierr**2, 0.0)[..., None] * basis  # (ny, nx, P)
+    score = np.where(used, left * ierr**2, 0.0)
+    sums = [_blocks(image, BLOCKS[0]) for image in basis.times(score)]  # of each block, side BLOCKS[0]
+    counts = _blocks(used.astype("i4"), BLOCKS[0])
     for side in BLOCKS:
-        meat, n_blocks = _block_products(score, used, side)
+        total = np.stack([_blocks(some, side // BLOCKS[0]).ravel() for some in sums], axis=-1)
+        n_blocks = int(np.sum(_blocks(counts, side // BLOCKS[0]) > 0))
         if n_blocks >= MIN_BLOCKS:
-            sandwich = inverse @ meat @ inverse * n_blocks / (n_blocks - len(matrix))
+            sandwich = inverse @ (total.T @ total) @ inverse * n_blocks / (n_blocks - len(matrix))
             best = sandwich if sandwich[0, 0] > best[0, 0] else best
     return best
 
 
-def _block_products(score, used, side):
-    """Sum over blocks of the outer product (P, P) of a block's total score; number of blocks with pixels."""
-    ny, nx, n_values = score.shape
-    y, x = np.indices((ny, nx), sparse=True)
-    label = ((y // side) * (-(-nx // side)) + x // side).ravel()
-    count = np.bincount(label, used.ravel())
-    sums = np.stack([np.bincount(label, score[..., i].ravel()) for i in range(n_values)], axis=-1)
-    return sums.T @ sums, int(np.sum(count > 0))
+def _blocks(image, side: int):
+    """Sums over blocks of side x side pixels, smaller ones at the far edges."""
+    rows = np.add.reduceat(image, np.arange(0, image.shape[0], side), axis=0)
+    return np.add.reduceat(rows, np.arange(0, image.shape[1], side), axis=1)
 
 
 def _significance(values, covariance) -> float:

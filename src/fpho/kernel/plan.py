@@ -50,59 +50,69 @@ def interpolation_matrices() -> np.ndarray:
 INTERPOLATION = interpolation_matrices()
 
 
-def _leaf_steps(tile_x, tile_y, tiles) -> list:
-    """Steps for tiles that do not lie on a common grid: leaves without parents."""
-    return [[(0, tile_x[t], tile_y[t], t, -1, 0)] for t in tiles]
+def _leaf_steps(tile_x, tile_y, tiles) -> tuple[np.ndarray, np.ndarray]:
+    """(steps (M, 6), first one of each node) for tiles that lie on no common grid: leaves without parents."""
+    n = len(tiles)
+    columns = [np.zeros(n, int), tile_x[tiles], tile_y[tiles], tiles, np.full(n, -1), np.zeros(n, int)]
+    return np.stack(columns, axis=1), np.arange(n)
 
 
-def _tree_steps(tile_x, tile_y, tiles) -> list:
-    """Steps of every top node of one exposure: list of lists of rows."""
+def _tree_steps(tile_x, tile_y, tiles) -> tuple[np.ndarray, np.ndarray]:
+    """(steps (M, 6), first one of each top node) of one exposure.
+
+    Before a tile, the nodes that it does not share with the tile before it are left, from below, and its own
+    are entered, from above.
+    """
     x0, y0 = tile_x[tiles].min(), tile_y[tiles].min()
     ix, iy = (tile_x[tiles] - x0) // TILE, (tile_y[tiles] - y0) // TILE
-    place = {}
-    for t, x, y in zip(tiles, ix.tolist(), iy.tolist(), strict=True):
-        place.setdefault((y >> LEVELS, x >> LEVELS), []).append((x, y, t))
+    keys = [part >> level for level in range(LEVELS) for part in (ix, iy)]
+    order = np.lexsort([*(key & 1 for key in keys), ix >> LEVELS, iy >> LEVELS])
+    ix, iy, tiles = ix[order], iy[order], tiles[order]
+    place = np.arange(len(tiles))
+    parts = [(place, np.full(len(tiles), 1 + LEVELS), _rows(0, ix, iy, x0, y0, tiles))]
+    for level in range(1, LEVELS + 1):
+        x, y = ix >> level, iy >> level
+        new = np.r_[True, (np.diff(x) != 0) | (np.diff(y) != 0)]
+        first, last = place[new], np.r_[place[new][1:], len(tiles)]
+        rows = _rows(level, x[new], y[new], x0, y0, -1)
+        parts.append((first, np.full(len(first), 1 + LEVELS - level), rows))
+        rows = rows.copy()
+        rows[:, 3] = LEAVE
+        parts.append((last, np.full(len(last), level - LEVELS), rows))
+    before, rank, steps = (np.concatenate(some) for some in zip(*parts, strict=True))
+    steps = steps[np.lexsort([rank, before])]
+    return steps, np.flatnonzero((steps[:, 0] == LEVELS) & (steps[:, 3] == -1))
 
-    def visit(level, x, y, members, rows):
-        """Node (x, y), counted in nodes of its level, with its tiles; half is its place in the parent."""
-        half = (x & 1, y & 1) if level < LEVELS else (-1, -1)
-        at = (x0 + TILE * (x << level), y0 + TILE * (y << level))
-        if level == 0:
-            rows.extend((0, *at, t, *half) for _, _, t in members)
-            return rows
-        rows.append((level, *at, -1, *half))
-        children = {}
-        for m in members:
-            children.setdefault((m[1] >> (level - 1), m[0] >> (level - 1)), []).append(m)
-        for (cy, cx), inside in sorted(children.items()):
-            visit(level - 1, cx, cy, inside, rows)
-        rows.append((level, *at, LEAVE, *half))
-        return rows
 
-    return [visit(LEVELS, x, y, members, []) for (y, x), members in sorted(place.items())]
+def _rows(level: int, x, y, x0: int, y0: int, tile) -> np.ndarray:
+    """Steps (N, 6) at nodes (x, y), counted in nodes of their level."""
+    half = (x & 1, y & 1) if level < LEVELS else (np.full(len(x), -1),) * 2
+    at = x0 + TILE * (x << level), y0 + TILE * (y << level)
+    return np.stack(np.broadcast_arrays(level, *at, tile, *half), axis=1)
 
 
 def make_plan(patch: PatchArrays) -> Plan:
     """The plan of a patch."""
-    steps, pieces, done = [], [], 0
+    steps, pieces, done = [np.empty((0, 6), np.int64)], [], 0
     tile_x, tile_y = np.asarray(patch.tile_x, np.int64), np.asarray(patch.tile_y, np.int64)
     for e in range(patch.n_exposures):
         tiles = np.arange(patch.exposure_start[e], patch.exposure_start[e + 1])
         if len(tiles) == 0:
             continue
         aligned = len(np.unique(tile_x[tiles] % TILE)) == len(np.unique(tile_y[tiles] % TILE)) == 1
-        nodes = (_tree_steps if aligned else _leaf_steps)(tile_x, tile_y, tiles)
+        rows, nodes = (_tree_steps if aligned else _leaf_steps)(tile_x, tile_y, tiles)
+        held = np.add.reduceat(rows[:, 3] >= 0, nodes)
         first, count, here, left = done, 0, len(tiles), len(tile_x) - tiles[0]  # tiles still to be cut
-        for node in nodes:
-            steps.extend(node)
-            done += len(node)
-            count += sum(row[3] >= 0 for row in node)
+        for end, n in zip(np.r_[nodes[1:], len(rows)].tolist(), held.tolist(), strict=True):
+            count += n
             large = count >= min(PIECE, max(LAST, left // TAIL)) and here - count >= LAST // 2
             if large or count == here:
-                pieces.append((e, first, done))
-                first, count, here, left = done, 0, here - count, left - count
+                pieces.append((e, first, done + end))
+                first, count, here, left = done + end, 0, here - count, left - count
+        steps.append(rows)
+        done += len(rows)
     return Plan(
-        np.array(steps, np.int32).reshape(-1, 6),
+        np.concatenate(steps).astype(np.int32),
         np.array(pieces, np.int64).reshape(-1, 3),
         INTERPOLATION.reshape(-1),
     )
