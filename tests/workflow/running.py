@@ -11,12 +11,17 @@ from tests.conftest import TOP
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
 
-def command(*arguments, config: Path = TOP / "config" / "tiny.yaml", cores: int | None = 2) -> list[str]:
-    """Arguments of a call with this checkout's workflow and profile; `cores`: None to say none."""
+def arguments(*more, config: Path | str = TOP / "config" / "tiny.yaml", cores: int | None = 2) -> list[str]:
+    """Of a call with this checkout's workflow and profile; `cores`: None to say none."""
     fixed = ["--snakefile", TOP / "Snakefile", "--profile", TOP / "profiles" / "default"]
     options = ["--configfile", config] if config else []
     some = ["--cores", cores] if cores else []
-    return [*SNAKEMAKE, *map(str, [*fixed, *options, *some, *arguments])]
+    return [*map(str, [*fixed, *options, *some, *more])]
+
+
+def command(*more, **options) -> list[str]:
+    """A call, as `arguments` has it."""
+    return [*SNAKEMAKE, *arguments(*more, **options)]
 
 
 def environment() -> dict:
