@@ -27,7 +27,7 @@ OPTICS = {
 
 
 @dataclass(frozen=True)
-class Camera:
+class StampCamera:
     """One band: its PSF as a GalSim object in pixels, the WCS, noise in nJy per pixel."""
 
     band: str
@@ -65,13 +65,13 @@ def _names(options: Calibrate) -> tuple[str, ...]:
     return tuple(f"B{i + 1}_{name}" for i, name in enumerate(options.psf))
 
 
-def cameras(config: Config) -> tuple[Camera, ...]:
+def cameras(config: Config) -> tuple[StampCamera, ...]:
     """The bands' cameras, made once per process."""
     return _cameras(config.calibrate.model_dump_json())
 
 
 @lru_cache(maxsize=2)
-def _cameras(text: str) -> tuple[Camera, ...]:
+def _cameras(text: str) -> tuple[StampCamera, ...]:
     options = Calibrate.model_validate_json(text)
     made = []
     for i, band in enumerate(_names(options)):
@@ -80,7 +80,7 @@ def _cameras(text: str) -> tuple[Camera, ...]:
         shape = (options.size, options.size)
         wcs = make_wcs(*REFERENCE, scale, shape, ROTATION[i % len(ROTATION)], shift)
         psf = psf_from_image(_stamp(options.psf[i], scale), OVERSAMPLE)
-        made.append(Camera(band, psf, wcs, shape, options.noise))
+        made.append(StampCamera(band, psf, wcs, shape, options.noise))
     return tuple(made)
 
 

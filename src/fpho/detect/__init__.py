@@ -4,7 +4,7 @@ from .gaps import fill_gaps, has_gaps
 from .locus import usable_stars
 from .peaks import find_peaks
 from .rows import add_new, detect_catalog, find_new
-from .width import widest_psf
+from .width import widest_core
 
 __all__ = [
     "add_new",
@@ -14,5 +14,5 @@ __all__ = [
     "find_peaks",
     "has_gaps",
     "usable_stars",
-    "widest_psf",
+    "widest_core",
 ]

@@ -8,7 +8,7 @@ from .matched import core_variance
 FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian, in units of its sigma
 
 
-def widest_psf(stores, psfstore, bands, interpolation="nearest") -> float:
+def widest_core(stores, psfstore, bands, interpolation="nearest") -> float:
     """FWHM (arcsec) of the core of the widest PSF in images of `bands`, at their middles; 0 without any."""
     widths = [0.0]
     for store in stores:

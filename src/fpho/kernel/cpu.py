@@ -3,7 +3,7 @@
 The derivation stands in `fpho.kernel.formulas`, that of the loops over grid points in
 `fpho.kernel.loops`, the quadtree of the tiles in `fpho.kernel.plan`.
 
-A piece of work (part of one exposure, `Plan.pieces`) is done by one thread from beginning to end and
+A piece of work (part of one exposure, `TilePlan.pieces`) is done by one thread from beginning to end and
 writes its own partial sums; these are added up in the order of the pieces. Results therefore do
 not depend on the number of threads, to the last bit. Threads are ordinary Python threads in
 compiled code that has released the interpreter; nothing is shared between processes.

@@ -351,7 +351,7 @@ def interpolate(grids, level, matrices, px_t, py, work):
 
 
 @lean
-def gather(grids, level, matrices, px, py_t, work):
+def interpolate_back(grids, level, matrices, px, py_t, work):
     """Residuals of a child, added to its parent's: parent += py^t child px, the adjoint of `interpolate`."""
     aligned_frame()
     child, parent = LEVEL * level + RESIDUAL, LEVEL * (level + 1) + RESIDUAL

@@ -20,7 +20,7 @@ LEAVE = -2  # column `tile` of a step that leaves a node; -1 where it enters one
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilePlan:
     """`steps` (M, 6) int32: level, x, y of the first pixel, tile | -1 (enter) | LEAVE, place in the parent.
 
     `pieces` (I, 3) int64: exposure, first step, end. `interpolation` (LEVELS + 1, 2, 2, 64) float32, flat:
@@ -34,7 +34,7 @@ class Plan:
 
 
 def interpolation_matrices() -> np.ndarray:
-    """Lagrange polynomials of the parent's 8 points at the child's, and transposed: `Plan.interpolation`."""
+    """Lagrange polynomials of the parent's 8 points at the child's, and transposed: see `TilePlan`."""
     out = np.zeros((LEVELS + 1, 2, TILE, TILE))
     nodes = np.arange(TILE)
     for level in range(1, LEVELS + 1):
@@ -91,7 +91,7 @@ def _rows(level: int, x, y, x0: int, y0: int, tile) -> np.ndarray:
     return np.stack(np.broadcast_arrays(level, *at, tile, *half), axis=1)
 
 
-def make_plan(patch: PatchArrays) -> Plan:
+def make_plan(patch: PatchArrays) -> TilePlan:
     """The plan of a patch."""
     steps, pieces, done = [np.empty((0, 6), np.int64)], [], 0
     tile_x, tile_y = np.asarray(patch.tile_x, np.int64), np.asarray(patch.tile_y, np.int64)
@@ -111,14 +111,14 @@ def make_plan(patch: PatchArrays) -> Plan:
                 first, count, here, left = done + end, 0, here - count, left - count
         steps.append(rows)
         done += len(rows)
-    return Plan(
+    return TilePlan(
         np.concatenate(steps).astype(np.int32),
         np.array(pieces, np.int64).reshape(-1, 3),
         INTERPOLATION.reshape(-1),
     )
 
 
-def plan_of(patch: PatchArrays) -> Plan:
+def plan_of(patch: PatchArrays) -> TilePlan:
     """The plan of a patch, made once and kept with the (frozen) patch."""
     plan = patch.__dict__.get("_plan")
     if plan is None:

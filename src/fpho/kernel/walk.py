@@ -41,8 +41,8 @@ from .loops import (
     X,
     Y,
     clear,
-    gather,
     interpolate,
+    interpolate_back,
     list_model,
     list_sums,
     live_blocks,
@@ -210,7 +210,7 @@ def deliver(which, blocks, listed, counts, totals, pitch, units, sums):
 
 @lean
 def places(parent, half, transposed):
-    """Where the matrix to a child of level `parent` begins in `Plan.interpolation`."""
+    """Where the matrix to a child of level `parent` begins in `TilePlan.interpolation`."""
     return 64 * (4 * parent + 2 * half + transposed)
 
 
@@ -283,7 +283,7 @@ def piece_sums(
             if (carries and of_tiles) or (which == level and not of_tiles):
                 deliver(which, blocks, listed, counts, totals, 1.0 if of_tiles else PITCH[which], units, sums)
         if active[above]:
-            gather(grids, level, interpolation, places(above, hx, 0), places(above, hy, 1), work)
+            interpolate_back(grids, level, interpolation, places(above, hx, 0), places(above, hy, 1), work)
     return chi2, total
 
 

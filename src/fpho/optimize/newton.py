@@ -75,7 +75,7 @@ def maximise(model, z, gtol=0.01, budget: Counter | None = None):
 
 
 def wall(model, z) -> np.ndarray:
-    """(ndim,) that matrices of steps have beyond `model.fisher` (see `Plan.wall`)."""
+    """(ndim,) that matrices of steps have beyond `model.fisher` (see `ParameterMap.wall`)."""
     return model.plan.wall(z) if hasattr(model.plan, "wall") else np.zeros(len(z))
 
 

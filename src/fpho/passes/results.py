@@ -16,7 +16,7 @@ from .tasks import OptimumLog
 
 
 @dataclass(frozen=True)
-class PatchResult:
+class PatchFile:
     """A patch of the plan with its samples file, or None and why (`failure`)."""
 
     patch: PatchPlan
@@ -24,7 +24,7 @@ class PatchResult:
     failure: str = ""
 
 
-def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> list[PatchResult]:
+def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> list[PatchFile]:
     """Every patch of the last finished pass of a stage, in the order of its plan.
 
     Guaranteed: each patch of the plan is there once. `path` is the file that this pass wrote for the patch
@@ -49,7 +49,7 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
         entry, path = found[patch.index], layout.samples(patch.index)
         if not entry.failure:
             _check(path, entry.sums.get(path.name), check, cure)
-        out.append(PatchResult(patch, None if entry.failure else path, entry.failure))
+        out.append(PatchFile(patch, None if entry.failure else path, entry.failure))
     return out
 
 

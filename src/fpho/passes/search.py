@@ -17,7 +17,7 @@ SEARCH = ("gtol", "method", "max_iterations", "use_gradients", "linear_optimize"
 
 
 @dataclass(frozen=True)
-class Found:
+class PatchOptimum:
     """The optimum of a patch's own sources, their errors wide by all that is uncertain beside them."""
 
     model: object  # `Posterior` of the own sources, the halo at its optimum
@@ -27,7 +27,7 @@ class Found:
     how: dict  # see `fpho.run_opt`
 
 
-def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
+def find_optimum(patch: OpenPatch, options: Optimize) -> PatchOptimum:
     """The optimum of all sources of a patch, and of its own among them.
 
     Under the population's prior, which speaks of all that is faint, fluxes are integrated out: see
@@ -47,4 +47,4 @@ def find_optimum(patch: OpenPatch, options: Optimize) -> Found:
         optimum = widened_optimum(model, optimum, factors)
     shifts = sky_shifts(model, optimum.z, sky_errors(patch.sky, model.exposures))
     optimum = shaken_optimum(optimum, shifts)
-    return Found(model, optimum, factors, precision, how)
+    return PatchOptimum(model, optimum, factors, precision, how)

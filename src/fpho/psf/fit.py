@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .mixture import gaussians
-from .samples import Samples
+from .samples import PixelSamples
 
 PIXEL_ERROR, GROWTH_ERROR, FLUX_ERROR = 0.01, 0.0008, 0.0005  # sizes that count as 1 in the cost
 SECTOR_ERROR = 0.002
@@ -31,7 +31,7 @@ class Fit:
     cost: float
 
 
-def floor_variance(samples: Samples) -> float:
+def floor_variance(samples: PixelSamples) -> float:
     """Smallest variance (pixel^2) of a component.
 
     Of an oversampled image: that of the pixel, which is in every effective PSF. On native
@@ -44,7 +44,7 @@ def floor_variance(samples: Samples) -> float:
 class _Rows:
     """Residual rows and their derivatives for a set of shapes."""
 
-    def __init__(self, samples: Samples):
+    def __init__(self, samples: PixelSamples):
         self.s = samples
         self.pixel = np.sqrt(samples.area) / (PIXEL_ERROR * np.sqrt(np.sum(samples.area * samples.value**2)))
         self.importance = np.ones(len(samples.ends))  # of the apertures
@@ -255,7 +255,7 @@ def _as_fit(rows, theta, amp, cost, keep_order=False) -> Fit:
     return Fit(mixture[order], float(cost))
 
 
-def fits(samples: Samples, numbers):
+def fits(samples: PixelSamples, numbers):
     """Yield the best Fit for each number of components in the increasing sequence `numbers`."""
     rows, previous, numbers = _Rows(samples), None, list(numbers)
     for n in numbers:
@@ -272,7 +272,7 @@ def fits(samples: Samples, numbers):
         yield _as_fit(rows, *even_out(rows, best))
 
 
-def refit(samples: Samples, start, keep_order=False) -> Fit:
+def refit(samples: PixelSamples, start, keep_order=False) -> Fit:
     """The fit that starts from the mixture `start` (J, 6): same components, moved."""
     rows = _Rows(samples)
     return _as_fit(rows, *refine(rows, rows.theta(np.asarray(start, "f8")), 80), keep_order)

@@ -13,7 +13,7 @@ UNDERSAMPLED = 2.5  # FWHM in native pixels below which each sub-pixel phase is 
 
 
 @dataclass(frozen=True)
-class Samples:
+class PixelSamples:
     """Points of the effective PSF in native pixels, sorted by radius; P points, A apertures, G sources."""
 
     x: np.ndarray  # (P,)
@@ -29,7 +29,7 @@ class Samples:
     half_width: float
 
 
-def take(image: PSFImage) -> Samples:
+def take(image: PSFImage) -> PixelSamples:
     """Samples of an image: all of them in the core, means of square blocks far out."""
     width = fwhm(image)
     maps = [image.data, *_source_maps(image, width), *_phase_maps(image, width)]
@@ -44,7 +44,7 @@ def take(image: PSFImage) -> Samples:
     points, radius = points[:, order], radius[order]
     apertures = np.geomspace(max(0.5, image.step), image.half_width, N_APERTURES)
     area = points[0] * image.step**2
-    return Samples(
+    return PixelSamples(
         points[1],
         points[2],
         points[3],

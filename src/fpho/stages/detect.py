@@ -6,7 +6,7 @@ import numpy as np
 
 from ..background import apply_background, fit_background, read_tweakbg, sky_table
 from ..config import Config
-from ..detect import add_new, detect_catalog, fill_gaps, find_new, has_gaps, widest_psf
+from ..detect import add_new, detect_catalog, fill_gaps, find_new, has_gaps, widest_core
 from ..errors import InputError
 from ..images import Exposure, open_chosen
 from ..layout import Layout
@@ -94,7 +94,7 @@ def measure_gaps(config: Config, layout: Layout, rows, bands) -> np.ndarray:
 def least_roi(config: Config, layout: Layout, bands) -> float:
     """Roi (arcsec) of sources that have none, at least: the option's, or the width of the widest PSF."""
     stores, psfs = open_chosen(layout, config.optimize.on), PSFStore(layout.psf_store)
-    return max(config.patches.default_roi, widest_psf(stores, psfs, bands, config.psf.interpolation))
+    return max(config.patches.default_roi, widest_core(stores, psfs, bands, config.psf.interpolation))
 
 
 def images_without_sky(config: Config, layout: Layout, bands) -> list[Exposure]:

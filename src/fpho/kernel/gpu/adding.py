@@ -71,7 +71,7 @@ def sums_of(patches, work, job, e, g, part, n_parts):
 
 
 @device
-def gather(patches, work, job, e, s, six, rows):
+def source_derivatives(patches, work, job, e, s, six, rows):
     """Eight derivatives of a source, a column of `rows` (8, THREADS) for each of its Gaussians.
 
     The groups of a Gaussian are shared by as many threads as there are for each Gaussian.
@@ -114,7 +114,7 @@ def finish(patches, work):
     for c in range(DERIVATIVES):
         rows[THREADS * c + me] = 0.0
     if s < job.n_sources:
-        gather(patches, work, job, e, s, pointer(of_parts, 0), rows)
+        source_derivatives(patches, work, job, e, s, pointer(of_parts, 0), rows)
     else:
         starts, totals = pointer(patches.i4, job.group_start + e), pointer(work.f8, job.totals)
         group, end = starts[0] + me, starts[1]

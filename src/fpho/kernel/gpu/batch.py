@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import N_SHAPE, TILE
 from . import images, kernels
 from .lane import Lane, gathered
-from .layout import DERIVATIVES, DRAW, FISHER, THREADS, Layout
+from .layout import DERIVATIVES, DRAW, FISHER, THREADS, MemoryLayout
 from .resident import Shelf, resident
 from .transport import NoMemory, Stream
 
@@ -132,7 +132,7 @@ class Evaluator:
             image[resident(patch, self.shelf).order] = drawn
         return image
 
-    def _set_up(self, patch, state, used, image: int) -> Layout:
+    def _set_up(self, patch, state, used, image: int) -> MemoryLayout:
         """Gaussians of one state and memory for an image, in the first lane; others make room if need be."""
         first, *others = self.lanes
         for _ in checking([(patch, [state])]):

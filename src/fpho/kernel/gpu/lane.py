@@ -11,7 +11,7 @@ import numpy as np
 
 from . import adding, kernels
 from .compiling import Launcher
-from .layout import EVALUATE, LINE, PARAMETERS, THREADS, Layout, lay_out
+from .layout import EVALUATE, LINE, PARAMETERS, THREADS, MemoryLayout, lay_out
 from .resident import Shelf, resident
 from .transport import Memory, Stream, pinned
 
@@ -38,7 +38,7 @@ def key_of(pairs, shelf: Shelf) -> tuple:
 class Prepared:
     """A table in memory, and everything that its evaluations need, made once."""
 
-    layout: Layout
+    layout: MemoryLayout
     fields: list  # pinned arrays: counts, sources, profiles, backgrounds of all proposals, flat
     out: np.ndarray  # pinned, results of all proposals
     begin: list  # what is to be done the first time, in order
@@ -97,7 +97,7 @@ class Lane:
         self._prepared.clear()
         self.launch.forget()
 
-    def set_up(self, patch, state, used, image: int) -> Layout:
+    def set_up(self, patch, state, used, image: int) -> MemoryLayout:
         """Gaussians of one state set up on the device, and memory for an image."""
         part = [(patch, [state])]
         layout = self.table_of(part, used, image)
@@ -109,7 +109,7 @@ class Lane:
         self.stream.wait()
         return layout
 
-    def table_of(self, part, used=EVALUATE, image: int = 0) -> Layout:
+    def table_of(self, part, used=EVALUATE, image: int = 0) -> MemoryLayout:
         """The table for (patch, states) pairs."""
         runs = [resident(patch, self.shelf).run(len(states), states[0]) for patch, states in part]
         return lay_out(runs, used, image)
@@ -132,7 +132,7 @@ class Lane:
             del self._prepared[next(iter(self._prepared))]
         return prepared
 
-    def _hold(self, layout: Layout) -> None:
+    def _hold(self, layout: MemoryLayout) -> None:
         """Memories for a layout; what is too small is freed before the larger one is made."""
         if self.work is None or self.work.size < layout.size:
             self.free()
@@ -149,7 +149,7 @@ class Lane:
         if self.work is not None and self.launch.use(self.shelf.memory, self.work):
             self._prepared.clear()
 
-    def _prepare(self, layout: Layout) -> Prepared:
+    def _prepare(self, layout: MemoryLayout) -> Prepared:
         """Views, copies and launches for a layout in memory."""
         first, end = layout.parameters
         out = self._from[: 8 * layout.lengths["out"]]
@@ -165,7 +165,7 @@ class Lane:
         begin = [sending(self._into[:end], self.work, 0), *(step for _, step in steps[1:])]
         return Prepared(layout, self._fields(layout), out.view(np.float64), begin, steps)
 
-    def _fields(self, layout: Layout) -> list:
+    def _fields(self, layout: MemoryLayout) -> list:
         """Pinned arrays for the parameters of all proposals, one after the other."""
         fields = []
         for name, kind in zip(PARAMETERS, ("i8", "f8", "f8", "f8"), strict=True):

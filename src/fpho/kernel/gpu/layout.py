@@ -130,7 +130,7 @@ def blocks_of(e, s, w, k, j, g, n) -> dict:
 
 
 @dataclass(frozen=True)
-class Layout:
+class MemoryLayout:
     """The table of one set of launches, and what the host needs to know of it. Places are in bytes."""
 
     table: np.ndarray  # (words,) int64
@@ -154,7 +154,7 @@ def whole_lines(n) -> int:
     return -(-int(n) // LINE) * LINE
 
 
-def lay_out(runs, used=EVALUATE, image: int = 0) -> Layout:
+def lay_out(runs, used=EVALUATE, image: int = 0) -> MemoryLayout:
     """The table for some runs; `image`: elements of that array."""
     repeats = [run.n_jobs for run in runs]
     n = sum(repeats)
@@ -170,7 +170,7 @@ def lay_out(runs, used=EVALUATE, image: int = 0) -> Layout:
     rows = np.column_stack([lengths, in_patches, *(columns[name] for name in Job._fields[20:])])
     table = np.concatenate([[n], starts.ravel(), rows.ravel()])
     blocks = dict(zip(STAGES, starts[:, -1].tolist(), strict=True))
-    return Layout(table, blocks, first, totals, end)
+    return MemoryLayout(table, blocks, first, totals, end)
 
 
 def _array(name, kind, each, used, first) -> tuple:
