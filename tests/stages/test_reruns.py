@@ -1,6 +1,6 @@
 """Each option in turn is changed: the stages that run again are the ones that should, and no others.
 
-Here by what the rules are made of; `tests/workflow/test_tiny.py` asks Snakemake for some of the options.
+Here by what the rules are made of; `tests/workflow/test_options.py` asks Snakemake.
 """
 
 import warnings

@@ -125,7 +125,7 @@ def test_nobody_else_may_read_the_results(folder):
     ],
 )
 def test_what_an_option_reruns(folder, option, value):
-    """Those of all options are in `tests/stages/test_reruns.py`."""
+    """Those of all options are in `test_options.py`, where no run is needed."""
     if option == "registration.table":
         shutil.copyfile(results(folder) / "background" / value, folder / value)
     done = snakemake(folder, "-n", "--config", f"{option.replace('.', '__')}={value}")
