@@ -36,9 +36,9 @@ N_RADII = 9  # the older store repeats each PSF for the radii of its Sersic tabl
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The example's images, and its peaks and PSFs in the older layouts."""
+    """Images of isolated galaxies without sky, and their peaks and PSFs in the older layouts."""
     path = tmp_path_factory.mktemp("usage")
-    config = make_config({"outdir": str(path), "simulate": {"scene": "example"}})
+    config = make_config({"outdir": str(path), "simulate": {"scene": "isolated"}})
     simulate.run(config, Layout(path))
     return path
 
