@@ -16,7 +16,7 @@ author = "the authors of fpho"
 copyright = author
 release = version = fpho.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "jupyter_execute", "tutorials/_*"]  # what tutorials make
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "jupyter_execute", "tutorials/_*"]
 html_theme = "pydata_sphinx_theme"
 html_title = "fpho"
 html_static_path = ["_static"]
