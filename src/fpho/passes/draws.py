@@ -1,7 +1,5 @@
 """The worker of the stage `sample`: draws from the posterior of one patch."""
 
-import numpy as np
-
 from ..files import checksum
 from ..results import plain, write_residuals, write_samples
 from ..results.sky import sky_errors
@@ -11,8 +9,6 @@ from .halo import own_draws
 from .opening import open_patch
 from .rounds import first_draws, later_draws
 from .tasks import DrawsLog, PatchLog, PatchOutcome, PatchTask
-
-BESIDE_CHAINS = 2**31  # place of the random numbers beside those of chains
 
 
 def sample_patch(task: PatchTask) -> PatchOutcome:
@@ -31,7 +27,7 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "apertures": task.config.model.apertures,
         "widen": patch.measures_misfit,
         "sky": sky_errors(patch.sky, model.exposures),
-        "rng": own_generator(task.seed),
+        "rng": task.own_generator(),
     }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
     paths = [task.layout.samples(task.patch.index), task.layout.residuals(task.patch.index)]
@@ -41,13 +37,6 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     sums = {path.name: checksum(path) for path in paths}
     entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
     return PatchOutcome(final, entry, covs)
-
-
-def own_generator(seed: np.random.SeedSequence) -> np.random.Generator:
-    """Random numbers that no chain of a patch has, the same in each run."""
-    return np.random.default_rng(
-        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, BESIDE_CHAINS))
-    )
 
 
 def describe(out) -> str:

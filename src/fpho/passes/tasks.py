@@ -9,6 +9,8 @@ from ..layout import Layout
 from .files import FitFiles
 from .planning import PatchPlan
 
+BESIDE_CHAINS = 2**31  # place of the random numbers beside those of chains
+
 
 @dataclass(frozen=True)
 class PatchTask:
@@ -27,6 +29,11 @@ class PatchTask:
     identity: str = ""  # hash of all that the result depends on
     checkpoint: str = ""  # path of a file for check-points, in the work folder
     cores: int = 1  # processes that the patch may use; results do not depend on it
+
+    def own_generator(self) -> np.random.Generator:
+        """Random numbers that no chain of the patch has, the same in each run."""
+        key = (*self.seed.spawn_key, BESIDE_CHAINS)
+        return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=key))
 
 
 @dataclass(frozen=True)
