@@ -23,6 +23,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -241,8 +242,12 @@ class Chaos:
         )
 
     def damages_missing(self) -> list[tuple[str, str]]:
+        """(file, damage) that were not tried, of the files that were damaged least often so far."""
         known = {(one["file"], one["how"]) for one in self.outcomes() if one["kind"] == "damage"}
-        return [(pattern, how) for pattern in READERS for how in DAMAGES if (pattern, how) not in known]
+        tried = {pattern: sum(file == pattern for file, _ in known) for pattern in READERS}
+        open_ = [pair for pair in product(READERS, DAMAGES) if pair not in known]
+        least = min((tried[pattern] for pattern, _ in open_), default=0)
+        return [pair for pair in open_ if tried[pair[0]] == least]
 
     # --- all ---
 
