@@ -62,6 +62,8 @@ def test_right_errors_pass_and_wrong_ones_do_not():
     assert len(chosen) >= 4 and all(row["met"] for row in chosen if row["from"] >= 10)
     narrow = field_table(*catalogs(shrink=0.7), BANDS, 100.0)
     assert not any(row["met"] for row in fluxes(figures.by_snr(narrow)))
+    assert all(row["excess"] == 0 for row in chosen if row["from"] >= 10)
+    assert fluxes(figures.by_snr(narrow))[2]["excess"] > 3
     assert fluxes(figures.by_snr(narrow))[2]["pull_sd"] == pytest.approx(1 / 0.7, rel=0.1)
     biased = field_table(*catalogs(bias=0.5), BANDS, 100.0)
     assert not any(row["met"] for row in fluxes(figures.by_snr(biased)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..flags import REMARKS, Flag
 from ..products.photometry import colour_name
+from .figures import ERRORS
 
 LEVELS = {68: ("p16", "p84"), 95: ("p2_5", "p97_5")}
 SHAPES = ("axis_ratio", "rhalf", "sersic")
@@ -103,7 +104,8 @@ def by_snr(table, true: bool = False, flagged: bool = False):
         for (low, high), limit in zip(_bins(SNR_EDGES), RATIO_LIMITS, strict=True):
             use = chosen[values.row] & (snr >= low) & (snr < high)
             row = {"quantity": group, "from": low, "to": high} | summary(values, use)
-            rows.append(row | {"met": None if true else _met(row, limit if group == "flux" else None)})
+            met = None if true else _met(row, limit if group == "flux" else None)
+            rows.append(row | {"met": met, "excess": excess(row)})
     return _table(rows)
 
 
@@ -127,6 +129,14 @@ def _met(row: dict, ratio_limit) -> bool | None:
     inside = all(low <= row[key] <= high for key, (low, high) in LIMITS.items())
     ratio = ratio_limit is None or abs(row["ratio"] - 1) <= ratio_limit
     return bool(inside and ratio and row["beyond"] <= BEYOND_SHARE)
+
+
+def excess(row: dict) -> float:
+    """How far the worst of coverage and pulls lies beyond its limits, in standard errors of n sources."""
+    if not row["n"]:
+        return np.nan
+    beyond = {key: max(low - row[key], row[key] - high, 0.0) for key, (low, high) in LIMITS.items()}
+    return float(max(beyond[key] / ERRORS[key] for key in LIMITS) * np.sqrt(row["n"]))
 
 
 def by_property(table, name: str, edges):

@@ -14,7 +14,8 @@ COVERAGE = (
 NOTES = {
     "measured": "Sources without flags, by flux / error of the catalog (positions and shapes: of all bands). "
     "Limits: 68% intervals cover 65-71%, 95% ones 93-97%, |mean pull| < 0.1, sd 0.9-1.1, median flux ratio "
-    "within 5, 4, 2, 1, 0.5%, fewer than 0.3% beyond 5 sigma. Pulls: (mean - truth) / sd of the draws.",
+    "within 5, 4, 2, 1, 0.5%, fewer than 0.3% beyond 5 sigma. Pulls: (mean - truth) / sd of the draws. "
+    "excess: how far the worst of coverage and pulls is beyond its limits, in standard errors.",
     "true": "The same by true S/N. Faint sources that are found are those lifted by noise: a bias is right.",
     "flagged": "Sources with flags, by measured S/N.",
     "bright": "Flagged or not. Of galaxies that no Sersic profile describes colours should be within their "
@@ -32,7 +33,7 @@ NOTES = {
 
 def sections_of(table) -> dict:
     """Heading to (names of columns, note, table)."""
-    met = (*COVERAGE, "met")
+    met = (*COVERAGE, "met", "excess")
     flags = ("flag", "n", "share", "share_bright", "wrong", "found_wrong")
     sections = {
         "By measured S/N": (met, NOTES["measured"], figures.by_snr(table)),
