@@ -4,7 +4,6 @@ import csv
 import difflib
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -81,9 +80,7 @@ def check_exposures(table: np.ndarray, known, where) -> None:
 
 
 def rows_by_exposure(table) -> dict:
-    """Rows of a table (or of the one at a path) by exposure."""
-    if isinstance(table, str | Path):
-        table = read_tweakbg(table)
+    """Rows of a table by exposure."""
     return {str(row["exposure"]): row for row in table}
 
 

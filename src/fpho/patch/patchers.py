@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..background.table import rows_by_exposure
+from ..background.table import read_tweakbg
 from ..bounds import make_bounds
 from ..config import Bounds
 from ..errors import InputError
@@ -70,7 +70,7 @@ class _Patch:
         self.table = splinedata if hasattr(splinedata, "evaluate") else load_table(splinedata)
         self.return_residual = return_residual
         self.max_snr = max_snr
-        self.tweakbg = None if tweakbg is None else np.array(list(rows_by_exposure(tweakbg).values()))
+        self.tweakbg = read_tweakbg(tweakbg) if isinstance(tweakbg, str | os.PathLike) else tweakbg
         self.interpolation, self.remainder = interpolation, remainder
 
     @property

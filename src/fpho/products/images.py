@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..background import apply_background
+from ..background import apply_background, read_tweakbg
 from ..config import load_config
 from ..errors import InputError
 from ..files import atomic
@@ -76,10 +76,10 @@ def pictures(root, rows=None, results: Results | None = None, config=None):
 def exposures(layout: Layout):
     """Yield the exposures of a run's stores, with the used backgrounds subtracted."""
     shifts = read_shifts(layout.registration) if layout.registration.is_file() else None
+    table = read_tweakbg(layout.background) if layout.background.is_file() else None
     for store in open_chosen(layout, "all", shifts=shifts):
         for exposure in map(store.exposure, store.ids):
-            known = layout.background.is_file()
-            yield apply_background(exposure, layout.background) if known else exposure
+            yield exposure if table is None else apply_background(exposure, table)
 
 
 def bands_of(rows) -> list[str]:
