@@ -31,7 +31,8 @@ def optimum_results(config: Config, layout: Layout) -> Results:
         task = make_task(config, layout, stage, patch, bands, rows, made.seed)
         found = find_optimum(open_patch(task), config.optimize)
         model, optimum = found.model, found.optimum
-        z = np.random.default_rng(task.seed).multivariate_normal(optimum.z, optimum.covariance, DRAWS)
+        rng = np.random.default_rng(task.seed)  # by Cholesky: eigenvectors may turn with the last bits
+        z = rng.multivariate_normal(optimum.z, optimum.covariance, DRAWS, method="cholesky")
         draws = draws_by_source(model, model.transform.transform(z))
         for place, index in enumerate(patch.active):
             row = rows[index]

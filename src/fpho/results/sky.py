@@ -53,4 +53,7 @@ def shaken_optimum(optimum, shifts):
     """An `Optimum` whose covariance has the square of the shifts (ndim, E)."""
     if not shifts.any():
         return optimum
-    return replace(optimum, matrix=np.linalg.inv(optimum.covariance + shifts @ shifts.T))
+    some = shifts[:, shifts.any(axis=0)]
+    slopes = optimum.matrix @ some  # Woodbury: no matrix of coordinates of unlike scale is inverted
+    less = slopes @ np.linalg.solve(np.eye(some.shape[1]) + some.T @ slopes, slopes.T)
+    return replace(optimum, matrix=optimum.matrix - 0.5 * (less + less.T))
