@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
+from ..parameters import axis_ratio
 from ..products.comparison import compare, deviation, matched
 from ..products.photometry import colour_name
 from .fieldfigures import LEVELS, SHAPES
@@ -85,7 +86,7 @@ def draw_means(results, posterior, bands) -> dict[str, np.ndarray]:
             continue
         draws = source.draws
         for name in names:
-            values = draws["q"] ** 2 if name == "axis_ratio" else draws[name]
+            values = axis_ratio(draws["q"]) if name == "axis_ratio" else draws[name]
             out[name][row] = np.mean(values)
     return out
 

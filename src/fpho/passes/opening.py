@@ -42,9 +42,7 @@ class OpenPatch:
     posterior: Callable  # (rows, fixed, bounds) -> (`Posterior`, q) on these pixels, all options bound
     flags: int  # of the patch as a whole
     measures_misfit: bool  # errors grow by what the model leaves of the data
-    sky: (
-        np.ndarray | None
-    )  # table of the backgrounds that were taken off; their errors are those of sources, too
+    sky: np.ndarray | None  # table of the backgrounds that were taken off, with their errors
     blur: float  # half-light radius of the widest PSF, arcsec
     earlier: EarlierRound | None = None  # what the patch goes on from
 

@@ -159,22 +159,13 @@ class Posterior:
 
     def fisher(self, z, prior: bool = True) -> np.ndarray:
         """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""
-        jacobian, information, values = self._linearised(z)
-        matrix = jacobian.T @ information @ jacobian
-        if not prior:
-            return matrix
-        if self.population is not None:
-            self.population.add_curvature(self.plan.index, values, matrix)
-        return matrix + np.diag(self.plan.curvature())
+        return self.fisher_and_sky(z, prior)[0]
 
-    def sky_slopes(self, z) -> np.ndarray:
-        """J^t W 1 (ndim, E): how the gradient at z falls with a constant (nJy/pixel) of each exposure."""
-        jacobian, information, _ = self._linearised(z)
-        first = len(self.plan.components.source) * (self.plan.n_bands + N_SHAPE)
-        return jacobian.T @ information[:, first : first + self.arrays.n_exposures]
+    def fisher_and_sky(self, z, prior: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """As `fisher`; and J^t W 1 (ndim, E), by which the gradient falls with a constant of an exposure.
 
-    def _linearised(self, z):
-        """(d(kernel's parameters)/dz, J^t W J in these, values as `state` gives them) at z."""
+        The constant is in nJy/pixel.
+        """
         plan, parts = self.plan, self.plan.components
         self.nfisher += 1
         z = np.ascontiguousarray(z, "f8")
@@ -185,7 +176,14 @@ class Posterior:
             plan.n_bands, plan.index, parts.source, parts.share, parts.feed, values,
             plan.sky_index, plan.sky_unit, jacobian,
         )  # fmt: skip
-        return jacobian, information, values
+        left = jacobian.T @ information
+        first = len(parts.source) * (plan.n_bands + N_SHAPE)
+        matrix, sky = left @ jacobian, left[:, first : first + self.arrays.n_exposures]
+        if not prior:
+            return matrix, sky
+        if self.population is not None:
+            self.population.add_curvature(plan.index, values, matrix)
+        return matrix + np.diag(plan.curvature()), sky
 
     @property
     def prior_width(self) -> np.ndarray:

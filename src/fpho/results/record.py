@@ -140,12 +140,10 @@ class Result:
     def _shaken(self, model, flat, sky, rng) -> np.ndarray:
         """z (N, ndim) with what the sky's errors add; `chain` follows."""
         middle = model.transform.inverse_transform(medians(model, self.chain))
-        shifts = sky_shifts(model, middle, sky)
-        if not shifts.any():
-            return flat
-        flat = shaken(flat, shifts, rng)
-        self.chain = model.transform.transform(flat)
-        return flat
+        moved = shaken(flat, sky_shifts(model, middle, sky), rng)
+        if moved is not flat:
+            self.chain = model.transform.transform(moved)
+        return moved
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""

@@ -34,10 +34,10 @@ def sky_shifts(model, z, errors) -> np.ndarray:
     """
     if model.in_fit_background or not np.any(errors > 0):
         return np.zeros((model.ndim, len(errors)))
-    matrix = model.fisher(z)
+    matrix, slopes = model.fisher_and_sky(z)
     scale = 1 / np.sqrt(np.diag(matrix))
     covariance = np.linalg.inv(matrix * np.outer(scale, scale)) * np.outer(scale, scale)
-    shifts = covariance @ (model.sky_slopes(z) * errors)
+    shifts = covariance @ (slopes * errors)
     counts = np.abs(shifts) > SMALL * np.sqrt(np.diag(covariance))[:, None]
     return shifts if counts.any() else np.zeros_like(shifts)
 
