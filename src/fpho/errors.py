@@ -16,7 +16,7 @@ class InputError(Exception):
         return type(self), (self.where, self.found, self.cure)
 
 
-class Damaged(InputError):
+class DamagedError(InputError):
     """A file of the run that is not what was written."""
 
     def __init__(self, path, found="its content does not fit its checksum", cure="", more: str = ""):

@@ -1,10 +1,9 @@
 """Outputs are whole or absent: written under a temporary name, synced, renamed. FITS inputs, opened.
 
-A file that a later stage reads has a checksum, which `verify` holds against its content. HDF5 files carry it
-in themselves (`fpho.hdf5`): MARK and 32 digits, the SHA-256 of the file with these digits as zeros, cut.
-Others have it beside them, in `.NAME.seal`: a line for what is there, and one for what was there before, so
-that a kill between the two writes does no harm. A third line has the file's time when it was last seen whole:
-who edits a file changes that, a failing disk does not.
+A file that a later stage reads has a checksum, which `verify` holds against its content. HDF5 files carry
+it in themselves (`fpho.hdf5`); all others have it beside them, in `.NAME.seal`: a line for what is there, and
+one for what was there before, so that a kill between the two writes does no harm. A third line has the
+file's time when it was last seen whole: who edits a file changes that, a failing disk does not.
 """
 
 import errno
@@ -17,13 +16,10 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .errors import Damaged, InputError, MachineError
+from .errors import DamagedError, InputError, MachineError
 
-MARK = b"fpho-seal:"
-DIGITS = 32
-BLANK = b"0" * DIGITS
+DIGITS = 32  # of a checksum
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-PIECE = 1 << 20  # bytes that are read at a time
 _verified: dict[str, tuple] = {}  # path to the state of the file that was found whole, in this process
 
 
@@ -97,24 +93,16 @@ def _state(path) -> tuple[int, int, int]:
     return state.st_size, state.st_mtime_ns, state.st_ino
 
 
-def seal_inside(path) -> None:
-    """Put the checksum of a file into its place in it, behind MARK."""
-    at = _place(path)
-    digest = _digest(path, at)
-    with open(path, "r+b") as stream:
-        stream.seek(at)
-        stream.write(digest)
-
-
 def verify(path, ours: bool = False, editable: bool = False) -> None:
-    """Hold a file against its checksum, once in a process as long as it does not change.
+    """Hold a file against the checksum beside it, once in a process as long as it does not change.
 
+    HDF5 files have one in themselves, see `fpho.hdf5.verify`.
     A file without one is taken as it is, since it comes from elsewhere; not where it is known to be `ours`.
     One that is made to be edited (`editable`) may differ from what was written if its time does, too.
 
     Raises
     ------
-    Damaged
+    DamagedError
         If the content is not what was written.
     """
     path = Path(path)
@@ -122,20 +110,14 @@ def verify(path, ours: bool = False, editable: bool = False) -> None:
     if _verified.get(str(path)) == now:
         return
     beside = _beside(path)
-    if beside.is_file():
-        whole = _digest(path) in beside.read_bytes().split()
-        if whole:
-            _keep_time(path, beside)
-        else:
-            whole = editable and was_edited(path)
-    else:
-        at = _place(path) if path.suffix == ".h5" else None
-        if at is None and not ours:
-            return
-        whole = at is not None and _digest(path, at) == _digits(path, at)
-    if not whole:
-        mine = f"; or, if you changed it yourself, delete {beside.name}" if beside.is_file() else ""
-        raise Damaged(path, more=mine)
+    if not beside.is_file():
+        if ours:
+            raise DamagedError(path)
+        return
+    if _digest(path) in beside.read_bytes().split():
+        _keep_time(path, beside)
+    elif not (editable and was_edited(path)):
+        raise DamagedError(path, more=f"; or, if you changed it yourself, delete {beside.name}")
     _verified[str(path)] = now
 
 
@@ -143,7 +125,7 @@ def is_whole(path, ours: bool = False) -> bool:
     """Whether a file is there and as it was written."""
     try:
         verify(path, ours)
-    except (Damaged, FileNotFoundError):
+    except (DamagedError, FileNotFoundError):
         return False
     return True
 
@@ -153,9 +135,8 @@ def _beside(path: Path) -> Path:
 
 
 def has_seal(path) -> bool:
-    """Whether a file that fpho writes has a checksum, in itself or beside it."""
-    path = Path(path)
-    return path.suffix == ".h5" or _beside(path).is_file()
+    """Whether a file has a checksum beside it."""
+    return _beside(Path(path)).is_file()
 
 
 def was_edited(path) -> bool:
@@ -190,34 +171,9 @@ def _seal_beside(path: Path, temporary: Path) -> None:
         seal.write_bytes(b"\n".join(known) + b"\n")
 
 
-def _place(path) -> int | None:
-    """Where the digits of a checksum stand in a file."""
-    start, before = 0, b""
+def _digest(path) -> bytes:
     with open(path, "rb") as stream:
-        while piece := stream.read(PIECE):
-            found = (before + piece).find(MARK)
-            if found >= 0:
-                return start - len(before) + found + len(MARK)
-            start, before = start + len(piece), (before + piece)[-len(MARK) :]
-    return None
-
-
-def _digits(path, at: int) -> bytes:
-    with open(path, "rb") as stream:
-        stream.seek(at)
-        return stream.read(DIGITS)
-
-
-def _digest(path, at: int | None = None) -> bytes:
-    """Checksum of a file, with the digits at `at` as zeros."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        if at is not None:
-            digest.update(stream.read(at) + BLANK)
-            stream.seek(at + DIGITS)
-        while piece := stream.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()[:DIGITS].encode()
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGITS].encode()
 
 
 def _process() -> str:

@@ -1,17 +1,25 @@
 """HDF5 files, written so that a full disk is an error and read only when they are whole.
 
+A file carries its checksum in itself: MARK and 32 digits, the SHA-256 of the file with these digits as zeros,
+cut. So file and checksum are replaced at once.
+
 HDF5 ends the process (SIGSEGV) when it closes a file that it could not write. So it writes to `_Sink`, which
 keeps in memory what the disk does not take, and says afterwards what was wrong.
 """
 
+import hashlib
 import io
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
-import h5py
+from .errors import UNREADABLE, DamagedError, InputError
+from .files import DIGITS, atomic
 
-from .errors import UNREADABLE, InputError
-from .files import BLANK, MARK, atomic, seal_inside, verify
+MARK = b"fpho-seal:"
+BLANK = b"0" * DIGITS
+PIECE = 1 << 20  # bytes that are read at a time
+_verified: dict[str, tuple] = {}  # path to the state of the file that was found whole, in this process
 
 
 @contextmanager
@@ -23,6 +31,8 @@ def create(path):
     MachineError
         If the disk is full; nothing is left then.
     """
+    import h5py
+
     with atomic(path) as temporary:
         with open(temporary, "r+b", buffering=0) as stream:
             sink = _Sink(stream)
@@ -31,7 +41,7 @@ def create(path):
                 file.check = sink.check
                 yield file
             sink.check()
-        seal_inside(temporary)
+        _seal(temporary)
 
 
 @contextmanager
@@ -43,6 +53,8 @@ def reading(path, cure: str, ours: bool = False):
     InputError
         If there is none, if it is damaged or no HDF5 file, or lacks what the block reads.
     """
+    import h5py
+
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such file", cure)
@@ -52,6 +64,75 @@ def reading(path, cure: str, ours: bool = False):
             yield file
     except UNREADABLE as error:
         raise InputError(path, f"cannot be read ({error})", cure) from None
+
+
+def verify(path, ours: bool = False) -> None:
+    """Hold a file against the checksum in it, once in a process as long as it does not change.
+
+    A file without one is taken as it is, since it comes from elsewhere; not where it is known to be `ours`.
+
+    Raises
+    ------
+    DamagedError
+        If the content is not what was written.
+    """
+    seen = os.stat(path)
+    state = seen.st_size, seen.st_mtime_ns, seen.st_ino
+    if _verified.get(str(path)) == state:
+        return
+    at = _place(path)
+    if at is None and not ours:
+        return
+    if at is None or _digest(path, at) != _digits(path, at):
+        raise DamagedError(path)
+    _verified[str(path)] = state
+
+
+def is_whole(path, ours: bool = False) -> bool:
+    """Whether a file is there and as it was written."""
+    try:
+        verify(path, ours)
+    except (DamagedError, FileNotFoundError):
+        return False
+    return True
+
+
+def _seal(path) -> None:
+    """Put the checksum of a file into its place in it, behind MARK."""
+    at = _place(path)
+    digest = _digest(path, at)
+    with open(path, "r+b") as stream:
+        stream.seek(at)
+        stream.write(digest)
+
+
+def _place(path) -> int | None:
+    """Where the digits of the checksum stand in a file."""
+    start, before = 0, b""
+    with open(path, "rb") as stream:
+        while piece := stream.read(PIECE):
+            found = (before + piece).find(MARK)
+            if found >= 0:
+                return start - len(before) + found + len(MARK)
+            start, before = start + len(piece), (before + piece)[-len(MARK) :]
+    return None
+
+
+def _digits(path, at: int) -> bytes:
+    with open(path, "rb") as stream:
+        stream.seek(at)
+        return stream.read(DIGITS)
+
+
+def _digest(path, at: int) -> bytes:
+    """Checksum of a file, with the digits at `at` as zeros."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        digest.update(stream.read(at) + BLANK)
+        stream.seek(at + DIGITS)
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()[:DIGITS].encode()
 
 
 class _Sink(io.RawIOBase):

@@ -89,10 +89,11 @@ def read_table(path, columns, what: str, cure: str) -> list[dict]:
         raise InputError(path, f"no such {what}", cure)
     verify(path, editable=True)
     text = read_text(path)
-    lines = _lines(text)
-    names = _names(path, lines, columns)
-    known = {column.name: column for column in columns}
-    return [_row(f"{path}, line {number}", number, text, names, known) for number, text in lines[1:]]
+    try:
+        return _rows(text, columns)
+    except _Wrong as wrong:
+        where = f"{path}, line {wrong.line}" if wrong.line else path
+        raise InputError(where, wrong.found, wrong.cure) from None
 
 
 def cells(path) -> list[dict[str, str]]:
@@ -102,42 +103,58 @@ def cells(path) -> list[dict[str, str]]:
     return [dict(zip(names, map(str.strip, text.split("\t")), strict=False)) for _, text in lines[1:]]
 
 
+class _Wrong(Exception):
+    """What is wrong in the text of a table, and in which line; 0: in its header."""
+
+    def __init__(self, line: int, found: str, cure: str):
+        super().__init__(found)
+        self.line, self.found, self.cure = line, found, cure
+
+
+def _rows(text: str, columns) -> list[dict]:
+    """Rows of a table, given its text."""
+    lines = _lines(text)
+    names = _names(lines, columns)
+    known = {column.name: column for column in columns}
+    return [_row(number, line, names, known) for number, line in lines[1:]]
+
+
 def _lines(text: str) -> list[tuple[int, str]]:
     """(line number, text) of all lines with content, the header first."""
     numbered = enumerate(text.split("\n"), start=1)
     return [(n, line) for n, line in numbered if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _names(path, lines, columns) -> list[str]:
+def _names(lines, columns) -> list[str]:
     names = [name.strip() for name in lines[0][1].split("\t")] if lines else []
     known = [column.name for column in columns]
     missing = [column.name for column in columns if column.needed and column.name not in names]
     if missing:
         found = f"no column {', '.join(missing)} (found: {', '.join(names) or 'none'})"
-        raise InputError(path, found, f"It is tab-separated with a header; columns: {', '.join(known)}")
+        raise _Wrong(0, found, f"It is tab-separated with a header; columns: {', '.join(known)}")
     unknown = sorted({name for name in names if name not in known})
     if unknown:
-        raise InputError(path, f"unknown columns {', '.join(unknown)}", f"Known: {', '.join(known)}")
+        raise _Wrong(0, f"unknown columns {', '.join(unknown)}", f"Known: {', '.join(known)}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(path, f"column {twice[0]} stands twice", "Keep one of them")
+        raise _Wrong(0, f"column {twice[0]} stands twice", "Keep one of them")
     return names
 
 
-def _row(where: str, line: int, text: str, names, known) -> dict:
+def _row(line: int, text: str, names, known) -> dict:
     cells = [cell.strip() for cell in text.split("\t")]
     if any(cells[len(names) :]):
-        raise InputError(where, f"{len(cells)} cells in {len(names)} columns", "Separate cells by one tab")
+        raise _Wrong(line, f"{len(cells)} cells in {len(names)} columns", "Separate cells by one tab")
     row = {"line": line, **{column.name: column.default for column in known.values()}}
     filled = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     for column in known.values():
         if column.needed and column.name not in filled:
-            raise InputError(where, f"column {column.name} is empty", "Every row needs it")
+            raise _Wrong(line, f"column {column.name} is empty", "Every row needs it")
     for name, cell in filled.items():
         try:
             row[name] = known[name].read(cell)
         except ValueError as error:
-            raise InputError(where, f"{name} {cell!r} {error}", f"Mend the column {name}") from None
+            raise _Wrong(line, f"{name} {cell!r} {error}", f"Mend the column {name}") from None
     return row
 
 

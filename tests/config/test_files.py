@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fpho import files, hdf5
-from fpho.errors import Damaged, InputError
+from fpho.errors import DamagedError, InputError
 from fpho.files import atomic, checksum, verify, write_text
 from fpho.flags import DESCRIPTIONS, Flag, describe
 from fpho.layout import Layout
@@ -47,8 +47,11 @@ def sealed_hdf5(path):
         file.create_group("deeper").attrs["name"] = "x"
 
 
-@pytest.mark.parametrize(("name", "write"), [("a.json", sealed_text), ("a.h5", sealed_hdf5)])
-def test_every_flipped_byte_is_found(tmp_path, name, write):
+@pytest.mark.parametrize(
+    ("name", "write", "verify"),
+    [("a.json", sealed_text, files.verify), ("a.h5", sealed_hdf5, hdf5.verify)],
+)
+def test_every_flipped_byte_is_found(tmp_path, name, write, verify):
     """And a file cut short, or one that is longer; not the same content written anew."""
     path = tmp_path / name
     write(path)
@@ -59,7 +62,7 @@ def test_every_flipped_byte_is_found(tmp_path, name, write):
         spoilt.append(good[:at] + bytes([good[at] ^ 64]) + good[at + 1 :])
     for content in spoilt:
         path.write_bytes(content)
-        with pytest.raises(Damaged, match=rf"{name}: damaged.*Delete it"):
+        with pytest.raises(DamagedError, match=rf"{name}: damaged.*Delete it"):
             verify(path, ours=True)
     path.write_bytes(good)
     verify(path, ours=True)
@@ -92,10 +95,11 @@ def test_a_checksum_goes_with_its_file(tmp_path):
     path = tmp_path / "a.h5"
     write_text(path, "text", seal=True)
     sealed_hdf5(path)
-    verify(path, ours=True)
+    hdf5.verify(path, ours=True)
+    verify(path)
     write_text(path, "text", seal=True)
     path.write_text("edited")
-    with pytest.raises(Damaged, match=r"if you changed it yourself, delete \.a\.h5\.seal"):
+    with pytest.raises(DamagedError, match=r"if you changed it yourself, delete \.a\.h5\.seal"):
         verify(path)
     (tmp_path / ".a.h5.seal").unlink()
     verify(path)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fpho.errors import Damaged
+from fpho.errors import DamagedError
 from fpho.images import ExposureSpec, open_store, read_exposure, write_store
 from fpho.images.sums import read_tiles, tile_sums
 
@@ -41,7 +41,7 @@ def test_a_changed_bit_is_found_or_does_no_harm(paths, tmp_path):
         spoilt.write_bytes(content)
         try:
             assert read((spoilt, paths[1])) == wanted
-        except Damaged:
+        except DamagedError:
             found += 1
     assert found > 50
 
@@ -65,5 +65,5 @@ def test_lost_checksums_are_damage(tmp_path):
     with h5py.File(pixels, "w") as file:
         group = file.create_group("a")
         group["data"], group["ierr"] = np.zeros((2, 64), "f4"), np.ones((2, 64), "f4")
-        with pytest.raises(Damaged, match=r"pixels.h5.*checksums of the pixels of a"):
+        with pytest.raises(DamagedError, match=r"pixels.h5.*checksums of the pixels of a"):
             read_tiles(pixels, group, [slice(0, 2)])

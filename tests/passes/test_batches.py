@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fpho.config import make_config
-from fpho.errors import Damaged, InputError, MachineError
+from fpho.errors import DamagedError, InputError, MachineError
 from fpho.files import write_text
 from fpho.flags import Flag
 from fpho.layout import Layout
@@ -194,7 +194,7 @@ def test_a_damaged_patch_is_done_again(use, tmp_path, spoil, caplog):
     config = make_config({**OPTIONS, "outdir": str(tmp_path)})
     batch, start = layout.batch("optimize", "all", 0), layout.scene("initial")
     batch.write_bytes(spoil(batch.read_bytes()))
-    with pytest.raises(Damaged, match=f"{batch.name}: damaged.*Delete it"):
+    with pytest.raises(DamagedError, match=f"{batch.name}: damaged.*Delete it"):
         batches.gather(config, layout, "optimize", "all", start, tmp_path / "again.fits")
     batch.unlink()
     use(toy.forbidden)
@@ -217,7 +217,7 @@ def test_what_cannot_be_made_again_here_is_named(use, tmp_path, kind):
         "log": layout.scene("optimize").with_suffix(".log.json"),
     }[kind]
     path.write_bytes(flipped(path.read_bytes(), path.stat().st_size // 2))
-    with pytest.raises(Damaged, match=f"{path.name}: damaged.*Delete it"):
+    with pytest.raises(DamagedError, match=f"{path.name}: damaged.*Delete it"):
         if kind == "log":
             results_of(layout, "optimize")
         batches.run_batch(config, layout, "optimize", "all", 0, 1, layout.scene("initial"))
@@ -229,7 +229,7 @@ def test_a_batch_of_another_plan_is_not_taken(use, tmp_path):
     config = make_config({**OPTIONS, "patches": {"strict": True}, "outdir": str(tmp_path)})
     start, after = layout.scene("initial"), layout.scene("optimize")
     batches.plan(config, layout, "optimize", start)
-    with pytest.raises(Damaged, match="made from another plan or state"):
+    with pytest.raises(DamagedError, match="made from another plan or state"):
         batches.gather(config, layout, "optimize", "all", start, after)
     batches.run_batch(config, layout, "optimize", "all", 0, 1, start)
     some = outcomes.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpho.config import make_config
-from fpho.errors import Damaged, InputError
+from fpho.errors import DamagedError, InputError
 from fpho.flags import Flag
 from fpho.hdf5 import reading
 from fpho.layout import Layout
@@ -81,7 +81,7 @@ def test_a_file_that_is_not_what_the_pass_wrote_is_named_and_drawn_again(sample,
         content = bytearray(before[path] if damage == "flipped" else before[layout.samples(2)])
         content[-9] ^= damage == "flipped"
         path.write_bytes(content)
-    with pytest.raises(Damaged, match=r"patch3_samples.h5: damaged.*Run `fpho sample` again"):
+    with pytest.raises(DamagedError, match=r"patch3_samples.h5: damaged.*Run `fpho sample` again"):
         results_of(layout)
     times = {one: one.stat().st_mtime_ns for one in before if one != path}
     sample(toy.drawn)

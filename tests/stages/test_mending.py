@@ -12,7 +12,7 @@ import pytest
 from benchmarks.damages import DAMAGES, damage
 from fpho.background.table import DTYPE, read_tweakbg, write_tweakbg
 from fpho.config import make_config
-from fpho.errors import Damaged, InputError
+from fpho.errors import DamagedError, InputError
 from fpho.files import verify, write_text
 from fpho.hdf5 import create, reading
 from fpho.layout import Layout
@@ -102,7 +102,7 @@ def test_what_is_damaged_again_stops_the_job(tmp_path):
 
     write_state(path)
     path.write_text("no")
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedError):
         mending.with_mending(lambda: verify(path), run, again)
 
 
@@ -208,7 +208,7 @@ def test_a_time_that_snakemake_sets_is_no_edit(tmp_path, rng):
     mending.remove_damaged_products(layout)
     damage(layout.background, "cut off", rng)
     damage(layout.posterior, "cut off", rng)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedError):
         read_tweakbg(layout.background)
     mending.remove_damaged_products(layout)
     assert not layout.posterior.exists()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fpho.errors import Damaged, MachineError
+from fpho.errors import DamagedError, MachineError
 from fpho.files import verify, write_text
 from fpho.layout import Layout
 from fpho.stages.running import damaged_set_aside, told
@@ -23,7 +23,7 @@ def test_a_damaged_file_of_the_run_is_set_aside(tmp_path):
     path = layout.scene("optimize")
     spoil(path)
     with pytest.raises(
-        Damaged, match=r"optimize.fits: damaged.*now optimize.fits.damaged; run the same command"
+        DamagedError, match=r"optimize.fits: damaged.*now optimize.fits.damaged; run the same command"
     ):
         with damaged_set_aside(layout):
             verify(path)
@@ -36,7 +36,7 @@ def test_a_damaged_file_of_others_stays(tmp_path):
     path = tmp_path / "given" / "psfs.fits"
     spoil(path)
     with (
-        pytest.raises(Damaged, match=r"psfs.fits: damaged.*Delete it"),
+        pytest.raises(DamagedError, match=r"psfs.fits: damaged.*Delete it"),
         damaged_set_aside(Layout(tmp_path / "run")),
     ):
         verify(path)
@@ -53,7 +53,7 @@ def test_a_damaged_file_of_others_stays(tmp_path):
         ),
         (MemoryError(), "more memory or fewer --cores"),
         (MachineError("a.h5", "could not be written", "Make room"), "a.h5: could not be written. Make room"),
-        (Damaged("b.h5"), "b.h5: damaged"),
+        (DamagedError("b.h5"), "b.h5: damaged"),
     ],
 )
 def test_trouble_is_told_without_a_traceback(error, words, capsys):

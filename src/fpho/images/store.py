@@ -18,9 +18,9 @@ import numpy as np
 from astropy.io.fits import Header
 
 from .. import __version__
-from ..errors import UNREADABLE, Damaged, InputError
-from ..files import verify
+from ..errors import UNREADABLE, DamagedError, InputError
 from ..geometry import CircularRegion, footprint, linearize
+from ..hdf5 import verify
 from .exposure import Exposure, ExposureTiles, tile_image, untile_image
 from .sums import read_tiles, tile_sums
 from .wcs import ShiftedWCS, restore_wcs
@@ -195,7 +195,7 @@ def _open(path, whole: bool = False):
         with h5py.File(path, "r") as file:
             yield file
     except UNREADABLE as error:
-        raise Damaged(path, str(error)) from None
+        raise DamagedError(path, str(error)) from None
 
 
 def _read_meta(group) -> dict:

@@ -5,7 +5,7 @@ HDF5's own checksums leave out its indices: a bit that changes there gives other
 
 import numpy as np
 
-from ..errors import Damaged
+from ..errors import DamagedError
 
 # Odd, so that any change of one pixel changes the sum modulo 2^64; multiples of the golden ratio times 2^64.
 WEIGHTS = (2 * np.arange(64, dtype="u8") + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -27,12 +27,12 @@ def read_tiles(path, group, slices) -> list[np.ndarray]:
 
     Raises
     ------
-    Damaged
+    DamagedError
         If they are not what was written, or their checksums are not there.
     """
     if "sums" not in group:
         name = group.name.lstrip("/")
-        raise Damaged(path, f"no checksums of the pixels of {name} (or a store of an earlier version)")
+        raise DamagedError(path, f"no checksums of the pixels of {name} (or a store of an earlier version)")
     planes = [np.concatenate([group[kind][part] for part in slices]) for kind in ("data", "ierr")]
     first, last = slices[0].start, slices[-1].stop
     span = group["sums"][first:last]
@@ -40,5 +40,5 @@ def read_tiles(path, group, slices) -> list[np.ndarray]:
     n_tiles = sum(part.stop - part.start for part in slices)
     for k, tiles in enumerate(planes):
         if tiles.shape != (n_tiles, 64) or not np.array_equal(tile_sums(tiles), sums[:, k]):
-            raise Damaged(path, f"pixels of {group.name.lstrip('/')} are not what was written")
+            raise DamagedError(path, f"pixels of {group.name.lstrip('/')} are not what was written")
     return planes

@@ -10,8 +10,7 @@ import numpy as np
 from ..caches import cache_folder
 from ..codehash import code_hash
 from ..config import Config
-from ..files import is_whole
-from ..hdf5 import create
+from ..hdf5 import create, is_whole
 from ..layout import Layout
 from ..psf import fit_locations, write_store
 from ..psf.build import as_group

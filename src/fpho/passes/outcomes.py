@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Damaged, InputError
+from ..errors import DamagedError, InputError
 from ..files import verify, write_text
 from ..hdf5 import create, reading
 from .tasks import PatchLog, PatchOutcome, log_from
@@ -59,12 +59,12 @@ def read_outcomes(path, dtype, origin: str | None = None) -> list[PatchOutcome]:
 
     Raises
     ------
-    Damaged
+    DamagedError
         If the file is damaged or, where `origin` is given, was made of something else.
     """
     with reading(path, "Run the pass again", ours=True) as file:
         if origin is not None and file.attrs["origin"] != origin:
-            raise Damaged(path, "made from another plan or state of the scene")
+            raise DamagedError(path, "made from another plan or state of the scene")
         rows = np.frombuffer(file["rows"][:].tobytes(), dtype)
         final = np.split(rows, np.cumsum(file["counts"][:])[:-1])
         logs = [log_from(tree) for tree in json.loads(file["log"][()])]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Damaged
+from ..errors import DamagedError
 from ..files import checksum
 from ..layout import Layout
 from ..results import Apertures, apertures_of
@@ -35,7 +35,7 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
     ------
     InputError
         If the pass is not finished, or its log does not fit its plan.
-    Damaged
+    DamagedError
         If a file is gone, damaged or another run's; running the stage again makes it anew.
     """
     cure = f"Run `fpho {stage}` again; what is finished is kept"
@@ -55,9 +55,9 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
 
 def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
     if not path.is_file():
-        raise Damaged(path, "the file is gone, though the pass wrote it", cure)
+        raise DamagedError(path, "the file is gone, though the pass wrote it", cure)
     if check and checksum(path) != digest:
-        raise Damaged(path, "damaged, or of another run: not what this pass wrote", cure)
+        raise DamagedError(path, "damaged, or of another run: not what this pass wrote", cure)
 
 
 def optimum_apertures(layout: Layout) -> dict[int, Apertures]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import UndeclaredOption
-from ..errors import Damaged, InputError
+from ..errors import DamagedError, InputError
 from ..files import checksum
 from ..flags import Flag
 from ..workers import MACHINE, results
@@ -98,7 +98,7 @@ def finished(task: PatchTask) -> PatchOutcome | None:
         return None
     try:
         (outcome,) = read_outcomes(path, task.active.dtype)
-    except Damaged as error:
+    except DamagedError as error:
         log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, error)
         path.unlink(missing_ok=True)
         return None

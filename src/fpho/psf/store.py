@@ -14,8 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..files import verify
-from ..hdf5 import create
+from ..hdf5 import create, verify
 from .interpolate import Locations
 from .mixture import FIELDS, PIXEL_VARIANCE
 from .remainder import Remainder

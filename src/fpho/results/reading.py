@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..files import verify
 from ..geometry import CircularRegion
+from ..hdf5 import verify
 from ..showing import html_table
 from .apertures import Apertures
 from .records import BY_SOURCE, PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 
 from ..errors import UNREADABLE, InputError
-from ..files import verify
+from ..hdf5 import verify
 from .older import NAMES as OLDER_NAMES
 from .older import FixedWidthTable, read_older
 from .table import MixtureTable, read_table, write_table

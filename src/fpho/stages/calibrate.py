@@ -7,7 +7,7 @@ from ..calibrate.products import write_products
 from ..calibrate.running import run_trials
 from ..codehash import code_hash
 from ..config import Config
-from ..files import is_whole
+from ..hdf5 import is_whole
 from ..layout import Layout
 
 log = logging.getLogger("fpho")

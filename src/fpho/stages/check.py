@@ -11,7 +11,7 @@ import h5py
 from .. import __version__
 from ..background import check_exposures, read_tweakbg
 from ..config import Config
-from ..errors import Damaged, InputError
+from ..errors import DamagedError, InputError
 from ..files import checksum, is_whole, write_text
 from ..images import ExposureSpec, pixel_scales, read_table, validate
 from ..layout import Layout
@@ -37,7 +37,7 @@ def run(config: Config, layout: Layout) -> None:
     if config.catalog.detect and config.catalog.path:
         log.warning("catalog.detect: true makes the catalog; %s is not read", config.catalog.path)
     problems = list(find_problems(config, inputs))
-    damaged = [problem for problem in problems if isinstance(problem, Damaged)]
+    damaged = [problem for problem in problems if isinstance(problem, DamagedError)]
     if damaged or len(problems) == 1:
         raise (damaged or problems)[0]
     if problems:

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Damaged, InputError
+from .. import hdf5
+from ..errors import DamagedError, InputError
 from ..files import has_seal, is_whole, set_time, was_edited
 from ..layout import Layout
 from ..passes.files import flattened
@@ -36,7 +37,7 @@ def with_mending(work: Callable[[], None], run: Run, again: Callable[..., None])
 
     Raises
     ------
-    Damaged
+    DamagedError
         If no stage of the run writes that file, or it is damaged again.
     """
     mended: set[Path] = set()
@@ -88,7 +89,11 @@ def _written(stage: Stage, run: Run, which: dict) -> list[Path]:
 
 def _is_damage(error: InputError, path: Path) -> bool:
     """Whether an error comes of a file that is not what was written, also where that was not looked for."""
-    return isinstance(error, Damaged) or (path.is_file() and has_seal(path) and not is_whole(path, ours=True))
+    if isinstance(error, DamagedError) or not path.is_file():
+        return isinstance(error, DamagedError)
+    if path.suffix == ".h5":
+        return not hdf5.is_whole(path, ours=True)
+    return has_seal(path) and not is_whole(path)
 
 
 def _mend(path: Path, error: InputError, run: Run, writer: tuple[str, dict], again) -> None:
@@ -148,8 +153,8 @@ def remove_damaged_products(layout: Layout) -> None:
     catalogs = [path for path in layout.catalogs.glob("*") if path != layout.postop]
     settings = {path: path for path in (layout.config, layout.config_json)}
     for path, declared in (dict.fromkeys(catalogs, layout.posterior) | settings).items():
-        beside = path.is_file() and path.suffix != ".h5" and has_seal(path)
-        if beside and not is_whole(path) and not was_edited(path):
+        sealed = path.is_file() and has_seal(path)
+        if sealed and not is_whole(path) and not was_edited(path):
             log.warning("%s: damaged; it is made again", path)
             for one in {path, declared}:
                 one.unlink(missing_ok=True)

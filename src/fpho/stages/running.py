@@ -12,7 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ..errors import Damaged, InputError
+from ..errors import DamagedError, InputError
 from ..extras import require
 from ..faults import MACHINE, trouble
 from ..layout import Layout
@@ -93,7 +93,7 @@ def damaged_set_aside(layout: Layout):
     """A file of the run that is found damaged, and that no stage writes, gets another name."""
     try:
         yield
-    except Damaged as error:
+    except DamagedError as error:
         path = Path(error.where)
         if not (path.is_file() and path.resolve().is_relative_to(Path(layout.outdir).resolve())):
             raise
@@ -102,7 +102,7 @@ def damaged_set_aside(layout: Layout):
         cure = (
             f"It is now {aside.name}; run the same command again, or the whole workflow, which makes it again"
         )
-        raise Damaged(path, error.found, cure) from None
+        raise DamagedError(path, error.found, cure) from None
 
 
 def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **which) -> None:
