@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 import re
-import socket
 import tempfile
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -181,7 +180,7 @@ def _process() -> str:
 
 
 def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40]
+    return re.sub(r"[^A-Za-z0-9]", "_", os.uname().nodename)[:40]
 
 
 def _full(error: OSError) -> bool:

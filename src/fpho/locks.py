@@ -9,7 +9,6 @@ import atexit
 import json
 import logging
 import os
-import socket
 from pathlib import Path
 
 from .files import write_text
@@ -32,7 +31,7 @@ def own_locks(folder: Path) -> None:
         log.warning("an earlier run in this folder was killed: its lock is removed, and the work goes on")
     for path in gone:
         path.unlink(missing_ok=True)
-    own = folder / RUNS / f"{socket.gethostname()}-{os.getpid()}.json"
+    own = folder / RUNS / f"{os.uname().nodename}-{os.getpid()}.json"
     write_text(own, json.dumps(identity(os.getpid())) + "\n")
     atexit.register(own.unlink, missing_ok=True)
 
@@ -48,14 +47,14 @@ def _is_gone(record: Path) -> bool:
 
 def lives(known: dict) -> bool | None:
     """Whether the process of an `identity` is still there; None on another host, where that is not known."""
-    if known["host"] != socket.gethostname():
+    if known["host"] != os.uname().nodename:
         return None
     return identity(int(known["pid"])) == {name: known[name] for name in ("host", "pid", "began")}
 
 
 def identity(pid: int) -> dict:
     """Host, number and start of a process; a start of None where there is no such process."""
-    return {"host": socket.gethostname(), "pid": pid, "began": _began(pid)}
+    return {"host": os.uname().nodename, "pid": pid, "began": _began(pid)}
 
 
 def _began(pid: int) -> str | None:

@@ -1,10 +1,14 @@
 """The configuration is read as a user means it, from YAML and from Snakemake's command line."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
-from fpho.config import Config, default_yaml, dump_config, json_schema, load_config, make_config
+from fpho.config import Config, default_yaml, dump_config, json_schema, load_config, make_config, values_of
 from fpho.errors import InputError
+from fpho.layout import Layout
+from fpho.stages.running import run_stage
 from tests.conftest import TOP
 
 
@@ -48,3 +52,16 @@ def test_the_schema_of_the_workflow_is_that_of_the_configuration():
 @pytest.mark.parametrize("path", sorted((TOP / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_configurations_are_valid(path):
     load_config(path)
+
+
+def test_the_record_of_a_run_reads_back(tmp_path):
+    """Also where a job gives it the options as plain values, as the workflow does."""
+    config = make_config({"outdir": str(tmp_path / "Größe"), "sample.warmup": 32, "bounds.dpos": 1e-5})
+    layout = Layout(Path(config.outdir))
+    written = []
+    for options in (config, values_of(config)):
+        run_stage("settings", options, layout)
+        assert load_config(layout.config) == config
+        assert Config.model_validate_json(layout.config_json.read_text(encoding="utf-8")) == config
+        written.append(layout.config.read_bytes() + layout.config_json.read_bytes())
+    assert written[0] == written[1]

@@ -1,20 +1,18 @@
 """Configuration from YAML, overrides and the environment, with errors that name the cure."""
 
-import difflib
 import json
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from .. import __version__
 from ..errors import InputError
 from ..texts import expand, read_text
 from .model import Config
-from .yaml_text import parse
+from .views import values_of
+from .yaml_text import dump, parse
 
 _NAMES = {True: "on", False: "off"}
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, sooner
 
 
 def load_config(path=None, overrides=()) -> Config:
@@ -49,7 +47,7 @@ def make_config(tree: dict, overrides=(), where="configuration") -> Config:
 
 def dump_config(config: Config) -> str:
     """The configuration as YAML, every option present."""
-    return yaml.dump(json.loads(config.model_dump_json()), Dumper=_DUMPER, sort_keys=False)
+    return dump(values_of(config))
 
 
 def json_schema() -> str:
@@ -163,6 +161,8 @@ def _option_name(location) -> str:
 
 
 def _suggest(location) -> str:
+    import difflib
+
     cls = Config
     for name in location[:-1]:
         cls = type(cls.model_fields[name].default) if name in cls.model_fields else cls

@@ -70,9 +70,9 @@ def declared(config) -> dict:
     return config.declared if isinstance(config, View) else values_of(config)
 
 
-def values_of(config: "Section", names=ALL) -> dict:
+def values_of(config: "Section | dict", names=ALL) -> dict:
     """Values of options (`section` or `section.option`, or all of them) by name, as JSON has them."""
-    tree = json.loads(config.model_dump_json())
+    tree = config if isinstance(config, dict) else json.loads(config.model_dump_json())
     return tree if tuple(names) == ALL else {name: _at(tree, name) for name in names}
 
 

@@ -4,6 +4,7 @@ import yaml
 
 from ..errors import InputError
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, sooner
 LARGEST = 100_000  # nodes of a configuration, aliases written out
 
 
@@ -23,6 +24,11 @@ class _Loader(yaml.SafeLoader):
             line = node.start_mark.line + 1
             raise yaml.YAMLError(f"{twice[0]!r} stands twice in the section that begins in line {line}")
         return super().construct_mapping(node, deep)
+
+
+def dump(tree: dict) -> str:
+    """Plain values as YAML, in their order."""
+    return yaml.dump(tree, Dumper=_DUMPER, sort_keys=False)
 
 
 def _size(node, known: dict[int, float]) -> float:

@@ -77,6 +77,7 @@ SETTINGS = _stage(
     reads=lambda run: {"checked": run.layout.checked},
     writes=lambda run: {"yaml": run.layout.config, "json": run.layout.config_json},
     options=ALL,
+    plain=True,
 )
 SERSIC = _stage(
     "sersic",

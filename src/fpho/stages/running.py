@@ -30,11 +30,12 @@ UNRECORDED = {"check"}  # stages without a record: it writes nothing before all 
 
 
 def run_stage(
-    name: str, config: "Config", layout: Layout, cores: int = 1, part: str = "all", **which
+    name: str, config: "Config | dict", layout: Layout, cores: int = 1, part: str = "all", **which
 ) -> None:
     """Run a stage, or one `part` of a pass over patches; `which`: its `colour` and `batch`.
 
-    A whole pass is its parts in order, each for all colours.
+    A whole pass is its parts in order, each for all colours. A plain stage may be given the options as JSON
+    has them.
     """
     stage = STAGES[name]
     require(f"stage {name}", *stage.needs(config))
@@ -61,14 +62,14 @@ def require_all(config: "Config") -> None:
     require("plots and page of the run", *dict.fromkeys(modules), instead=cure)
 
 
-def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
+def _call(part: Part, config: "Config | dict", layout: Layout, **arguments) -> None:
     """Numerical packages take seconds to import: the function's module is imported only now."""
-    from ..config import view
+    from ..config import values_of, view
 
     module, _, name = part.function.partition(":")
     function = getattr(import_module(module), name)
     wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
-    options = view(config, part.options, part.free)
+    options = values_of(config) if part.plain else view(config, part.options, part.free)
 
     def work() -> None:
         function(options, layout, **wanted)
@@ -80,7 +81,10 @@ def _call(part: Part, config: "Config", layout: Layout, **arguments) -> None:
     job = job_name(stage, arguments.get("colour", "all"), arguments.get("batch", 0))
     record = nullcontext() if stage in UNRECORDED else recorded(layout.progress(job))
     with damaged_set_aside(layout), record:
-        with_mending(work, Run(config, layout), again)
+        if part.plain:
+            work()
+        else:
+            with_mending(work, Run(config, layout), again)
 
 
 def job_name(stage: str, colour, batch: int) -> str:
@@ -111,16 +115,20 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
     config : the whole configuration, as JSON has it. Bad input ends the process with exit status 2.
     """
     start_quickly()
-    from ..config import Config
-
     screen = write_into(log)
     start_logging()
     limit_threads(STAGES[name].threads(cores))
-    options = Config.model_validate(config)
+    options = config if STAGES[name].plain else _validated(config)
     with told(screen):
         if name == "check":
             require_all(options)
-        run_stage(name, options, Layout(Path(options.outdir)), cores, part, **which)
+        run_stage(name, options, Layout(Path(config["outdir"])), cores, part, **which)
+
+
+def _validated(config: dict) -> "Config":
+    from ..config import Config
+
+    return Config.model_validate(config)
 
 
 def write_into(log: str) -> TextIO:

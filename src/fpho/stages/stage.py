@@ -48,6 +48,8 @@ class Part:
     reads, writes : files by what they hold, of a run (in parts of a pass also of a colour and a batch).
     options : `section` or `section.option`, on which results depend.
     free : options that are read although results do not depend on them.
+    plain : the function takes all options as JSON has them, and reads no file of the run. The models of the
+        options take longer to import than such a job.
     """
 
     function: str
@@ -55,6 +57,7 @@ class Part:
     writes: Callable[..., Files]
     options: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def module(self) -> str:
