@@ -12,7 +12,7 @@ from fpho.learning.weights import weights_of
 from fpho.posterior.population import AB_25
 
 SIZES = {"size": 0.12, "size_slope": 0.35, "size_scatter": 0.3}
-TRUE = Population(use=True, counts=0.8, index=1.8, index_scatter=0.35, **SIZES)
+TRUE = Population(use=True, counts=0.8, index=1.6, index_scatter=0.3, spheroids=0.3, **SIZES)
 INTERIM = {"size": (np.log(0.3), 1.0), "index": (np.log(1.5), 0.6)}
 N_DRAWS = 600
 
@@ -26,7 +26,9 @@ def made(count: int, seed: int, noise: float = 0.4):
     flux = np.log(0.02) + rng.exponential(1 / TRUE.counts, count)
     for i, ln_flux in enumerate(flux):
         size = rng.normal(np.log(TRUE.size) + TRUE.size_slope * ln_flux, TRUE.size_scatter)
-        index = rng.normal(np.log(TRUE.index), TRUE.index_scatter)
+        discs, spheroids = (TRUE.index, TRUE.index_scatter), (TRUE.spheroid_index, TRUE.spheroid_scatter)
+        median, scatter = spheroids if rng.uniform() < TRUE.spheroids else discs
+        index = rng.normal(np.log(median), scatter)
         drawn, interim = {}, np.zeros(N_DRAWS)
         for name, value in (("size", size), ("index", index)):
             mean, width = INTERIM[name]

@@ -8,7 +8,7 @@ from fpho.config import Population, Prior, Priors, make_config
 from fpho.errors import InputError
 from fpho.linear import optimize_fluxes
 from fpho.parameters import source_vector
-from fpho.posterior.population import AB_25
+from fpho.posterior.population import AB_25, index_law
 
 from .scenes import DEC, RA, make_arrays, make_rows
 from .test_posterior import BANDS, posterior, zero_weight
@@ -41,7 +41,9 @@ def test_density_is_that_of_counts_sizes_and_indices():
             total = np.hypot(model.population.weight[s] @ block[:n], model.population.floor[s])
             mean = np.log(LAW.size) + LAW.size_slope * np.log(total / AB_25)
             out += stats.norm(mean, LAW.size_scatter).logpdf(np.log(block[-1]))
-            out += stats.norm(np.log(LAW.index), LAW.index_scatter).logpdf(np.log(block[-2]))
+            discs = stats.norm(np.log(LAW.index), LAW.index_scatter).pdf(np.log(block[-2]))
+            spheroids = stats.norm(np.log(LAW.spheroid_index), LAW.spheroid_scatter).pdf(np.log(block[-2]))
+            out += np.log((1 - LAW.spheroids) * discs + LAW.spheroids * spheroids)
             own[model.plan.index[s, -2:]] = False
         for s in range(len(model.rows)):
             block = q[s * width : (s + 1) * width]
@@ -126,3 +128,18 @@ def test_one_prior_for_one_thing():
         Priors(population=LAW, rhalf=Prior(name="uniform"))
     with pytest.raises(InputError, match=r"priors.*rhalf"):
         make_config({"priors": {"population": {"use": True}, "rhalf": {"name": "uniform"}}})
+
+
+def test_two_kinds_against_scipy():
+    """Distribution function and density of the mixture; its quantiles undo it, in both tails."""
+    law = index_law(Population(spheroids=0.2))
+    kinds = [(0.8, stats.lognorm(0.45, scale=1.25)), (0.2, stats.lognorm(0.35, scale=3.5))]
+    x = np.geomspace(0.2, 9.0, 40)
+    assert np.allclose(law.cdf(x), sum(share * kind.cdf(x) for share, kind in kinds), rtol=1e-12)
+    density = sum(share * kind.pdf(x) for share, kind in kinds) * x  # of ln x
+    assert np.allclose(law.log_density(np.log(x)), np.log(density), atol=1e-12)
+    p = np.array([1e-12, 1e-3, 0.2, 0.5, 0.9, 0.999])
+    assert np.allclose(law.cdf(law.ppf(p)), p, rtol=1e-11) and np.allclose(law.sf(law.isf(p)), p, rtol=1e-11)
+    alone = index_law(Population(spheroids=0.0))
+    assert np.allclose(alone.ppf(p), stats.lognorm(0.45, scale=1.25).ppf(p), rtol=1e-12)
+    assert np.isfinite(alone.log_density(0.3))

@@ -39,8 +39,11 @@ class Population(Section):
     size: float = option(0.19, "median half-light radius, circularised, at AB 25", "arcsec", gt=0)
     size_slope: float = option(0.24, "change of ln(size) with ln(flux)")
     size_scatter: float = option(0.5, "scatter of ln(size) at one flux", gt=0)
-    index: float = option(1.3, "median Sersic index", gt=0)
-    index_scatter: float = option(0.55, "scatter of ln(index)", gt=0)
+    index: float = option(1.25, "median Sersic index of discs", gt=0)
+    index_scatter: float = option(0.45, "scatter of ln(index) of discs", gt=0)
+    spheroids: float = option(0.12, "share of spheroids among the galaxies", ge=0, lt=1)
+    spheroid_index: float = option(3.5, "median Sersic index of spheroids", gt=0)
+    spheroid_scatter: float = option(0.35, "scatter of ln(index) of spheroids", gt=0)
 
 
 class Priors(Section):
@@ -53,7 +56,7 @@ class Priors(Section):
     )
     position: Prior = Field(
         default=Prior.model_construct(name="normal"),
-        description="offset from the initial position (arcsec); normal: half the box's half-width",
+        description="offset from the initial position (arcsec); normal: the box's half-width",
     )
     q: Prior = Field(
         default=Prior.model_construct(name="rayleigh"), description="sqrt(b/a), isotropic in angle"

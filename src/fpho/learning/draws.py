@@ -7,8 +7,8 @@ import numpy as np
 
 from ..config import Population, Priors, make_config
 from ..errors import InputError
-from ..posterior.population import AB_25
-from ..posterior.priors import distribution
+from ..posterior.population import AB_25, index_law
+from ..posterior.priors import Normal, distribution
 from ..results import Samples
 
 SHAPES = {"rhalf": "size", "sersic": "index"}
@@ -74,9 +74,8 @@ def _source(samples: Samples, s: int, priors: Priors) -> SourceDraws:
 def ln_density(law: Population, flux, size, index, bands) -> np.ndarray:
     """ln of the density of (fluxes in some bands, ln size, ln index), but for a constant; NaN has no part."""
     mean = np.log(law.size) + law.size_slope * flux
-    by_size = (size - mean) / law.size_scatter, law.size_scatter
-    by_index = (index - np.log(law.index)) / law.index_scatter, law.index_scatter
     out = -(bands + law.counts) * flux
-    for far, scatter in (by_size, by_index):
-        out = out - np.where(np.isfinite(far), 0.5 * np.nan_to_num(far) ** 2 + np.log(scatter), 0.0)
+    for one, x in ((Normal(0.0, law.size_scatter), size - mean), (index_law(law), index)):
+        known = np.isfinite(x)
+        out = out + np.where(known, one.log_density(np.where(known, x, 0.0)), 0.0)
     return out

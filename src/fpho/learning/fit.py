@@ -15,13 +15,17 @@ FEWEST = 20  # sources, to learn sizes and indices; and of those that are bright
 BRIGHT = 10.0  # floors: counts are those of the fluxes above this
 N_DRAWS = 256  # K of each source, at equal distances along its chains
 STEP = 1e-3
-NAMES = ("size", "size_slope", "size_scatter", "index", "index_scatter")
+NAMES = ("size", "size_slope", "size_scatter", "index", "index_scatter", "spheroids")
 LOGS = ("size", "size_scatter", "index", "index_scatter")  # learned in their logarithm
+SHARES = ("spheroids",)  # learned as sin(x)^2
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A population, and the errors of its numbers by name (of `size`, `index` and scatters: relative)."""
+    """A population, and the errors of its numbers by name (of `size`, `index` and scatters: relative).
+
+    Index and scatter of spheroids, of which a field has few, are as they were.
+    """
 
     law: Population
     errors: dict[str, float]
@@ -58,11 +62,14 @@ def learn(sources: list[SourceDraws], start: Population | None = None) -> Learne
         ratio = ln_density(_law(start, x), flux, size, index, bands) - interim
         return -float(np.sum(logsumexp(ratio, axis=1)))
 
-    first = np.array([np.log(getattr(start, n)) if n in LOGS else getattr(start, n) for n in NAMES])
+    first = np.array([_free(name, getattr(start, name)) for name in NAMES])
     how = {"xatol": STEP, "fatol": 0.01, "maxiter": 2000}
     best = minimize(cost, first, method="Nelder-Mead", options=how)
     spread = np.sqrt(np.diag(np.linalg.pinv(_hessian(cost, best.x))))
     errors = dict(zip(NAMES, map(float, spread), strict=True))
+    for name in SHARES:
+        at, error = best.x[NAMES.index(name)], errors[name]
+        errors[name] = max(abs(_value(name, at + sign * error) - _value(name, at)) for sign in (1, -1))
     errors |= {"counts": counts_error} if bright else {}
     return Learned(_law(start, best.x), errors, len(shaped), bright)
 
@@ -84,8 +91,21 @@ def bright_counts(sources: list[SourceDraws]) -> tuple[float, float, int]:
 
 
 def _law(start: Population, x) -> Population:
-    values = {name: float(np.exp(v) if name in LOGS else v) for name, v in zip(NAMES, x, strict=True)}
-    return start.model_copy(update=values)
+    return start.model_copy(update={name: _value(name, v) for name, v in zip(NAMES, x, strict=True)})
+
+
+def _free(name: str, value: float) -> float:
+    """A number of the population without bounds."""
+    if name in SHARES:
+        return float(np.arcsin(np.sqrt(value)))
+    return float(np.log(value)) if name in LOGS else value
+
+
+def _value(name: str, x: float) -> float:
+    """The number that `_free` made x of."""
+    if name in SHARES:
+        return float(np.sin(x) ** 2)
+    return float(np.exp(x)) if name in LOGS else float(x)
 
 
 def _thinned(source: SourceDraws) -> np.ndarray:

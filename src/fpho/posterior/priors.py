@@ -12,6 +12,7 @@ is mapped to |e| by quantiles, their direction is that of (e1, e2) (angles 2 pa 
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log, pi, sqrt
 
 import numpy as np
 from scipy.linalg import solve_banded
@@ -21,6 +22,7 @@ from ..errors import InputError
 from ..models import PARAMETERS
 
 NODES = 513
+HALVINGS = 50  # of a bracket, to a double's last digits
 REACH = 8.5  # tables cover |z| <= REACH; a normal draw lies outside once in 1e17
 FLUX_FAMILIES = ("uniform", "normal", "student_t")
 
@@ -75,7 +77,12 @@ def check_family(parameter: str, prior, low: float) -> None:
 
 
 def _law(parameter: str, prior, low: float, high: float):
-    """As `distribution`; the usual families without scipy.stats, which takes half a second to import."""
+    """As `distribution`; the usual families without scipy.stats, which takes half a second to import.
+
+    A law is itself.
+    """
+    if isinstance(prior, TwoKinds):
+        return prior
     if prior.name == "normal" or (prior.name == "lognormal" and low > 0):
         return Normal(*_numbers(parameter, prior, low, high), prior.name == "lognormal")
     return distribution(parameter, prior, low, high)
@@ -112,11 +119,60 @@ class Normal:
         """The x with probability p above it."""
         return self._value(-ndtri(p))
 
+    def log_density(self, y):
+        """ln of the density of y = x, or ln x."""
+        return -0.5 * ((y - self.loc) / self.scale) ** 2 - log(self.scale * sqrt(2 * pi))
+
+
+@dataclass(frozen=True)
+class TwoKinds:
+    """Two laws of ln x, of which `share` have the second, with the methods that `quantiles` calls."""
+
+    first: Normal
+    second: Normal
+    share: float
+
+    def _mean(self, of_first, of_second):
+        return (1 - self.share) * of_first + self.share * of_second
+
+    def cdf(self, x):
+        """Probability below x."""
+        return self._mean(self.first.cdf(x), self.second.cdf(x))
+
+    def sf(self, x):
+        """Probability above x."""
+        return self._mean(self.first.sf(x), self.second.sf(x))
+
+    def ppf(self, p):
+        """The x with probability p below it."""
+        return self._between(self.first.ppf(p), self.second.ppf(p), lambda x: self.cdf(x) < p)
+
+    def isf(self, p):
+        """The x with probability p above it."""
+        return self._between(self.first.isf(p), self.second.isf(p), lambda x: self.sf(x) > p)
+
+    def _between(self, one, other, is_below):
+        """By halving ln x between the quantiles of both, where that of the whole lies."""
+        low, high = np.log(np.minimum(one, other)), np.log(np.maximum(one, other))
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            below = is_below(np.exp(middle))
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.exp(0.5 * (low + high))
+
+    def log_density(self, ln_x):
+        """ln of the density of ln x."""
+        with np.errstate(divide="ignore"):
+            shares = np.log([1 - self.share, self.share])
+        return np.logaddexp(
+            shares[0] + self.first.log_density(ln_x), shares[1] + self.second.log_density(ln_x)
+        )
+
 
 def _numbers(parameter, prior, low, high):
     """(loc, scale) as given, or the default ones."""
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
-    default = (0.0, 0.5 * half) if parameter == "position" else (centre, half)
+    default = (0.0, half) if parameter == "position" else (centre, half)
     default = DEFAULTS.get((parameter, prior.name), default)
     loc = default[0] if prior.loc is None else prior.loc
     return loc, default[1] if prior.scale is None else prior.scale
