@@ -49,6 +49,8 @@ def test_density_is_that_of_counts_sizes_and_indices():
             block = q[s * width : (s + 1) * width]
             total = np.hypot(model.population.weight[s] @ block[:n], model.population.floor[s])
             out -= (len(BANDS) + LAW.counts) * np.log(total)
+            noise = 1 / np.sqrt(9 * model.population.fall[s])
+            out += stats.norm(0, 3 * noise).logpdf(np.minimum(block[:n], 0)).sum()
         return out - 0.5 * np.sum(z[own & ~model.plan.linear] ** 2) + jacobian(q, z)
 
     def jacobian(q, z):
@@ -93,17 +95,19 @@ def test_gradient_and_curvature(seed):
 
 
 def test_counts_act_below_the_noise_no_more():
-    """At a flux of 0 there is no slope; far from it, on both sides, it is -(B + c) / flux over all bands."""
+    """At a flux of 0 there is no slope; far above it is -(B + c) / flux of all; far below light is wanted."""
     model, z = with_population()
     point = int(np.flatnonzero(model.plan.is_point)[0])
     fluxes = model.plan.index[point, : len(BANDS)]
     unit = model.plan.unit[point, : len(BANDS)]
     for level in (0.0, 30.0, -30.0):
-        z[fluxes] = level * model.population.floor[point] / unit
-        slope = model.population_slope(z)[fluxes] / unit
         total = level * model.population.floor[point]
+        z[fluxes] = total / unit
+        slope = model.population_slope(z)[fluxes] / unit
         wanted = -(len(BANDS) + LAW.counts) / total if level else 0.0
+        wanted -= min(total, 0.0) * model.population.fall[point].sum()
         assert slope.sum() == pytest.approx(wanted, rel=2e-3, abs=1e-12)
+    assert slope.min() > 0
 
 
 def test_least_squares_fluxes_know_no_prior():
