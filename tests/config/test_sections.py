@@ -1,6 +1,9 @@
 """Options say what they mean, and refuse what cannot be."""
 
+from typing import get_args
+
 import pytest
+import yaml
 
 from fpho.config import Config, default_yaml, make_config
 from fpho.config.base import Section
@@ -21,6 +24,19 @@ def test_every_option_has_a_meaning():
         for name, field in cls.model_fields.items():
             assert field.description, f"{cls.__name__}.{name}"
     assert "arcsec" in default_yaml() and "nJy" in default_yaml()
+
+
+def test_off_needs_no_quotes():
+    """To YAML an unquoted `off` is a boolean: every option that has that choice takes it."""
+    found = []
+    for group, field in Config.model_fields.items():
+        options = getattr(type(field.default), "model_fields", {})
+        for name, inner in options.items():
+            if "off" in get_args(inner.annotation):
+                read = yaml.safe_load(f"{group}: {{{name}: off}}")
+                assert getattr(getattr(make_config(read), group), name) == "off"
+                found.append(f"{group}.{name}")
+    assert found == ["model.misfit", "background.mode", "registration.mode"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..layout import Kind
 
@@ -25,6 +25,8 @@ PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Positives = Annotated[list[float], AfterValidator(_positive)]
 Edges = Annotated[list[float], Field(min_length=2), AfterValidator(_increasing)]
 On = Literal[Kind, "all"]  # kinds of images that a stage works on
+# Of options with a choice `off`, which is a boolean to YAML unless it is quoted.
+OFF = BeforeValidator(lambda value: "off" if value is False else value)
 Path = Annotated[str, Field(min_length=1)]
 
 

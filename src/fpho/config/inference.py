@@ -1,10 +1,10 @@
 """Priors, optimization and sampling."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import On, Positives, Section, option
+from .base import OFF, On, Positives, Section, option
 
 
 class Prior(Section):
@@ -93,7 +93,7 @@ class Model(Section):
         ge=0,
         lt=1,
     )
-    misfit: Literal["measure", "off"] = option(
+    misfit: Annotated[Literal["measure", "off"], OFF] = option(
         "measure",
         "measure: errors grow by what the model of a source leaves of its data beyond the noise, those of "
         "fluxes in all bands together; off: the model is right",

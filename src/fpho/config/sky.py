@@ -2,16 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
-
-from .base import Section, option
-
-# To YAML an unquoted `off` is a boolean.
-_OFF = BeforeValidator(lambda value: "off" if value is False else value)
+from .base import OFF, Section, option
 
 
 class Background(Section):
-    mode: Annotated[Literal["off", "constant", "plane", "in_fit"], _OFF] = option(
+    mode: Annotated[Literal["off", "constant", "plane", "in_fit"], OFF] = option(
         "constant", "what is fitted; in_fit: a constant of each exposure inside every patch's own fit"
     )
     prior_sigma: float = option(
@@ -27,7 +22,7 @@ class Background(Section):
 
 
 class Registration(Section):
-    mode: Annotated[Literal["off", "measure"], _OFF] = option(
+    mode: Annotated[Literal["off", "measure"], OFF] = option(
         "off", "measure: the shift of each exposure's WCS from the optimized scene, used in what follows"
     )
     nsigma: float = option(5.0, "smaller shifts are reported, not used", "sigma", gt=0)
