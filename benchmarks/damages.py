@@ -8,7 +8,7 @@ from fpho.config import load_config
 from fpho.layout import Layout
 from fpho.passes.files import flattened
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 
 DAMAGES = ("flipped", "cut off", "emptied", "zeros")
 CHAIN = (
@@ -61,7 +61,7 @@ def forget_from(stage: str | None, outdir: Path) -> None:
     """Remove what a stage and those after it have written, as if the run had been killed before it."""
     if stage is None:
         return
-    run = Run(load_config(outdir / "config.yaml"), Layout(outdir))
+    run = ConfiguredRun(load_config(outdir / "config.yaml"), Layout(outdir))
     for name in CHAIN[CHAIN.index(stage) :]:
         for path in flattened(STAGES[name].writes(run)):
             if path.is_file():

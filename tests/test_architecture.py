@@ -129,6 +129,30 @@ def test_rules_hold_no_formula(path):
     assert len(text.splitlines()) <= 300
 
 
+def definitions(node, place: str):
+    """(name, node) of the public classes, functions and methods of a module or class."""
+    for inner in node.body:
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef) and not inner.name.startswith("_"):
+            yield f"{place}.{inner.name}", inner
+        if isinstance(inner, ast.ClassDef) and not inner.name.startswith("_"):
+            yield from definitions(inner, f"{place}.{inner.name}")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_public_says_what_it_is(path):
+    """Modules, classes, functions and members; one line where nothing more is to be said."""
+    tree = ast.parse(path.read_text())
+    named = [(path.stem, tree), *definitions(tree, path.stem)]
+    assert [name for name, node in named if not (ast.get_docstring(node) or "").strip()] == []
+
+
+def test_a_class_has_a_name_of_its_own():
+    trees = {path: ast.parse(path.read_text()) for path in SOURCES}
+    classes = [node.name for tree in trees.values() for node in tree.body if isinstance(node, ast.ClassDef)]
+    public = [name for name in classes if not name.startswith("_")]
+    assert sorted({name for name in public if public.count(name) > 1}) == []
+
+
 def test_nothing_is_left_undone():
     words = re.compile(r"\b(TO" r"DO|FIX" r"ME|Not" r"ImplementedError)\b|except( Exception)?:\s*(pass)?$")
     files = [*SOURCES, TOP / "Snakefile", *(TOP / "workflow").rglob("*.smk")]

@@ -20,6 +20,7 @@ class Layout:
     # inputs drawn by the `simulate` stage
     @property
     def simulation(self) -> Path:
+        """Folder of what the `simulate` stage has drawn."""
         return self / "simulation"
 
     @property
@@ -29,36 +30,45 @@ class Layout:
 
     @property
     def config(self) -> Path:
+        """The configuration as used (YAML), every option present."""
         return self / "config.yaml"
 
     @property
     def config_json(self) -> Path:
+        """The same as JSON."""
         return self / "config.json"
 
     @property
     def checked(self) -> Path:
+        """What `check` found: the inputs and their checksums (JSON)."""
         return self / "inputs.json"
 
     @property
     def psf_store(self) -> Path:
+        """Mixtures of all PSFs."""
         return self / "psf" / "psfs.h5"
 
     @property
     def psf_quality(self) -> Path:
+        """How well each mixture does (table)."""
         return self / "psf" / "quality.ecsv"
 
     @property
     def psf_plots(self) -> Path:
+        """Folder of pictures of PSFs and their mixtures."""
         return self / "psf" / "plots"
 
     @property
     def sersic_table(self) -> Path:
+        """Mixtures of Sersic profiles."""
         return self / "sersic" / "mixtures.h5"
 
     def pixels(self, kind: str) -> Path:
+        """Pixel store of a kind of images."""
         return self / "stores" / f"{kind}_pixels.h5"
 
     def meta(self, kind: str) -> Path:
+        """Meta store of a kind of images."""
         return self / "stores" / f"{kind}_meta.h5"
 
     @property
@@ -67,9 +77,11 @@ class Layout:
         return [path(kind) for kind in KINDS for path in (self.pixels, self.meta)]
 
     def log(self, job: str) -> Path:
+        """What a job has said."""
         return self / "logs" / f"{job}.log"
 
     def benchmark(self, job: str) -> Path:
+        """Time and memory that a job took, as Snakemake measures them (TSV)."""
         return self / "benchmarks" / f"{job}.tsv"
 
     def progress(self, job: str) -> Path:
@@ -81,6 +93,7 @@ class Layout:
         return self / "scene" / f"{stage}.fits"
 
     def plan(self, stage: str) -> Path:
+        """Patches of a stage (JSON)."""
         return self / "plans" / f"{stage}.json"
 
     def batch(self, stage: str, colour, batch) -> Path:
@@ -124,20 +137,25 @@ class Layout:
 
     @property
     def postop(self) -> Path:
+        """Catalog of the optimum, from which sampling starts."""
         return self / "catalogs" / "postop_catalog.fits"
 
     @property
     def patches(self) -> Path:
+        """Folder of the draws and residuals of each patch."""
         return self / "patches"
 
     def samples(self, patch) -> Path:
+        """Draws of a patch."""
         return self.patches / f"patch{patch}_samples.h5"
 
     def residuals(self, patch) -> Path:
+        """Pixels of a patch less the model."""
         return self.patches / f"patch{patch}_residuals.h5"
 
     @property
     def catalogs(self) -> Path:
+        """Folder of all catalogs."""
         return self / "catalogs"
 
     @property
@@ -187,14 +205,17 @@ class Layout:
 
     @property
     def images(self) -> Path:
+        """Folder of model and residual images."""
         return self / "images"
 
     @property
     def regions(self) -> Path:
+        """Folder of regions for DS9."""
         return self / "regions"
 
     @property
     def plots(self) -> Path:
+        """Folder of plots of the field, its images and patches."""
         return self / "plots"
 
     @property

@@ -13,7 +13,7 @@ from fpho.cli.running import snakefile
 from fpho.config import make_config
 from fpho.layout import Layout
 from fpho.progress import duration, pace, progress, recorded
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 from fpho.stages.status import status, status_of
 
 
@@ -23,7 +23,7 @@ def run(tmp_path):
     (tmp_path / "out").mkdir()
     config = make_config({"outdir": str(layout.outdir), "simulate.scene": "tiny"})
     layout.config_json.write_text(config.model_dump_json())
-    return Run(config, layout)
+    return ConfiguredRun(config, layout)
 
 
 def finish(run, *names):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fpho.models import NONE, SERSIC, SHARE, Component, Parameter, Part, Rest, SourceModel
+from fpho.models import NONE, SERSIC, SHARE, Component, FluxRest, FluxShare, Parameter, SourceModel
 
 SHARE_OF_BULGE = Parameter(
     "bulge_share", "", "the bulge's part of the flux, in all bands", SHARE, (0, 1), 0.3
@@ -18,8 +18,8 @@ BULGE_DISC = SourceModel(
     name="bulge_disc",
     parameters=(*SERSIC.parameters, SHARE_OF_BULGE, *map(bulge, ("q", "pa", "rhalf"))),
     components=(
-        Component(ellipse="q", sersic="sersic", rhalf="rhalf", flux=Rest("bulge_share")),
-        Component(ellipse="bulge_q", sersic=4.0, rhalf="bulge_rhalf", flux=Part("bulge_share")),
+        Component(ellipse="q", sersic="sersic", rhalf="rhalf", flux=FluxRest("bulge_share")),
+        Component(ellipse="bulge_q", sersic=4.0, rhalf="bulge_rhalf", flux=FluxShare("bulge_share")),
     ),
 )
 

@@ -10,7 +10,7 @@ from fpho.flags import DESCRIPTIONS, Flag
 from fpho.products.collecting import collect
 from fpho.products.images import image_files
 from fpho.products.picture import Picture
-from fpho.products.sheets import Sheet, SheetMaker, View, picture_page, posterior_page, write_sheets
+from fpho.products.sheets import Sheet, SheetMaker, SourceView, picture_page, posterior_page, write_sheets
 from fpho.products.sheets.profiles import growth, surface_brightness
 
 from .conftest import BANDS
@@ -37,13 +37,13 @@ def gaussian(sky, row, width: float, ratio: float, pa: float) -> np.ndarray:
     return TOTAL * SCALE**2 * shape / (2 * np.pi * width**2 * ratio)
 
 
-def view(row, ratio=1.0, pa=0.0, band="g", sigma=0.05) -> View:
+def view(row, ratio=1.0, pa=0.0, band="g", sigma=0.05) -> SourceView:
     """The source and a brighter neighbour, which the model has; a mask with a wild value below it."""
     own = gaussian(wcs(), row, 0.25, ratio, pa)
     other = 3 * np.roll(own, (20, -15), (0, 1))
     data, ierr = own + other, np.full(own.shape, 1 / sigma)
     data[45:50, 55:60], ierr[45:50, 55:60] = 1e6, 0
-    return View(Picture(f"{band}1", band, "mosaic", data, own + other, ierr, wcs()), own)
+    return SourceView(Picture(f"{band}1", band, "mosaic", data, own + other, ierr, wcs()), own)
 
 
 @pytest.fixture

@@ -19,16 +19,16 @@ from fpho.layout import Layout
 from fpho.passes.files import flattened
 from fpho.stages import mending
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 
 WRITTEN_BY_SIMULATE = ("images/F814W_1.fits", "truth.fits", "exposures.tsv")
 
 
-def run_in(folder, batches=1) -> Run:
+def run_in(folder, batches=1) -> ConfiguredRun:
     config = make_config(
         {"outdir": str(folder) or ".", "simulate.scene": "tiny", "workflow.batches": batches}
     )
-    return Run(config, Layout(folder))
+    return ConfiguredRun(config, Layout(folder))
 
 
 def write_store(path):

@@ -11,14 +11,14 @@ from fpho.config.base import Section
 from fpho.layout import Layout
 from fpho.passes.files import flattened
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 from fpho.stages.table import stage_table
 from tests.conftest import TOP
 
 
 @pytest.fixture
-def run() -> Run:
-    return Run(make_config({"simulate": {"scene": "tiny"}}), Layout(Path("out")))
+def run() -> ConfiguredRun:
+    return ConfiguredRun(make_config({"simulate": {"scene": "tiny"}}), Layout(Path("out")))
 
 
 def options_of(cls=Config, place="") -> list[str]:
@@ -58,7 +58,7 @@ def test_a_file_has_one_writer(run):
 @pytest.mark.parametrize("name", [name for name, stage in STAGES.items() if stage.parts])
 def test_the_parts_of_a_pass_fit_together(name):
     """In order, each part reads what earlier ones wrote, or what the whole pass reads."""
-    run = Run(make_config({"simulate.scene": "tiny", "workflow.batches": 3}), Layout(Path("out")))
+    run = ConfiguredRun(make_config({"simulate.scene": "tiny", "workflow.batches": 3}), Layout(Path("out")))
     stage, colours, batches = STAGES[name], range(run.config.workflow.max_colours), range(3)
     made = set(flattened(stage.reads(run)))
     jobs = [("plan", {})]

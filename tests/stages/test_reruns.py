@@ -13,7 +13,7 @@ from fpho.config.base import Section
 from fpho.layout import Layout
 from fpho.passes.files import flattened
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 from tests.stages.reruns import FIRST, expected
 
 BEFORE = make_config({"simulate": {"scene": "tiny"}})
@@ -45,7 +45,7 @@ def changed(option: str) -> Config:
 
 def run_again(after: Config) -> set[str]:
     """Stages with other options, and those that read what such stages write."""
-    run = Run(BEFORE, Layout(Path("out")))
+    run = ConfiguredRun(BEFORE, Layout(Path("out")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # values of a type that pydantic would not have let in
         again = {name for name, stage in STAGES.items() if stage.values(BEFORE) != stage.values(after)}

@@ -18,7 +18,7 @@ from fpho.config import Config, make_config
 from fpho.config.base import Section
 from fpho.layout import Layout
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 from tests.conftest import TOP
 from tests.stages.reruns import FITS, expected, with_followers
 from tests.workflow.running import environment, planned, snakemake
@@ -134,7 +134,7 @@ def stages_of(base: dict) -> set[str]:
 
 def pretend(base: dict) -> None:
     """Files of all names that a run writes, in the present folder."""
-    run = Run(make_config(base), Layout(Path(base["outdir"])))
+    run = ConfiguredRun(make_config(base), Layout(Path(base["outdir"])))
     for name in stages_of(base):
         stage, files = STAGES[name], {"benchmark": run.layout.benchmark(name)}
         for key, paths in (stage.writes(run) | files).items():

@@ -25,7 +25,7 @@ from fpho.passes.files import flattened
 from fpho.stages.mending import only_looks, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
-from fpho.stages.stage import Run
+from fpho.stages.stage import ConfiguredRun
 
 if Path(sys.executable).is_file():
     sys.executable = shlex.quote(sys.executable)  # Snakemake writes it into shell lines as it is
@@ -58,7 +58,7 @@ try:
         read_options(path)  # stops at a key that stands twice, of which Snakemake took the last
     # Snakemake allows no dot in a name given to --config: `sample__warmup=32` means sample.warmup.
     options_used = make_config({key.replace("__", "."): plain(value) for key, value in config.items()})
-    run_used = Run(options_used, Layout(Path(options_used.outdir)))
+    run_used = ConfiguredRun(options_used, Layout(Path(options_used.outdir)))
     inputs_used = run_used.inputs  # here, so that a missing one is told first
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -123,6 +123,7 @@ class Basis:
 
     @property
     def size(self) -> int:
+        """Images that are fitted, P."""
         return 4 if self.plane else 2
 
     def times(self, image):

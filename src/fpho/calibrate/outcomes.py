@@ -24,6 +24,7 @@ class Outcomes:
 
     @property
     def n_bands(self) -> int:
+        """Bands, B."""
         return self.snr.shape[1]
 
     @property

@@ -54,6 +54,7 @@ class Trial:
 
     @property
     def seed(self) -> np.random.SeedSequence:
+        """Random numbers of this trial and of no other."""
         return np.random.SeedSequence(self.config.seed, spawn_key=(1000, KINDS.index(self.kind), self.index))
 
 

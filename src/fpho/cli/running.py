@@ -41,7 +41,7 @@ def run(config: Configuration, targets: Targets = None, cores: Cores = 1, overri
     start_logging()
     from ..config import load_config
     from ..stages.inputs import check_outdir
-    from ..stages.stage import Run
+    from ..stages.stage import ConfiguredRun
 
     options = load_config(config, overrides or ())
     layout = Layout(Path(options.outdir))
@@ -57,7 +57,7 @@ def run(config: Configuration, targets: Targets = None, cores: Cores = 1, overri
     with words.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            _watch(process, Run(options, layout))
+            _watch(process, ConfiguredRun(options, layout))
         except KeyboardInterrupt:
             process.wait()
             typer.echo(f"Stopped; the same command goes on. So far: fpho status {layout.outdir}", err=True)

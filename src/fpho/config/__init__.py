@@ -36,8 +36,8 @@ if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from .sky import Detect as Detect
     from .sky import Registration as Registration
     from .views import ALL as ALL
+    from .views import DeclaredOptions as DeclaredOptions
     from .views import UndeclaredOption as UndeclaredOption
-    from .views import View as View
     from .views import declared as declared
     from .views import values_of as values_of
     from .views import view as view
@@ -51,7 +51,7 @@ _EXPORTS = {
     "products": ("Page", "Postprocess", "Simulate", "Workflow"),
     "scene": ("Bounds", "Patches"),
     "sky": ("Background", "Detect", "Registration"),
-    "views": ("ALL", "UndeclaredOption", "View", "declared", "values_of", "view"),
+    "views": ("ALL", "UndeclaredOption", "DeclaredOptions", "declared", "values_of", "view"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = sorted(_HOME)

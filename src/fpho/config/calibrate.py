@@ -8,6 +8,8 @@ from .base import Edges, On, PositiveRange, Positives, Section, option
 
 
 class FieldCalibration(Section):
+    """Simulated deep fields that everything is run on."""
+
     fields: int = option(6, "simulated fields to draw, measure and compare", ge=1)
     sources: int = option(200, "sources of each field", ge=2)
     densities: list[float] = option([50.0, 150.0, 400.0], "sources per square arcmin, field after field")
@@ -18,6 +20,8 @@ class FieldCalibration(Section):
 
 
 class Calibrate(Section):
+    """Sources drawn from the priors, fitted, and held against their truth."""
+
     isolated: int = option(500, "isolated sources to draw, fit and sample", ge=0)
     pairs: int = option(200, "close pairs", ge=0)
     empty: int = option(200, "empty places at which a source is fitted", ge=0)
@@ -49,6 +53,8 @@ class Calibrate(Section):
 
 
 class Inject(Section):
+    """Simulated sources in a user's own images."""
+
     catalog: str | None = option(None, "sources to put into the images (FITS, ECSV or CSV), in nJy")
     on: On = option("all", "kind of images to put them into")
     poisson: bool = option(False, "add the Poisson noise of the sources' own light")

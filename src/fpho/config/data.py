@@ -19,6 +19,8 @@ def _template(text: str) -> str:
 
 
 class Catalog(Section):
+    """The peaks to be measured: a table, its units and conventions, or what the images show."""
+
     path: str | None = option(None, "FITS/ECSV/CSV table of peaks; none with `detect: true`")
     convention: Literal["documented", "internal"] | None = option(
         None,
@@ -47,6 +49,8 @@ class Catalog(Section):
 
 
 class Psf(Section):
+    """How PSF images become mixtures of Gaussians."""
+
     n_components: int | None = option(
         None, "number of Gaussians; chosen by the data when absent", ge=1, le=20
     )
@@ -65,12 +69,16 @@ class Psf(Section):
 
 
 class Sersic(Section):
+    """The table of Sersic profiles as mixtures of Gaussians."""
+
     table: str = option("default", "`default`, or path of a Sersic table (HDF5)")
     remake: bool = option(False, "fit the default table again (about a minute); else it is the shipped one")
     n_components: int = option(8, "Gaussians of a table that is made again", ge=5, le=12)
 
 
 class Preprocess(Section):
+    """How images become stores: calibration, masks, noise."""
+
     do_fluxcal: bool = option(True, "convert to nJy with the calibration in the header or the exposure table")
     bitmask: int = option(
         -1,

@@ -6,6 +6,8 @@ from .base import Section, option
 
 
 class SimulatedField(Section):
+    """A deep field as the stage `simulate` draws it."""
+
     sources: int = option(300, "sources drawn, those that no catalog lists included", ge=1)
     density: float = option(200.0, "sources per square arcmin", gt=0)
     bands: list[str] = option(["F200W", "F444W"], "bands; the counts and the depth are the first one's")

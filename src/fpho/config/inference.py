@@ -8,6 +8,8 @@ from .base import OFF, On, Positives, Section, option
 
 
 class Prior(Section):
+    """The prior of one parameter: a family and its numbers."""
+
     name: Literal["uniform", "loguniform", "normal", "lognormal", "beta", "student_t", "rayleigh"] = option(
         "uniform", "family, within the parameter's bounds; rayleigh (q only): normal ellipticity components"
     )
@@ -47,6 +49,8 @@ class Population(Section):
 
 
 class Priors(Section):
+    """Priors of all parameters, or of the population that the sources belong to."""
+
     population: Population = Field(
         default=Population.model_construct(), description="of the sources of a field"
     )
@@ -86,6 +90,8 @@ class Priors(Section):
 
 
 class Model(Section):
+    """What the likelihood allows for beside noise."""
+
     jitter: float = option(
         0.0,
         "part of a source's light by which its model (PSF, profile) may be wrong, alike over all of the "
@@ -107,6 +113,8 @@ class Model(Section):
 
 
 class Optimize(Section):
+    """The search for the maximum of the posterior."""
+
     on: On = option("mosaic", "kind of images to use")
     rounds: int = option(
         6,
@@ -130,6 +138,8 @@ class Optimize(Section):
 
 
 class Sample(Section):
+    """The draws from the posterior: sampler, lengths, and what is asked of them."""
+
     on: On = option("exposure", "kind of images to use")
     sampler: Literal["surrogate", "split", "littlemcmc", "nutpie"] = option(
         "surrogate",

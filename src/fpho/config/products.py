@@ -12,6 +12,8 @@ Percentile = Annotated[float, Field(gt=0, lt=100)]
 
 
 class Simulate(Section):
+    """The built-in scene with known truth that takes the place of inputs."""
+
     scene: Literal["none", "example", "isolated", "tiny", "field"] = option(
         "none", "draw this scene with GalSim and use it as the input (images, PSFs and catalog)"
     )
@@ -19,6 +21,8 @@ class Simulate(Section):
 
 
 class Postprocess(Section):
+    """What is written of a finished run."""
+
     images: bool = option(True, "write model and residual images")
     regions: bool = option(True, "write DS9 regions")
     plots: bool = option(True, "write plots of the field, the images, and patches")
@@ -39,11 +43,15 @@ class Postprocess(Section):
 
 
 class Page(Section):
+    """The page on which a person looks at a run."""
+
     enabled: bool = option(True, "make the page on which a person looks at the field and its sources")
     draws: int = option(200, "most draws of each source on its sheet; 0: none", ge=0)
 
 
 class Workflow(Section):
+    """How a pass is divided into jobs."""
+
     batches: int = option(1, "jobs that share the patches of one stage", ge=1, le=100_000)
     max_colours: int = option(6, "steps of one pass when there are several batches", ge=1, le=1000)
     gpu_processes: int = option(

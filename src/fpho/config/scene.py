@@ -19,6 +19,8 @@ Held = Literal["ra", "dec", "q", "pa", "sersic", "rhalf"]
 
 
 class Bounds(Section):
+    """Allowed ranges of the parameters of sources, see `fpho.make_bounds`."""
+
     sqrtq_range: Fraction = option(SERSIC["q"].range, "q = sqrt(b/a)")
     pa_range: Range = option(SERSIC["pa"].range, "pa, from east towards north", "rad")
     rhalf_range: PositiveRange = option(SERSIC["rhalf"].range, "half-light radius", "arcsec")
@@ -41,6 +43,8 @@ class Bounds(Section):
 
 
 class Patches(Section):
+    """How the sky is cut into patches that are fitted together."""
+
     maxactive_per_patch: int = option(15, "most sources fitted together", ge=1)
     strict: bool = option(True, "keep a group whole, even above maxactive_per_patch")
     patch_maxradius: float = option(

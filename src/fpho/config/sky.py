@@ -6,6 +6,8 @@ from .base import OFF, Section, option
 
 
 class Background(Section):
+    """The sky that calibration has left in the images."""
+
     mode: Annotated[Literal["off", "constant", "plane", "in_fit"], OFF] = option(
         "constant", "what is fitted; in_fit: a constant of each exposure inside every patch's own fit"
     )
@@ -22,6 +24,8 @@ class Background(Section):
 
 
 class Registration(Section):
+    """Shifts of the exposures against each other."""
+
     mode: Annotated[Literal["off", "measure"], OFF] = option(
         "off", "measure: the shift of each exposure's WCS from the optimized scene, used in what follows"
     )
@@ -31,6 +35,8 @@ class Registration(Section):
 
 
 class Detect(Section):
+    """The search for objects that the catalog lacks."""
+
     enabled: bool = option(False, "look for objects that the catalog lacks in the residual images")
     nsigma: float = option(5.0, "threshold in the PSF-matched residual", "sigma", gt=0)
     bands: list[str] | None = option(None, "bands that are added up; all when absent")

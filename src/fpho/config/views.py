@@ -18,7 +18,7 @@ class UndeclaredOption(RuntimeError):
     """A stage reads an option that it did not declare: a fault of the program, not of its user."""
 
 
-class View:
+class DeclaredOptions:
     """Some options of a configuration (or of one of its sections), read like the configuration itself.
 
     Parameters
@@ -42,16 +42,16 @@ class View:
         options, free = _below(name, self._options), _below(name, self._free)
         if not options and not free:
             raise UndeclaredOption(f"the option {place} is read, but the stage did not declare it")
-        return View(value, options, free, place)
+        return DeclaredOptions(value, options, free, place)
 
     @cached_property
     def declared(self) -> dict:
         """Values of the options that results depend on, by name, as JSON has them."""
         return values_of(self._config, self._options)
 
-    def narrowed(self, options, free=()) -> "View":
+    def narrowed(self, options, free=()) -> "DeclaredOptions":
         """A view of fewer options of the same configuration."""
-        return View(self._config, options, free, self._place)
+        return DeclaredOptions(self._config, options, free, self._place)
 
     def model_dump_json(self, **how) -> str:
         """Every option, for the record that is kept beside results."""
@@ -62,12 +62,14 @@ def view(config, options, free=()):
     """The configuration as a stage may read it; `options`: those that it declares, or `ALL`."""
     if tuple(options) == ALL:
         return config
-    return config.narrowed(options, free) if isinstance(config, View) else View(config, options, free)
+    if isinstance(config, DeclaredOptions):
+        return config.narrowed(options, free)
+    return DeclaredOptions(config, options, free)
 
 
 def declared(config) -> dict:
     """Values of the options that a stage declared, by name, as JSON has them; of a configuration, all."""
-    return config.declared if isinstance(config, View) else values_of(config)
+    return config.declared if isinstance(config, DeclaredOptions) else values_of(config)
 
 
 def values_of(config: "Section | dict", names=ALL) -> dict:

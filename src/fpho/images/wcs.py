@@ -61,6 +61,7 @@ class ExactWCS:
         self._gwcs, self._approximate, self.origin = gwcs, approximate, origin
 
     def pixel_to_world_values(self, x, y):
+        """(ra, dec) in degrees of zero-indexed pixels."""
         x, y = np.asarray(x, "f8") + self.origin[0], np.asarray(y, "f8") + self.origin[1]
         return self._gwcs(x, y, with_bounding_box=False)
 

@@ -39,10 +39,12 @@ class PatchArrays:
 
     @property
     def n_exposures(self) -> int:
+        """Exposures, E."""
         return len(self.band)
 
     @property
     def n_sources(self) -> int:
+        """Sources, S."""
         return self.position.shape[1]
 
     def with_fields(self, **fields) -> "PatchArrays":

@@ -54,6 +54,7 @@ class Shortcuts:
     merge_error: float = 1e-6
 
     def vector(self) -> np.ndarray:
+        """(6,) float64, as the compiled loops take them."""
         return np.array(
             [
                 self.lost,

@@ -35,6 +35,8 @@ class Vector(types.Type):
 
 @register_model(Vector)
 class VectorModel(models.PrimitiveModel):
+    """A `Vector` is a vector of LLVM."""
+
     def __init__(self, dmm, fe_type):
         super().__init__(dmm, fe_type, ir.VectorType(F32, fe_type.lanes))
 
@@ -51,6 +53,7 @@ def in_all_lanes(builder, value, lanes):
 
 @lower_cast(types.Number, Vector)
 def from_number(context, builder, fromty, toty, value):
+    """A number where a vector is wanted is in all of its lanes."""
     return in_all_lanes(builder, context.cast(builder, value, fromty, types.float32), toty.lanes)
 
 
@@ -75,17 +78,23 @@ for symbol, instruction in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), (
 
 @infer_global(operator.neg)
 class OfVector(AbstractTemplate):
+    """The type of -v."""
+
     def generic(self, args, kws):
+        """That of v, as numba asks for it."""
         if len(args) == 1 and isinstance(args[0], Vector):
             return signature(args[0], args[0])
 
 
 @lower_builtin(operator.neg, Vector)
 def lower_neg(context, builder, sig, args):
+    """Code of -v."""
     return builder.fneg(args[0])
 
 
 def loader(kind):
+    """A function load(array, index) of numba: what stands there in flat float32, as one value of a kind."""
+
     @intrinsic
     def load(typingctx, array, index):
         def codegen(context, builder, sig, args):
@@ -162,6 +171,8 @@ def ones_of(typingctx, array, below, above):
 
 
 def row_taker(row):
+    """A function of numba that takes one row, a VECTOR, out of a STRIP."""
+
     @intrinsic
     def take(typingctx, strip):
         lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(row * LANES, (row + 1) * LANES)))

@@ -33,6 +33,7 @@ class SourceDraws:
 
     @property
     def has_shape(self) -> bool:
+        """Whether it has a size and an index, as point sources do not."""
         return bool(np.isfinite(self.size).all() and np.isfinite(self.index).all())
 
 

@@ -13,9 +13,9 @@ from .parameter import (
     RATIO,
     SHARE,
     Component,
+    FluxRest,
+    FluxShare,
     Parameter,
-    Part,
-    Rest,
     SourceModel,
 )
 from .point import POINT
@@ -34,9 +34,9 @@ __all__ = [
     "SHARE",
     "Component",
     "Components",
+    "FluxRest",
+    "FluxShare",
     "Parameter",
-    "Part",
-    "Rest",
     "SourceModel",
     "component_values",
     "components_of",

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .parameter import ALL, NONE, Part, Rest
+from .parameter import ALL, NONE, FluxRest, FluxShare
 
 WHOLE, SHARED, REST, NO_FLUX = range(4)  # a component's flux: the source's times 1, a share, 1 - share, 0
-SHARES = {ALL: WHOLE, NONE: NO_FLUX, Part: SHARED, Rest: REST}
+SHARES = {ALL: WHOLE, NONE: NO_FLUX, FluxShare: SHARED, FluxRest: REST}
 
 
 @dataclass(frozen=True)

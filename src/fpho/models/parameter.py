@@ -29,14 +29,14 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Part:
+class FluxShare:
     """A component's flux: the source's flux times the share `of`."""
 
     of: str
 
 
 @dataclass(frozen=True)
-class Rest:
+class FluxRest:
     """A component's flux: the source's flux times 1 - the share `of`."""
 
     of: str
@@ -51,7 +51,7 @@ class Component:
 
     ellipse : name of the RATIO whose ANGLE follows it; round when None
     sersic, rhalf : name of a parameter, or a number at which it is held; a point when rhalf is None
-    flux : ALL, NONE, `Part` or `Rest` of the source's flux; one for all bands, or a tuple by band
+    flux : ALL, NONE, `FluxShare` or `FluxRest` of the source's flux; one for all bands, or a tuple by band
     """
 
     ellipse: str | None = None
@@ -61,6 +61,7 @@ class Component:
 
     @property
     def is_point(self) -> bool:
+        """Whether it has no extent."""
         return self.rhalf is None
 
     def fluxes(self, n_bands: int) -> tuple:
@@ -78,6 +79,7 @@ class SourceModel:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
     @property

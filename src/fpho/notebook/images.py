@@ -33,6 +33,7 @@ class Given:
 
     @property
     def where(self) -> str:
+        """How errors name it."""
         return f"image {self.id}"
 
 

@@ -43,16 +43,19 @@ class Counter:
     matrices: int
 
     def point(self, z) -> Iterate:
+        """ln p and its gradient at z (ndim,); costs an evaluation."""
         self.evaluations -= 1
         return Iterate(z, *self.model.lnprob_and_grad(z))
 
     def with_matrix(self, point: Iterate) -> Iterate:
+        """The same point with its matrix; costs one."""
         self.matrices -= 1
         matrix = self.model.fisher(point.z) + np.diag(wall(self.model, point.z))
         return Iterate(point.z, point.lnp, point.gradient, matrix)
 
     @property
     def spent(self) -> bool:
+        """Whether evaluations or matrices are used up."""
         return self.evaluations <= 0 or self.matrices <= 0
 
 

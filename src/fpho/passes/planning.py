@@ -48,6 +48,7 @@ class Plan:
 
     @property
     def n_colours(self) -> int:
+        """Colours, at least 1."""
         return 1 + max((patch.colour for patch in self.patches), default=0)
 
     def chosen(self, step, batch: int) -> list[PatchPlan]:

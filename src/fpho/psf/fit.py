@@ -24,7 +24,7 @@ RIDGE = 2e-3  # keeps pairs of large opposite amplitudes out, which float32 woul
 
 
 @dataclass(frozen=True)
-class Fit:
+class MixtureFit:
     """A mixture (J, 6), sorted by width, and its cost."""
 
     mixture: np.ndarray
@@ -246,17 +246,17 @@ def starts(rows, n, previous):
     return found
 
 
-def _as_fit(rows, theta, amp, cost, keep_order=False) -> Fit:
+def _as_fit(rows, theta, amp, cost, keep_order=False) -> MixtureFit:
     mixture = rows.shapes(theta)
     mixture[:, 0] = amp
     if keep_order:
-        return Fit(mixture, float(cost))
+        return MixtureFit(mixture, float(cost))
     order = np.argsort(mixture[:, 3] + mixture[:, 4], kind="stable")
-    return Fit(mixture[order], float(cost))
+    return MixtureFit(mixture[order], float(cost))
 
 
 def fits(samples: PixelSamples, numbers):
-    """Yield the best Fit for each number of components in the increasing sequence `numbers`."""
+    """Yield the best MixtureFit for each number of components in the increasing sequence `numbers`."""
     rows, previous, numbers = _Rows(samples), None, list(numbers)
     for n in numbers:
         rough = [refine(rows, theta, 12) for theta in starts(rows, n, previous)]
@@ -272,7 +272,7 @@ def fits(samples: PixelSamples, numbers):
         yield _as_fit(rows, *even_out(rows, best))
 
 
-def refit(samples: PixelSamples, start, keep_order=False) -> Fit:
+def refit(samples: PixelSamples, start, keep_order=False) -> MixtureFit:
     """The fit that starts from the mixture `start` (J, 6): same components, moved."""
     rows = _Rows(samples)
     return _as_fit(rows, *refine(rows, rows.theta(np.asarray(start, "f8")), 80), keep_order)

@@ -51,6 +51,7 @@ class Result:
 
     @property
     def n_chains(self) -> int:
+        """Chains, C."""
         return self.z.shape[0]
 
     @property

@@ -202,6 +202,7 @@ class IdentityCoordinates:
         self.model, self.ndim, self.lnprob_and_grad = model, model.ndim, model.lnprob_and_grad
 
     def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
+        """(y, 0): draws (chain, draw, ndim) as they are, ln |dz/dy| (chain, draw)."""
         return y, np.zeros(y.shape[:-1])
 
 

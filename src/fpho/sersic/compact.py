@@ -27,7 +27,7 @@ def fit_compact(table: MixtureTable, n_points: int = 40, rounds: int = 7) -> Mix
 
     Residuals are raised where they are largest, in so many rounds, towards the smallest worst case.
     """
-    fit = _Fit(table, n_points)
+    fit = _CompactFit(table, n_points)
     x = np.zeros(N_PIECES * (2 * table.n_components - 1))
     for _ in range(rounds):
         x = least_squares(fit.residuals, x, fit.jacobian, x_scale="jac", max_nfev=300).x
@@ -35,7 +35,7 @@ def fit_compact(table: MixtureTable, n_points: int = 40, rounds: int = 7) -> Mix
     return replace(table, compact=fit.terms(x), n_min=N_MIN)
 
 
-class _Fit:
+class _CompactFit:
     """Unknowns (J (2 K - 1),): terms of the weights but the last, which keeps the sum, and of log widths."""
 
     def __init__(self, table: MixtureTable, n_points: int):

@@ -29,14 +29,17 @@ class FixedWidthTable:
 
     @property
     def n_range(self):
+        """Lowest and highest n of the table."""
         return float(self.n_breaks[0]), float(self.n_breaks[-1])
 
     @property
     def rhalf_range(self):
+        """Smallest and largest half-light radius (arcsec)."""
         return float(self.r_breaks[0]), float(self.r_breaks[-1])
 
     @property
     def n_components(self) -> int:
+        """Gaussians of a profile, K."""
         return len(self.variances)
 
     def evaluate(self, n, rhalf, is_point):

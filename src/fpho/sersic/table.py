@@ -37,6 +37,7 @@ class MixtureTable:
 
     @property
     def n_components(self) -> int:
+        """Gaussians of a profile, K."""
         return self.weights.shape[1]
 
     @property

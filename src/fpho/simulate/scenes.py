@@ -33,6 +33,7 @@ class Camera:
 
     @property
     def psf_key(self) -> str:
+        """Key of its PSF in the table of PSF images."""
         return self.band if self.kind == "exposure" else f"{self.band}_mosaic"
 
 
@@ -48,6 +49,7 @@ class Pointing:
 
     @property
     def wcs(self):
+        """Its WCS (`astropy.wcs.WCS`)."""
         camera = self.camera
         return make_wcs(*REFERENCE, camera.pixel_scale, camera.shape, self.rotation, self.offset)
 

@@ -19,7 +19,7 @@ from ..files import has_seal, is_whole, set_time, was_edited
 from ..layout import Layout
 from ..passes.files import flattened
 from .registry import STAGES
-from .stage import Run, Stage
+from .stage import ConfiguredRun, Stage
 
 if TYPE_CHECKING:  # slow to import
     from ..config import Config
@@ -32,7 +32,7 @@ LOOKS = re.compile(  # snakemake's options that do something else than run jobs,
 _locked: set[Path] = set()  # folders of runs in which this process makes something again
 
 
-def with_mending(work: Callable[[], None], run: Run, again: Callable[..., None]) -> None:
+def with_mending(work: Callable[[], None], run: ConfiguredRun, again: Callable[..., None]) -> None:
     """Do `work`; each file of the run that it finds damaged is made again by `again(stage, **which)`, once.
 
     Raises
@@ -53,7 +53,7 @@ def with_mending(work: Callable[[], None], run: Run, again: Callable[..., None])
             _mend(path, error, run, writer, again)
 
 
-def writer_of(path: Path, run: Run) -> tuple[str, dict] | None:
+def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
     """The stage that writes a file, and which part of it: arguments of `run_stage`; None if none does."""
     path = path.absolute()
     for name, stage in STAGES.items():
@@ -80,7 +80,7 @@ def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
     yield {"part": "finish", "colour": "all" if whole else None}
 
 
-def _written(stage: Stage, run: Run, which: dict) -> list[Path]:
+def _written(stage: Stage, run: ConfiguredRun, which: dict) -> list[Path]:
     if not which:
         return flattened(stage.writes(run))
     numbers = {key: which[key] for key in ("colour", "batch") if key in which}
@@ -96,7 +96,7 @@ def _is_damage(error: InputError, path: Path) -> bool:
     return has_seal(path) and not is_whole(path)
 
 
-def _mend(path: Path, error: InputError, run: Run, writer: tuple[str, dict], again) -> None:
+def _mend(path: Path, error: InputError, run: ConfiguredRun, writer: tuple[str, dict], again) -> None:
     stage, which = writer
     before = _state(path)
     with _alone(Path(run.layout.outdir)):

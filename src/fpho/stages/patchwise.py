@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..layout import Layout
 from ..passes.files import earlier_logs, fit_files
-from .stage import Files, Part, Run, Stage
+from .stage import ConfiguredRun, Files, Stage, StagePart
 
 PLAN = ("patches", "seed")
 FIT = (
@@ -36,40 +36,40 @@ def part_writes(part: str, layout: Layout, stage: str, colour=None, batch=None) 
 def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...] = (), **more) -> Stage:
     """A pass; `rounds`: option that says how many, `reopening`: those that say whether it is needed."""
 
-    def fits(run: Run) -> Files:
+    def fits(run: ConfiguredRun) -> Files:
         files = fit_files(run.config, run.layout, name)
         given = {"given": run.named(*files["given"])} if "given" in files else {}
         return files | given | needed(run)
 
-    def needed(run: Run) -> Files:
+    def needed(run: ConfiguredRun) -> Files:
         """What tells whether a second optimization is needed."""
         layout = run.layout
         tables = {"tables": [layout.background, layout.registration], "sky": layout.first_sky}
         return {"optimized": layout.scene("optimize")} | tables if reopening else {}
 
-    def planned(run: Run, colour) -> Files:
+    def planned(run: ConfiguredRun, colour) -> Files:
         return {"plan": run.layout.plan(name), "scene": run.layout.state_before(name, colour)}
 
-    def before(run: Run, colour) -> Files:
+    def before(run: ConfiguredRun, colour) -> Files:
         """What says with which neighbours the patches of earlier rounds were fitted."""
         logs = earlier_logs(run.layout, name, colour)
         return {"logs": logs} if logs else {}
 
-    def batches(run: Run, colour) -> list[Path]:
+    def batches(run: ConfiguredRun, colour) -> list[Path]:
         return [run.layout.batch(name, colour, batch) for batch in range(run.config.workflow.batches)]
 
-    def gathered(run: Run) -> Files:
+    def gathered(run: ConfiguredRun) -> Files:
         colours = range(run.config.workflow.max_colours)
         files = {"scenes": [run.layout.state_after(name, colour) for colour in colours]}
         files |= {"logs": [run.layout.patch_log(name, colour) for colour in colours]}
         return files | needed(run) | planned(run, "all")
 
-    def part(key: str, function: str, reads, options: tuple[str, ...] = ()) -> Part:
-        def writes(run: Run, **which) -> Files:
+    def part(key: str, function: str, reads, options: tuple[str, ...] = ()) -> StagePart:
+        def writes(run: ConfiguredRun, **which) -> Files:
             return part_writes(key, run.layout, name, **which)
 
         function = f"fpho.passes.steps:{function}"
-        return Part(function=function, reads=reads, writes=writes, options=options, free=("workflow",))
+        return StagePart(function=function, reads=reads, writes=writes, options=options, free=("workflow",))
 
     parts = {
         "plan": part("plan", "plan", lambda run: {"scene": run.layout.state_before(name)}, PLAN + (rounds,)),

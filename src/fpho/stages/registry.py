@@ -7,10 +7,10 @@ table in docs/workflow.md take theirs from here. Nothing heavy is imported befor
 from ..config.views import ALL
 from .inputs import simulated
 from .patchwise import OPTIMIZE, REOPTIMIZE, SAMPLE
-from .stage import Run, Stage
+from .stage import ConfiguredRun, Stage
 
 
-def _on_images(run: Run) -> dict:
+def _on_images(run: ConfiguredRun) -> dict:
     """What stages read that draw the model of a scene on whole images."""
     layout = run.layout
     return {
@@ -20,7 +20,7 @@ def _on_images(run: Run) -> dict:
     }
 
 
-def _after_background(run: Run) -> dict:
+def _after_background(run: ConfiguredRun) -> dict:
     return _on_images(run) | {"background": run.layout.background, "registration": run.layout.registration}
 
 

@@ -19,7 +19,7 @@ from ..layout import Layout
 from ..progress import recorded
 from .mending import with_mending
 from .registry import STAGES
-from .stage import Part, Run
+from .stage import ConfiguredRun, StagePart
 
 if TYPE_CHECKING:  # the models of all options are slow to import: only jobs need them
     from ..config import Config
@@ -62,7 +62,7 @@ def require_all(config: "Config") -> None:
     require("plots and page of the run", *dict.fromkeys(modules), instead=cure)
 
 
-def _call(part: Part, config: "Config | dict", layout: Layout, **arguments) -> None:
+def _call(part: StagePart, config: "Config | dict", layout: Layout, **arguments) -> None:
     """Numerical packages take seconds to import: the function's module is imported only now."""
     from ..config import values_of, view
 
@@ -84,7 +84,7 @@ def _call(part: Part, config: "Config | dict", layout: Layout, **arguments) -> N
         if part.plain:
             work()
         else:
-            with_mending(work, Run(config, layout), again)
+            with_mending(work, ConfiguredRun(config, layout), again)
 
 
 def job_name(stage: str, colour, batch: int) -> str:

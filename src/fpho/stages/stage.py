@@ -17,7 +17,7 @@ Files = dict[str, Path | list[Path]]
 
 
 @dataclass(frozen=True)
-class Run:
+class ConfiguredRun:
     """What the files of a stage depend on."""
 
     config: "Config"
@@ -41,7 +41,7 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class StagePart:
     """One job: its function, its files, and the options that it reads.
 
     function : `module:name`, imported when it runs.
@@ -61,6 +61,7 @@ class Part:
 
     @property
     def module(self) -> str:
+        """The module that its function stands in."""
         return self.function.partition(":")[0]
 
     def values(self, config: "Config") -> dict:
@@ -71,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage(Part):
+class Stage(StagePart):
     """A stage of a run.
 
     name, help : of its command and its rule, and what it does.
@@ -88,7 +89,7 @@ class Stage(Part):
 
     name: str
     help: str
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, StagePart] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from ..layout import Layout
 from ..locks import lives
 from ..progress import duration, pace
 from .registry import STAGES
-from .stage import Run
+from .stage import ConfiguredRun
 
 APART = ("calibrate", "calibrate_field", "inject", "learn")  # targets of their own
 STATES = {
@@ -80,10 +80,10 @@ def status_of(outdir) -> Status:
 
     config = Config.model_validate_json(layout.config_json.read_text())
     config = config.model_copy(update={"outdir": str(outdir)})
-    return status(Run(config, layout))
+    return status(ConfiguredRun(config, layout))
 
 
-def status(run: Run) -> Status:
+def status(run: ConfiguredRun) -> Status:
     """Status of a run of a configuration."""
     stages = [stage for name, stage in STAGES.items() if name not in APART and stage.exists(run.config)]
     stages = [stage for stage in stages if stage.name != "view" or run.config.page.enabled]
@@ -117,7 +117,7 @@ def _jobs(stage: StageStatus) -> str:
     return f" ({'; '.join(texts)})" if texts else ""
 
 
-def _stage_status(stage, run: Run) -> StageStatus:
+def _stage_status(stage, run: ConfiguredRun) -> StageStatus:
     found = [job | {"state": _state(job)} for job in records(run.layout, stage.name)]
     busy = tuple(job for job in found if job["state"] == "running")
     if busy:

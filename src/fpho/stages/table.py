@@ -5,7 +5,7 @@ from pathlib import Path
 from ..config import make_config
 from ..layout import Layout
 from .registry import STAGES
-from .stage import Files, Run, Stage
+from .stage import ConfiguredRun, Files, Stage
 
 
 def stage_table() -> str:
@@ -14,12 +14,12 @@ def stage_table() -> str:
     Files of the run's folder only; inputs are those that the options name.
     """
     named = {"images": "images.tsv", "psfs": "psfs.tsv", "catalog": {"path": "catalog.fits"}}
-    run = Run(make_config(named), Layout(Path()))
+    run = ConfiguredRun(make_config(named), Layout(Path()))
     head = ["| stage | does | reads | writes | depends on |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(_row(stage, run) for stage in STAGES.values())]) + "\n"
 
 
-def _row(stage: Stage, run: Run) -> str:
+def _row(stage: Stage, run: ConfiguredRun) -> str:
     options = "all options" if stage.options == ("*",) else ", ".join(f"`{name}`" for name in stage.options)
     cells = f"`{stage.name}`", stage.help, _files(stage.reads(run)), _files(stage.writes(run)), options
     return f"| {' | '.join(cells)} |"

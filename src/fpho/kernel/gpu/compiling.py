@@ -19,14 +19,14 @@ from numba import config
 from ...errors import InputError
 from ...files import write_text
 from ..compiled import STAMP, source_stamp
-from .layout import THREADS, Patches, Work
+from .layout import THREADS, LaunchMemory, PatchMemory
 from .transport import SIMULATED, Memory, Stream, cupy_here
 
 ARRAY_WORDS = 7  # of an array in numba: two unused, elements, bytes of each, address, length, stride
 SCALARS = 3  # most numbers that a kernel takes after the memories
 # Blocks that shall fit on a multiprocessor together; limits the registers of a thread.
 BLOCKS_AT_ONCE = {"evaluate": 5, "draw": 5, "finish": 4}
-WORDS = ARRAY_WORDS * (len(Patches._fields) + len(Work._fields)) + SCALARS
+WORDS = ARRAY_WORDS * (len(PatchMemory._fields) + len(LaunchMemory._fields)) + SCALARS
 
 
 def signature(scalars: int) -> tuple:
@@ -38,7 +38,7 @@ def signature(scalars: int) -> tuple:
         scalars = [from_dtype(np.dtype(name)) for name in kind._fields]
         return types.NamedTuple([types.Array(scalar, 1, "C") for scalar in scalars], kind)
 
-    return record(Patches), record(Work), *[types.int64] * scalars
+    return record(PatchMemory), record(LaunchMemory), *[types.int64] * scalars
 
 
 def ptx_of(kernel, scalars: int, capability: tuple, line_numbers: bool = False) -> tuple[str, str]:
@@ -114,11 +114,12 @@ class Launcher:
         if self._memories == (patches, work):
             return False
         self._memories = patches, work
-        kinds = [(patches, name) for name in Patches._fields] + [(work, name) for name in Work._fields]
+        kinds = [(patches, name) for name in PatchMemory._fields]
+        kinds += [(work, name) for name in LaunchMemory._fields]
         if SIMULATED:
             arrays = [memory.seen_as(kind) for memory, kind in kinds]
-            at = len(Patches._fields)
-            self._arguments = Patches(*arrays[:at]), Work(*arrays[at:])
+            at = len(PatchMemory._fields)
+            self._arguments = PatchMemory(*arrays[:at]), LaunchMemory(*arrays[at:])
         else:
             words = [word for memory, kind in kinds for word in _words(memory, kind)]
             self._words[: len(words)] = words

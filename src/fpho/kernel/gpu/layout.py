@@ -1,7 +1,7 @@
 """Where everything stands in the memory of the device: rows of one table, one row for a proposal.
 
-The kernels know two memories, each seen as flat arrays of several types (`Patches`, `Work`). Patches stay in
-the first; the second holds, for one set of launches, in this order:
+The kernels know two memories, each seen as flat arrays of several types (`PatchMemory`,
+`LaunchMemory`). Patches stay in the first; the second holds, for one set of launches, in this order:
 
     table       n, first thread blocks of each proposal in each stage (STAGES, n + 1), rows `Job` (n, FIELDS)
     parameters  `SourceArrays` of all proposals, field by field       } sent for each evaluation
@@ -25,7 +25,7 @@ SUMS = 6  # of a Gaussian over a group of tiles
 DERIVATIVES = 8  # of a source
 
 
-class Patches(NamedTuple):
+class PatchMemory(NamedTuple):
     """Memory of the patches, in its types."""
 
     f4: np.ndarray
@@ -33,7 +33,7 @@ class Patches(NamedTuple):
     f8: np.ndarray
 
 
-class Work(NamedTuple):
+class LaunchMemory(NamedTuple):
     """Memory of one set of launches, in its types."""
 
     f4: np.ndarray
@@ -92,7 +92,7 @@ DRAW = ("gauss", "image", "listed", "slot")
 FISHER = ("gauss", "image")
 
 
-class Run(NamedTuple):
+class Proposals(NamedTuple):
     """Proposals of one patch, with profiles of `n_profile` places each."""
 
     shape: tuple  # lengths E, S, J, N of the patch
@@ -117,7 +117,7 @@ def elements(e, s, w, k, j, g, n) -> dict:
     }  # fmt: skip
 
 
-def bytes_each(run: Run) -> int:
+def bytes_each(run: Proposals) -> int:
     """Bytes that one evaluated proposal of a run takes, its rows of the table included."""
     found = elements(*run.lengths())
     arrays = sum(found[name] * np.dtype(IN_WORK[name]).itemsize + LINE for name in (*PARAMETERS, *EVALUATE))
@@ -141,6 +141,7 @@ class MemoryLayout:
 
     @property
     def n_jobs(self) -> int:
+        """Proposals in the table."""
         return int(self.table[0])
 
     @property

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from ..arrays import TILE, PatchArrays
-from .layout import IN_PATCHES, LINE, Run, bytes_each, whole_lines
+from .layout import IN_PATCHES, LINE, Proposals, bytes_each, whole_lines
 from .transport import Memory, NoMemory, Stream
 
 GROUP = 4  # tiles of a group; the bits of a mask, too
@@ -79,9 +79,9 @@ class Resident:
         itemsizes = [arrays[name].itemsize for name in IN_PATCHES]
         self.places = tuple(int(begin + at) // n for at, n in zip(first, itemsizes, strict=False))
 
-    def run(self, n_jobs: int, state) -> Run:
+    def run(self, n_jobs: int, state) -> Proposals:
         """Proposals of this patch in the shapes of a state."""
-        return Run(self.shape, self.places, n_jobs, state.sources.shape[1], state.profile.shape[1])
+        return Proposals(self.shape, self.places, n_jobs, state.sources.shape[1], state.profile.shape[1])
 
     def bytes_each(self, state) -> int:
         """Of one evaluated proposal in the shapes of a state."""

@@ -140,4 +140,5 @@ def picture_row(fig, grid, line: int, picture: Picture, rows, inches: float = 3.
 
 
 def bar_options(shrink: float = 0.85) -> dict:
+    """Keywords of a colour bar that is `shrink` of its axes high."""
     return {"shrink": shrink, "pad": 0.01, "aspect": 30}

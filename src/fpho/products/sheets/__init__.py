@@ -2,6 +2,6 @@
 
 from .figures import picture_page, posterior_page
 from .of_run import SheetMaker, write_sheets
-from .values import Sheet, View
+from .values import Sheet, SourceView
 
-__all__ = ["Sheet", "SheetMaker", "View", "picture_page", "posterior_page", "write_sheets"]
+__all__ = ["Sheet", "SheetMaker", "SourceView", "picture_page", "posterior_page", "write_sheets"]

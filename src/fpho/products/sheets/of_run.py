@@ -21,7 +21,7 @@ from ..collecting import SourceResult, collect
 from ..comparison import true_rows
 from ..images import image_files, read_part
 from .figures import picture_page, posterior_page
-from .values import Sheet, View
+from .values import Sheet, SourceView
 
 RADII, LEAST, MOST = 4.0, 1.2, 15.0  # half-light radii around a source that are shown, and bounds in arcsec
 FORMS = ("pdf", "png")
@@ -38,7 +38,7 @@ class SheetMaker:
     def sheet(self, source: SourceResult, images) -> Sheet:
         """Of one source. images : paths of the run's images with their models, by their ids."""
         row = source.median
-        views: dict[str, list[View]] = {}
+        views: dict[str, list[SourceView]] = {}
         for exposure in self._exposures:
             view = self._view(exposure, row, images)
             if view is not None:
@@ -79,6 +79,7 @@ class SheetMaker:
 
     @property
     def sources(self) -> list[SourceResult]:
+        """All sources of the run, in its order."""
         return self._results.sources
 
     @cached_property
@@ -107,7 +108,7 @@ class SheetMaker:
         table = layout.sersic_table if layout.sersic_table.is_file() else config.sersic.table
         return PSFStore(layout.psf_store), load_table(table)
 
-    def _view(self, exposure: Exposure, row, images) -> View | None:
+    def _view(self, exposure: Exposure, row, images) -> SourceView | None:
         shape = exposure.data.shape
         place = np.array([row["ra"]]), np.array([row["dec"]])
         if exposure.id not in images or not inside_image(exposure.wcs, shape, *place)[0]:
@@ -124,7 +125,7 @@ class SheetMaker:
         psfs, table = self._drawing
         how = self._results.bands, self._config.psf.interpolation
         own = render(np.array([row]), noisy, psfs, table, *how, box=box)
-        return View(picture, own)
+        return SourceView(picture, own)
 
 
 def half_width(row) -> float:
@@ -133,7 +134,7 @@ def half_width(row) -> float:
     return float(np.clip(RADII * major, LEAST, MOST))
 
 
-def _worth(view: View):
+def _worth(view: SourceView):
     """Mosaics first, then what has most weight at the source."""
     return view.picture.kind == "mosaic", float(np.sum(view.picture.ierr**2 * view.own**2))
 

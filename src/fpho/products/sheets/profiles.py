@@ -10,7 +10,7 @@ import numpy as np
 
 from ...geometry import linearize
 from ...parameters import axis_ratio, position_angle
-from .values import View
+from .values import SourceView
 
 STEPS = 9  # annuli, between the centre and the edge of the cut-out
 LEAST = 0.7  # pixels, width of an annulus
@@ -26,7 +26,7 @@ class Profile:
     model: np.ndarray
 
 
-def surface_brightness(view: View, row) -> Profile:
+def surface_brightness(view: SourceView, row) -> Profile:
     """Means in elliptical annuli of the source's shape, nJy per arcsec^2; radii along the major axis."""
     from photutils.aperture import EllipticalAnnulus
 
@@ -43,7 +43,7 @@ def surface_brightness(view: View, row) -> Profile:
     return Profile(middle / pixels, data, error, model)
 
 
-def growth(view: View, row) -> Profile:
+def growth(view: SourceView, row) -> Profile:
     """Fluxes within circles, nJy."""
     from photutils.aperture import CircularAperture
 
@@ -52,7 +52,7 @@ def growth(view: View, row) -> Profile:
     return Profile(edges / pixels, *_sums(view, [CircularAperture(place, radius) for radius in edges]))
 
 
-def _frame(view: View, row):
+def _frame(view: SourceView, row):
     """Place (x, y) in pixels, pixels per arcsec, angle of the major axis from x (rad)."""
     xy, scale = linearize(view.picture.wcs, np.array([row["ra"]]), np.array([row["dec"]]))
     turn = np.radians(position_angle(row["pa"]))
@@ -60,7 +60,7 @@ def _frame(view: View, row):
     return xy[0], float(np.sqrt(abs(np.linalg.det(scale[0])))), float(np.arctan2(along[1], along[0]))
 
 
-def _edges(view: View, place) -> np.ndarray:
+def _edges(view: SourceView, place) -> np.ndarray:
     """Radii (pixels) from 0 to the nearest edge of the cut-out, growing outwards."""
     ny, nx = view.own.shape
     far = max(min(place[0] + 0.5, place[1] + 0.5, nx - 0.5 - place[0], ny - 0.5 - place[1]), 2 * LEAST)
@@ -74,7 +74,7 @@ def _even(far: float, steps: int) -> np.ndarray:
     return np.concatenate([[0.0], LEAST + (far - LEAST) * inner**1.5])
 
 
-def _sums(view: View, apertures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(view: SourceView, apertures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the data, their errors, and of the model, each (R,) nJy."""
     good = view.picture.good
     sigma = np.divide(1.0, view.picture.ierr, out=np.zeros(good.shape), where=good)

@@ -8,7 +8,7 @@ from ..picture import Picture
 
 
 @dataclass(frozen=True)
-class View:
+class SourceView:
     """A cut-out around a source in one image.
 
     own : (ny, nx), the model of this source alone, nJy per pixel; `picture.model` holds all sources.
@@ -44,7 +44,7 @@ class Sheet:
     name: str
     row: np.void
     bands: list[str]
-    views: dict[str, View]
+    views: dict[str, SourceView]
     images: dict[str, int]
     near: np.ndarray
     draws: np.ndarray
