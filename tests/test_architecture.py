@@ -77,6 +77,12 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def test_every_room_is_on_the_map():
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`(\w+)`", text[text.index("## Map of the house") : text.index("## How to add")]))
+    assert {room_of(path) for path in SOURCES} - {"__init__", "__main__"} <= named
+
+
 def imported_modules(path: Path, tree=None) -> set[str]:
     """First names of all absolute imports in a file, those inside functions included."""
     found = set()
