@@ -4,7 +4,7 @@ import numpy as np
 
 from .config import Bounds
 from .models import MODELS, models_of, parameters_of
-from .parameters import POSITION_COLS, error_col, first_position
+from .parameters import error_col, first_position
 
 UNIFORM = np.sqrt(3)  # half-width of a uniform distribution over its standard deviation
 FALLBACK_PIXEL = 0.1  # arcsec; only when neither the options nor the caller know the pixels
@@ -16,8 +16,8 @@ def make_bounds(
     options: Bounds | None = None,
     pixscale: float | None = None,
     flux_noise=None,
-    models=None,
     typical_noise=None,
+    models=None,
 ) -> np.ndarray:
     """Bounds of scene rows (S,): structured, a field (lower, upper) for each parameter in the order of q.
 
@@ -32,28 +32,16 @@ def make_bounds(
     sources, and what `options.held` names.
     """
     options = options or Bounds()
-    models = models_of(rows) if models is None else models
-    parameters = parameters_of([*MODELS, *models])
-    bounds = np.zeros(len(rows), [(n, "f8", (2,)) for n in (*bands, *POSITION_COLS, *parameters)])
-    for b, band in enumerate(bands):
-        half = options.n_sig_flux * rows[error_col(band)]
-        if flux_noise is not None:
-            half = np.fmax(half, options.n_sig_flux * flux_noise[:, b])
-        if typical_noise is not None:
-            unseen = np.fmax(UNIFORM * rows[error_col(band)], options.n_sig_flux * typical_noise[:, b])
-            half = np.where(np.isnan(flux_noise[:, b]), unseen, half)
-        bounds[band] = _flux_bounds(rows[band], half, options)
     half = options.dpos or options.n_pix * (options.pixscale or pixscale or FALLBACK_PIXEL)
-    ra, dec = first_position(rows)
-    half_ra = half / 3600 / np.cos(np.radians(dec))
-    bounds["ra"] = np.stack([ra - half_ra, ra + half_ra], axis=-1)
-    bounds["dec"] = np.stack([dec - half / 3600, dec + half / 3600], axis=-1)
-    for name, parameter in parameters.items():
+    found = _flux_bounds(rows, bands, options, flux_noise, typical_noise) | _position_bounds(rows, half)
+    models = models_of(rows) if models is None else models
+    for name, parameter in parameters_of([*MODELS, *models]).items():
         limits = getattr(options, parameter.option) if parameter.option else parameter.range
         has = np.array([name in model.names for model in models], bool)
-        bounds[name] = np.where(has[:, None], limits, _held(rows, name))
-    for name in options.held:
-        bounds[name] = _held(rows, name)
+        found[name] = np.where(has[:, None], limits, _held(rows, name))
+    bounds = np.zeros(len(rows), [(name, "f8", (2,)) for name in found])
+    for name, limits in found.items():
+        bounds[name] = _held(rows, name) if name in options.held else limits
     return bounds
 
 
@@ -61,7 +49,31 @@ def _held(rows, name) -> np.ndarray:
     return np.stack([rows[name], rows[name]], axis=-1)
 
 
-def _flux_bounds(flux, least, options) -> np.ndarray:
+def _flux_bounds(rows, bands, options, noise, typical) -> dict[str, np.ndarray]:
+    """(S, 2) by band, as wide as the rows' errors, `noise` and `typical` (S, B) ask for."""
+    found = {}
+    for b, band in enumerate(bands):
+        half = options.n_sig_flux * rows[error_col(band)]
+        if noise is not None:
+            half = np.fmax(half, options.n_sig_flux * noise[:, b])
+        if typical is not None:
+            unseen = np.fmax(UNIFORM * rows[error_col(band)], options.n_sig_flux * typical[:, b])
+            half = np.where(np.isnan(noise[:, b]), unseen, half)
+        found[band] = _around(rows[band], half, options)
+    return found
+
+
+def _position_bounds(rows, half: float) -> dict[str, np.ndarray]:
+    """(S, 2) of ra and dec, `half` (arcsec) to each side of the catalog's positions."""
+    ra, dec = first_position(rows)
+    half_ra = half / 3600 / np.cos(np.radians(dec))
+    return {
+        "ra": np.stack([ra - half_ra, ra + half_ra], axis=-1),
+        "dec": np.stack([dec - half / 3600, dec + half / 3600], axis=-1),
+    }
+
+
+def _around(flux, least, options) -> np.ndarray:
     """(S, 2) bounds to both sides of fluxes (S,), by their size and by `least` (S,)."""
     finite = np.abs(flux[np.isfinite(flux)])
     typical = np.median(finite) if len(finite) else 1.0

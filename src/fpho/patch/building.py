@@ -1,13 +1,12 @@
-"""The kernel's arrays from tiles, sources and PSFs: pure functions."""
+"""Sources on a patch's exposures, as the kernel takes them: pure functions."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernel
 from ..errors import InputError
 from ..geometry import linearize
-from ..kernel.arrays import N_SHAPE, TILE, PatchArrays, SourceArrays
+from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays
 from ..models import Components, component_values, components_of, models_of
 from ..parameters import ellipticity, q_names, shape_matrix
 
@@ -51,21 +50,6 @@ def place_sources(tiles, rows, psfstore, bands, table, interpolation: str = "nea
     state = source_state(rows, bands, table, len(tiles), components)
     geometry = source_geometry(tiles, rows[components.source], psfstore, interpolation)
     return PlacedSources(components, geometry, state)
-
-
-def pixel_arrays(tiles, bands, sources: PlacedSources) -> PatchArrays:
-    """The kernel's arrays of tiles (from `select_tiles`), and of the sources on them."""
-    counts = [len(one.data) for one in tiles]
-    pixels = TILE * TILE
-    return PatchArrays(
-        data=_stack([one.data for one in tiles], (0, pixels), "f4"),
-        weight=_stack([one.ierr**2 for one in tiles], (0, pixels), "f4"),
-        tile_x=_stack([one.tile_x for one in tiles], 0, "i4"),
-        tile_y=_stack([one.tile_y for one in tiles], 0, "i4"),
-        exposure_start=np.concatenate([[0], np.cumsum(counts)]).astype("i8"),
-        band=np.array([list(bands).index(one.band) for one in tiles], "i4"),
-        **sources.geometry,
-    )
 
 
 def source_geometry(tiles, rows, psfstore, interpolation: str = "nearest") -> dict[str, np.ndarray]:
@@ -120,15 +104,6 @@ def source_state(
     return SourceArrays(sources, profile, count, np.zeros(n_exposures))
 
 
-def subtract_sources(arrays: PatchArrays, sources: PlacedSources, backend: str = "cpu") -> PatchArrays:
-    """`arrays` with the model of other sources subtracted from a new data array."""
-    if not len(sources.components.source) or not arrays.n_exposures:
-        return arrays
-    model = kernel.backend(backend).model(sources.on(arrays), sources.state)
-    data = np.where(arrays.weight > 0, arrays.data - model, np.float32(0))
-    return arrays.with_fields(data=data.astype("f4"))
-
-
 def _place(tiles, rows):
     position, scale = linearize(tiles.wcs, rows["ra"], rows["dec"])
     lost = ~(np.isfinite(position).all(axis=-1) & np.isfinite(scale).all(axis=(-1, -2)))
@@ -146,8 +121,3 @@ def _pad(mixtures) -> tuple[np.ndarray, np.ndarray]:
     for row, mixture in zip(psf, mixtures, strict=True):
         row[: len(mixture)] = mixture
     return psf, count
-
-
-def _stack(parts, empty_shape, dtype) -> np.ndarray:
-    whole = np.concatenate(parts) if parts else np.zeros(empty_shape)
-    return np.ascontiguousarray(whole, dtype)

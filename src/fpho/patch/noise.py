@@ -16,14 +16,6 @@ NEAR = 3.0  # pixels from a source within which a good one must be for its flux 
 AROUND = 8.0  # pixels around a source whose weights tell its noise
 
 
-def weighted(arrays: PatchArrays, tiles, sources: PlacedSources) -> PatchArrays:
-    """`arrays` with weights for correlated noise at the scale of the active sources."""
-    factors = noise_factors(arrays, tiles, sources)
-    if np.all(factors == 1):
-        return arrays
-    return arrays.with_fields(weight=by_exposure(arrays, factors**-2.0) * arrays.weight)
-
-
 def noise_factors(arrays: PatchArrays, tiles, sources: PlacedSources) -> np.ndarray:
     """Factors (E,) on the uncertainties of a patch's exposures, for its active sources.
 
@@ -39,6 +31,11 @@ def noise_factors(arrays: PatchArrays, tiles, sources: PlacedSources) -> np.ndar
             sides = np.clip(footprint_sides(arrays, e, sources.state), *SIDES)
             factors[e] = np.sqrt(np.mean((sides / BLOCK) ** (2 * one.noise_slope)))
     return factors
+
+
+def flux_noises(arrays: PatchArrays, sources: PlacedSources) -> tuple[np.ndarray, np.ndarray]:
+    """`flux_noise` and `typical_flux_noise`."""
+    return flux_noise(arrays, sources), typical_flux_noise(arrays, sources)
 
 
 def flux_noise(arrays: PatchArrays, sources: PlacedSources) -> np.ndarray:
@@ -80,11 +77,6 @@ def _flux_errors(arrays, sources: PlacedSources, weight) -> np.ndarray:
             information[s, arrays.band[e]] += weight(e, s, side) * (arrays.gain[e, s] / side) ** 2
     error = np.where(information > 0, 1 / np.sqrt(np.where(information > 0, information, 1)), np.nan)
     return np.array([error[source == s].max(axis=0) for s in range(n_sources)]).reshape(-1, n_bands)
-
-
-def by_exposure(arrays: PatchArrays, values) -> np.ndarray:
-    """Values (E,) of the exposures for their tiles, (T, 1) float32."""
-    return np.repeat(np.asarray(values, "f4"), np.diff(arrays.exposure_start))[:, None]
 
 
 def footprint_sides(arrays: PatchArrays, e: int, state: SourceArrays) -> np.ndarray:

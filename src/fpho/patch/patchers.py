@@ -26,11 +26,12 @@ from ..parameters import SHAPE_COLS, first_position, q_names, source_vector
 from ..psf import PSFStore
 from ..sersic import load_table
 from .backends import require_gpu
-from .building import PlacedSources, pixel_arrays, place_sources, subtract_sources
+from .building import PlacedSources, place_sources
 from .misfit import widen_by_misfit
 from .neighbours import Neighbours
-from .noise import flux_noise, typical_flux_noise, weighted
-from .remainder import subtract_remainder
+from .noise import flux_noises
+from .pixels import weighted_arrays
+from .subtracting import subtract_remainder, subtract_sources
 from .tiles import select_tiles
 
 
@@ -213,8 +214,10 @@ class CPUPatchMixin:
         """
         active = _with_bands(active, self.bands, shapes)
         sources = self.place(active)
-        arrays = weighted(pixel_arrays(self.tiles, self.bands, sources), self.tiles, sources)
-        bounds = self._make_bounds(arrays, active, sources, Bounds()) if bounds is None else bounds
+        arrays = weighted_arrays(self.tiles, self.bands, sources)
+        if bounds is None:
+            noises = flux_noises(arrays, sources)
+            bounds = make_bounds(active, self.bands, None, self._coarsest_pixel(), *noises)
         fixed = active[:0] if fixed is None else _with_bands(fixed, self.bands, shapes)
         fixed = fixed[fixed["is_valid"]]
         if jitter:
@@ -268,12 +271,8 @@ class CPUPatchMixin:
         """
         active = _with_bands(active, self.bands, SHAPE_COLS)
         sources = self.place(active)
-        arrays = weighted(pixel_arrays(self.tiles, self.bands, sources), self.tiles, sources)
-        return self._make_bounds(arrays, active, sources, options)
-
-    def _make_bounds(self, arrays, active, sources, options):
-        noise, typical = (errors(arrays, sources) for errors in (flux_noise, typical_flux_noise))
-        return make_bounds(active, self.bands, options, self._coarsest_pixel(), noise, typical_noise=typical)
+        noises = flux_noises(weighted_arrays(self.tiles, self.bands, sources), sources)
+        return make_bounds(active, self.bands, options, self._coarsest_pixel(), *noises)
 
     def _coarsest_pixel(self) -> float | None:
         """Largest pixel (arcsec) of the exposures, None without any."""

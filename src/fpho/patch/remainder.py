@@ -5,8 +5,6 @@ kernel's, at any values; the second is an image at values t0. A fit that ends at
 which is of second order: far below the noise when t is within its errors of t0.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from .building import PlacedSources
@@ -45,27 +43,6 @@ def remainder_image(
             image = np.zeros(shape) if image is None else image
             image[box] += remainder.image(amplitude, covariance, [x, y] - middle, side)[part]
     return image
-
-
-def subtract_remainder(arrays, tiles, placed, psfstore, bands):
-    """`arrays` with f S*R of sources, some `PlacedSources`, subtracted from a new data array."""
-    placed = [sources for sources in placed if len(sources.components.source)]
-    if not placed or not psfstore.has_remainders():
-        return arrays
-    data = arrays.data.copy()
-    for e, (one, (a, b)) in enumerate(zip(tiles, pairwise(arrays.exposure_start), strict=True)):
-        x, y = one.pixels
-        good = arrays.weight[a:b] > 0
-        if not good.any():
-            continue
-        corner = np.array([x.min(), y.min()])
-        shape = (y.max() - corner[1] + 1, x.max() - corner[0] + 1)
-        noise = 1 / np.sqrt(np.median(arrays.weight[a:b][good]))
-        for sources in placed:
-            image = remainder_image(one, e, sources, psfstore, bands, corner, shape, noise)
-            if image is not None:
-                data[a:b] -= np.where(good, image[y - corner[1], x - corner[0]], 0)
-    return arrays.with_fields(data=data)
 
 
 def _gaussians(state, s: int, band: int, scale):

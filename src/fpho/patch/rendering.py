@@ -6,7 +6,8 @@ from .. import kernel
 from ..geometry import linearize
 from ..images import ExposureTiles
 from ..kernel.arrays import TILE
-from .building import pixel_arrays, place_sources
+from .building import place_sources
+from .pixels import pixel_arrays
 from .remainder import remainder_image
 from .tiles import to_image
 
