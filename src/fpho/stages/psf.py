@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import shutil
 import warnings
 from functools import partial
 
@@ -11,6 +10,7 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
+from .. import hdf5
 from ..config import Config
 from ..extras import installed
 from ..files import atomic
@@ -62,11 +62,10 @@ def one_thread_each(function, items, cores):
 
 
 def _copy(source, layout):
-    """A store given by the user: validated by reading it, and copied as it is."""
+    """A store given by the user: validated by reading it, and copied."""
     store = PSFStore(source)
     _write_quality(layout, [{"key": key, "location": 0} | store.quality(key) for key in store.keys()])
-    with atomic(layout.psf_store, seal=True) as temporary:
-        shutil.copyfile(source, temporary)
+    hdf5.copy(source, layout.psf_store, "Give the path of a PSF store (HDF5)")
 
 
 def _report(key, fits, layout):

@@ -1,10 +1,7 @@
 """Stage `sersic`: the run's table of Sersic mixtures, shipped, given, or made again."""
 
-import shutil
-
-from .. import __version__
+from .. import __version__, hdf5
 from ..config import Config
-from ..files import atomic
 from ..layout import Layout
 from ..sersic import DEFAULT_PATH, check_bounds, load_table, write_table
 
@@ -19,6 +16,6 @@ def run(config: Config, layout: Layout) -> None:
         table = fit_compact(fit_table(options.n_components))
         write_table(layout.sersic_table, table, fpho_version=__version__)
     else:
-        with atomic(layout.sersic_table, seal=True) as temporary:
-            shutil.copyfile(DEFAULT_PATH if options.table == "default" else options.table, temporary)
+        table = DEFAULT_PATH if options.table == "default" else options.table
+        hdf5.copy(table, layout.sersic_table, "Give `default`, or the path of a Sersic table (HDF5)")
     check_bounds(load_table(layout.sersic_table), config.bounds.sersic_range, config.bounds.rhalf_range)
