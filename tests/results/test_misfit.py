@@ -5,7 +5,7 @@ import pytest
 
 from fpho.optimize import run_opt
 from fpho.posterior import Posterior
-from fpho.results.misfit import misfit, widened, widened_optimum, widening
+from fpho.results.misfit import OF_COLOURS, misfit, widened, widened_optimum, widening
 
 from ..posterior.scenes import TABLE, make_arrays, make_rows, wide_bounds
 
@@ -52,8 +52,8 @@ def test_a_galaxy_with_knots_does_not():
     assert np.all(np.abs(optimum.q[:2] - true) < 3 * new[fluxes] * model.plan.unit[0, :2])
 
 
-def test_colours_stay():
-    """The common part of fluxes grows by sqrt(k); what is left of them, and all of other sources, stays."""
+def test_colours_hardly_grow():
+    """The common part of fluxes grows by sqrt(k), what is left of them by little."""
     model, optimum = posterior([GALAXY], **GALAXY)
     rng = np.random.default_rng(3)
     draws = optimum.z + rng.standard_normal((400, model.ndim)) @ np.linalg.cholesky(optimum.covariance).T
@@ -65,7 +65,7 @@ def test_colours_stay():
     certainty = (level / spread[[i, j]]) ** 2
     common = [one @ certainty / certainty.sum() for one in relative]
     assert np.allclose(common[1], 4 * common[0])
-    assert np.allclose(np.diff(relative[0]), np.diff(relative[1]))
+    assert np.allclose(np.diff(relative[1]), np.sqrt(1 + OF_COLOURS * 15.0) * np.diff(relative[0]))
 
 
 def test_a_factor_of_one_changes_nothing():
