@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -120,10 +121,10 @@ def verify(path, ours: bool = False, editable: bool = False) -> None:
     _verified[str(path)] = now
 
 
-def is_whole(path, ours: bool = False) -> bool:
-    """Whether a file is there and as it was written."""
+def is_whole(path, ours: bool = False, check: Callable = verify) -> bool:
+    """Whether a file is there and as it was written, by a check such as `verify`."""
     try:
-        verify(path, ours)
+        check(path, ours)
     except (DamagedError, FileNotFoundError):
         return False
     return True

@@ -36,6 +36,12 @@ def unescaped_cells(cells):
     return np.array([unescaped(cell) for cell in np.asarray(cells).astype(str)], dtype=str)
 
 
+def keep_descriptions(table, hdu) -> None:
+    """Write the descriptions of a table's columns into the header of its FITS extension, as TCOMM cards."""
+    for number, name in enumerate(table.colnames, 1):
+        hdu.header[f"TCOMM{number}"] = table[name].description or ""
+
+
 def _converted(table, convert):
     import numpy as np
 

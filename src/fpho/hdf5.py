@@ -14,6 +14,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import files
 from .errors import UNREADABLE, DamagedError, InputError
 from .files import DIGITS, atomic
 
@@ -115,11 +116,7 @@ def verify(path, ours: bool = False) -> None:
 
 def is_whole(path, ours: bool = False) -> bool:
     """Whether a file is there and as it was written."""
-    try:
-        verify(path, ours)
-    except (DamagedError, FileNotFoundError):
-        return False
-    return True
+    return files.is_whole(path, ours, verify)
 
 
 def _seal(path) -> None:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ..bands import check_bands
 from ..errors import InputError
+from ..showing import html_table
 from .base import Section, option
 from .calibrate import Calibrate, Inject
 from .data import Catalog, Preprocess, Psf, Sersic
@@ -13,6 +14,7 @@ from .inference import Model, Optimize, Priors, Sample
 from .products import Page, Postprocess, Simulate, Workflow
 from .scene import Bounds, Patches
 from .sky import Background, Detect, Registration
+from .views import values_of
 
 
 def _bands(names):
@@ -24,6 +26,13 @@ def _bands(names):
     if twice:
         raise ValueError(f"band {twice[0]!r} stands twice")
     return names
+
+
+def _flat(tree: dict) -> dict:
+    """Values by `section.option`; those of inner sections stay together."""
+    sections = {key: value for key, value in tree.items() if isinstance(value, dict)}
+    inner = {f"{key}.{name}": one for key, some in sections.items() for name, one in some.items()}
+    return {key: value for key, value in tree.items() if key not in sections} | inner
 
 
 def _group(cls, meaning: str):
@@ -60,6 +69,12 @@ class Config(Section):
     calibrate: Calibrate = _group(Calibrate, "test of the posterior on drawn sources (`fpho calibrate`)")
     inject: Inject = _group(Inject, "simulated sources in the images (`fpho inject`)")
     workflow: Workflow = _group(Workflow, "division into jobs")
+
+    def _repr_html_(self) -> str:
+        """The options that are not the default ones."""
+        default = _flat(values_of(type(self)()))
+        changed = {name: value for name, value in _flat(values_of(self)).items() if value != default[name]}
+        return html_table("Config: options that are not the default ones", changed)
 
     @model_validator(mode="after")
     def _together(self):

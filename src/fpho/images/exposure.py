@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry import tile_pixels
+from ..showing import html_table
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Exposure:
     noise_scale: float = 1.0  # factor by which the given uncertainties have been multiplied
     noise_slope: float = 0.0  # and the power of the scale by which noise grows besides, see `noise.py`
     wcs_bytes: bytes = b""  # file with the exact WCS where the header cannot hold it, see `wcs.py`
+
+    def __repr__(self) -> str:
+        ny, nx = self.data.shape
+        good = np.count_nonzero(self.ierr) / max(1, self.ierr.size)
+        return f"<Exposure {self.id}: {self.kind} in {self.band}, {nx} x {ny} pixels, {good:.1%} good>"
+
+    def _repr_html_(self) -> str:
+        noise = 1 / np.median(self.ierr[self.ierr > 0]) if np.any(self.ierr) else np.nan
+        psf = self.psf or "by its id or band"
+        return html_table(repr(self), {"noise of a pixel (nJy)": float(noise), "PSF": psf})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..results import optimum_rows
+from ..showing import html_table
 from . import bfgs, newton
 from .newton import Counter
 
@@ -28,6 +29,14 @@ class Optimum:
     converged: bool
     ncall: int
     wall_time: float  # seconds
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "not converged"
+        size = f"{len(self.z)} coordinates, {self.ncall} evaluations"
+        return f"<Optimum: ln p {self.lnp:.2f}, {size}, {state}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), {"seconds": self.wall_time})
 
     @property
     def covariance(self) -> np.ndarray:

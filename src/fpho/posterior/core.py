@@ -12,6 +12,7 @@ from ..config import Population, Priors
 from ..kernel.arrays import N_SHAPE, PatchArrays, SourceArrays, near_pixels
 from ..models import models_of
 from ..parameters import source_vector
+from ..showing import html_table
 from . import compiled
 from .exposure_terms import (
     ExposureTerms,
@@ -95,6 +96,15 @@ class Posterior:
         self.population: PopulationTerm | None = None
         if self.priors.has_population:
             self.population = self.population_term()
+
+    def __repr__(self) -> str:
+        size = f"{len(self.rows)} sources, {len(self.exposures)} exposures in {', '.join(self.bands)}"
+        return f"<Posterior: {size}, {self.ndim} coordinates, on the {self.backend}>"
+
+    def _repr_html_(self) -> str:
+        pixels = int(np.count_nonzero(self.arrays.weight))
+        sources = ", ".join(str(name) for name in self.rows["id"][:10])
+        return html_table(repr(self), {"good pixels": pixels, "sources": sources, "evaluations": self.ncall})
 
     def population_term(self) -> PopulationTerm:
         """The population's prior, in use or not, with the data's information at the rows."""

@@ -9,7 +9,7 @@ from ..config import load_config
 from ..flags import Flag
 from ..layout import Layout
 from .apertures import DRAWN, aperture_cells, fixed_radii
-from .collecting import Results, SourceResult, collect
+from .collecting import Results, SourceResult, results_of
 from .columns import Cell, quantities, summarise, unsampled
 from .photometry import photometry
 from .tables import FORMS, read_fits_table, table_of, write_fits_tables
@@ -32,7 +32,7 @@ def postsample_catalog(root, catname=None, percentiles=None, formats=("ecsv",)):
         is the value itself and has no second column.
     formats : what is written beside the FITS file: `ecsv`, `votable`, `parquet`.
     """
-    results = _results(root)
+    results = results_of(root)
     if percentiles is None:
         percentiles = _configured(root)
     meta = _meta(results, "median, standard deviation and percentiles of the posterior draws")
@@ -54,7 +54,7 @@ def chain_catalog(root, catname=None, n_draws: int | None = None):
     of the shortest chain; NaN where a source has none. Other arguments as in `postsample_catalog`, but
     there is no ECSV file.
     """
-    results, path = _results(root), _target(root, catname)
+    results, path = results_of(root), _target(root, catname)
     if path is not None:
         write_chains(path, results, n_draws)
         return read_fits_table(path)
@@ -76,10 +76,6 @@ def _kept(results: Results, n_draws: int | None) -> int:
 def _chains(results: Results, sources: list[SourceResult], count: int):
     meta = _meta(results, f"{count} posterior draws of each source, chain after chain")
     return table_of(sources, lambda source: _draws_row(source, results.bands, count), meta)
-
-
-def _results(root) -> Results:
-    return root if isinstance(root, Results) else collect(root)
 
 
 def _configured(root):

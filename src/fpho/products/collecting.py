@@ -91,6 +91,11 @@ class StoredDraws:
         return _draws(self.path, self.path.stat().st_mtime_ns)[self.place]
 
 
+def results_of(root) -> "Results":
+    """The results of a run, given its folder or themselves."""
+    return root if isinstance(root, Results) else collect(root)
+
+
 def collect(root) -> Results:
     """Every source of a run's folder (or of a list of samples files), once.
 

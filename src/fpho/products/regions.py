@@ -8,7 +8,7 @@ from ..files import write_text
 from ..flags import describe
 from ..layout import Layout
 from ..parameters import position_angle
-from .collecting import Results, collect
+from .collecting import Results, results_of
 
 FINE, FLAGGED, PATCH = "#56B4E9", "#E69F00", "#CC79A7"  # told apart by the colour-blind (Okabe & Ito 2008)
 HARMLESS = str.maketrans("{}", "()")  # DS9 ends a text at the first brace and knows no escape
@@ -20,13 +20,13 @@ def write_sourcereg(root, path=None) -> Path:
     root : folder of a run, `Results`, or scene rows (structured). path : the file; `sources.reg` in the
     run's folder of regions when absent.
     """
-    rows = root if isinstance(root, np.ndarray) else _results(root).rows
+    rows = root if isinstance(root, np.ndarray) else results_of(root).rows
     return _save(_target(root, path, "sources.reg"), [_source(row) for row in rows])
 
 
 def write_patchreg(root, path=None) -> Path:
     """Circles of the patches, named by number and count of active sources."""
-    circles = [_patch(patch) for patch in _results(root).patches]
+    circles = [_patch(patch) for patch in results_of(root).patches]
     return _save(_target(root, path, "patches.reg"), circles)
 
 
@@ -72,10 +72,6 @@ def _place(ra, dec):
     from astropy.coordinates import SkyCoord
 
     return SkyCoord(float(ra), float(dec), unit="deg", frame="icrs")
-
-
-def _results(root) -> Results:
-    return root if isinstance(root, Results) else collect(root)
 
 
 def _target(root, path, name: str) -> Path:

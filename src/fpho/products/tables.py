@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io.votable.exceptions import VOTableSpecWarning
 
 from ..files import atomic, verify
-from ..fitstext import escaped_table, unescaped_table
+from ..fitstext import escaped_table, keep_descriptions, unescaped_table
 
 
 def table_of(sources, make_row, meta: dict):
@@ -102,7 +102,7 @@ def _table_hdu(table):
     stream = io.BytesIO()
     table.write(stream, format="fits")
     hdu = fits.open(io.BytesIO(stream.getvalue()))[1]
+    keep_descriptions(table, hdu)
     for number, name in enumerate(table.colnames, 1):
-        hdu.header[f"TCOMM{number}"] = table[name].description or ""
         hdu.header[f"TUCD{number}"] = table[name].meta.get("ucd", "")
     return hdu

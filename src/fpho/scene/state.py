@@ -8,7 +8,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..files import atomic, verify
-from ..fitstext import escaped, escaped_table, unescaped, unescaped_cells
+from ..fitstext import escaped, escaped_table, keep_descriptions, unescaped, unescaped_cells
 from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog.formats import CONVENTION
 
@@ -37,8 +37,7 @@ def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None =
         table[name].unit, table[name].description = unit, text
     table = escaped_table(table)
     hdu = fits.table_to_hdu(table)
-    for number, name in enumerate(table.colnames, 1):
-        hdu.header[f"TCOMM{number}"] = table[name].description or ""
+    keep_descriptions(table, hdu)
     with atomic(path, seal=True) as temporary:
         fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary, overwrite=True)
 
