@@ -9,7 +9,7 @@ from ..config import load_config
 from ..flags import Flag
 from ..layout import Layout
 from .apertures import DRAWN, aperture_cells, fixed_radii
-from .collecting import Results, SourceResult, results_of
+from .collecting import Results, SourceResult, collected
 from .columns import Cell, quantities, summarise, unsampled
 from .photometry import photometry
 from .tables import FORMS, read_fits_table, table_of, write_fits_tables
@@ -32,7 +32,7 @@ def postsample_catalog(root, catname=None, percentiles=None, formats=("ecsv",)):
         is the value itself and has no second column.
     formats : what is written beside the FITS file: `ecsv`, `votable`, `parquet`.
     """
-    results = results_of(root)
+    results = collected(root)
     if percentiles is None:
         percentiles = _configured(root)
     meta = _meta(results, "median, standard deviation and percentiles of the posterior draws")
@@ -54,7 +54,7 @@ def chain_catalog(root, catname=None, n_draws: int | None = None):
     of the shortest chain; NaN where a source has none. Other arguments as in `postsample_catalog`, but
     there is no ECSV file.
     """
-    results, path = results_of(root), _target(root, catname)
+    results, path = collected(root), _target(root, catname)
     if path is not None:
         write_chains(path, results, n_draws)
         return read_fits_table(path)

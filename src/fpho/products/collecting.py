@@ -91,7 +91,7 @@ class StoredDraws:
         return _draws(self.path, self.path.stat().st_mtime_ns)[self.place]
 
 
-def results_of(root) -> "Results":
+def collected(root) -> "Results":
     """The results of a run, given its folder or themselves."""
     return root if isinstance(root, Results) else collect(root)
 

@@ -8,7 +8,7 @@ from ..files import write_text
 from ..flags import describe
 from ..layout import Layout
 from ..parameters import position_angle
-from .collecting import Results, results_of
+from .collecting import Results, collected
 
 FINE, FLAGGED, PATCH = "#56B4E9", "#E69F00", "#CC79A7"  # told apart by the colour-blind (Okabe & Ito 2008)
 HARMLESS = str.maketrans("{}", "()")  # DS9 ends a text at the first brace and knows no escape
@@ -20,13 +20,13 @@ def write_sourcereg(root, path=None) -> Path:
     root : folder of a run, `Results`, or scene rows (structured). path : the file; `sources.reg` in the
     run's folder of regions when absent.
     """
-    rows = root if isinstance(root, np.ndarray) else results_of(root).rows
+    rows = root if isinstance(root, np.ndarray) else collected(root).rows
     return _save(_target(root, path, "sources.reg"), [_source(row) for row in rows])
 
 
 def write_patchreg(root, path=None) -> Path:
     """Circles of the patches, named by number and count of active sources."""
-    circles = [_patch(patch) for patch in results_of(root).patches]
+    circles = [_patch(patch) for patch in collected(root).patches]
     return _save(_target(root, path, "patches.reg"), circles)
 
 
