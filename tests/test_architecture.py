@@ -20,6 +20,7 @@ FLOORS = [
         "faults",
         "files",
         "hdf5",
+        "importing",
         "workers",
         "flags",
         "layout",

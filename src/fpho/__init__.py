@@ -4,12 +4,11 @@ Names are loaded on first use, so that the command line and the workflow start
 without importing numerical packages they do not need.
 """
 
-import gc
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .caches import find_caches
+from .importing import without_collections
 
 if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from .config import Config as Config
@@ -76,21 +75,9 @@ _SHOWN = (
 __all__ = ["__version__", *sorted(set(_HOME) - {"open"})]  # `import *` leaves Python's own `open`
 
 
-@contextmanager
-def _without_collections():
-    """While much is imported, and nothing of it is garbage: looking for that takes a fifth of the time."""
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
-
-
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        with _without_collections():
+        with without_collections():
             return getattr(import_module(f"fpho.{_HOME[name]}"), name)
     raise AttributeError(f"module 'fpho' has no attribute {name!r}")
 

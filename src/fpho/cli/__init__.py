@@ -1,5 +1,8 @@
 """The command line: one subcommand for each stage, and a few tools."""
 
-from .app import main
+from ..importing import without_collections
+
+with without_collections():
+    from .app import main
 
 __all__ = ["main"]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..importing import without_collections
 from ..layout import Layout
 from ..stages.running import limit_threads, start_logging
 
@@ -24,9 +25,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while w
 
 def prepare(config, overrides=None, threads: int = 1, verbose: bool = False) -> tuple["Config", Layout]:
     """Start logging, limit threads, read the configuration."""
-    from ..config import load_config
-
     start_logging(verbose)
     limit_threads(threads)
-    loaded = load_config(config, overrides or ())
+    with without_collections():
+        from ..config import load_config
+
+        loaded = load_config(config, overrides or ())
     return loaded, Layout(Path(loaded.outdir))

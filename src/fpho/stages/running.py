@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..faults import MACHINE, trouble
+from ..importing import without_collections
 from ..layout import Layout
 from ..progress import recorded
 from .mending import with_mending
@@ -67,7 +68,8 @@ def _call(part: StagePart, config: "Config | dict", layout: Layout, **arguments)
     from ..config import values_of, view
 
     module, _, name = part.function.partition(":")
-    function = getattr(import_module(module), name)
+    with without_collections():
+        function = getattr(import_module(module), name)
     wanted = {key: value for key, value in arguments.items() if key in signature(function).parameters}
     options = values_of(config) if part.plain else view(config, part.options, part.free)
 
@@ -126,9 +128,10 @@ def run_job(name: str, config: dict, cores: int, log: str, part: str = "all", **
 
 
 def _validated(config: dict) -> "Config":
-    from ..config import Config
+    with without_collections():
+        from ..config import Config
 
-    return Config.model_validate(config)
+        return Config.model_validate(config)
 
 
 def write_into(log: str) -> TextIO:
