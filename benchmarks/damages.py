@@ -23,7 +23,7 @@ READERS = {
     "psf/psfs.h5": "postprocess",
     "sersic/mixtures.h5": "postprocess",
     "stores/*_meta.h5": "postprocess",
-    "stores/*_pixels.h5": "postprocess",
+    "stores/*_pixels/*.h5": "postprocess",
     "scene/initial.fits": "optimize",
     "background/first_sky.tsv": "optimize",
     "scene/optimize.fits": "background",

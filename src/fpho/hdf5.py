@@ -25,8 +25,10 @@ _verified: dict[str, tuple] = {}  # path to the state of the file that was found
 
 
 @contextmanager
-def create(path):
+def create(path, latest: bool = False):
     """A new HDF5 file to be filled, which replaces `path` when the block ends; it carries its checksum.
+
+    latest : in HDF5's newest format, whose indices of chunks are small and have checksums
 
     Raises
     ------
@@ -38,7 +40,7 @@ def create(path):
     with atomic(path) as temporary:
         with open(temporary, "r+b", buffering=0) as stream:
             sink = _Sink(stream)
-            with h5py.File(sink, "w") as file:
+            with h5py.File(sink, "w", libver="latest" if latest else None) as file:
                 file.attrs["seal"] = (MARK + BLANK).decode()
                 file.check = sink.check
                 yield file

@@ -64,17 +64,17 @@ class Layout:
         return self / "sersic" / "mixtures.h5"
 
     def pixels(self, kind: str) -> Path:
-        """Pixel store of a kind of images."""
-        return self / "stores" / f"{kind}_pixels.h5"
+        """Folder with a file for each exposure."""
+        return self / "stores" / f"{kind}_pixels"
 
     def meta(self, kind: str) -> Path:
-        """Meta store of a kind of images."""
+        """Index of these files, without which none is read."""
         return self / "stores" / f"{kind}_meta.h5"
 
     @property
     def stores(self) -> list[Path]:
-        """Pixel and meta stores of both kinds of images."""
-        return [path(kind) for kind in KINDS for path in (self.pixels, self.meta)]
+        """Indices of the exposures of both kinds; they have a checksum of each exposure's file."""
+        return [self.meta(kind) for kind in KINDS]
 
     def log(self, job: str) -> Path:
         """What a job has said."""

@@ -1,5 +1,6 @@
 """Stores: what comes out is what the files gave, and a region reads only its own tiles."""
 
+import pickle
 from dataclasses import replace
 
 import h5py
@@ -8,9 +9,18 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, DistortionLookupTable
 
-from fpho.errors import InputError
+from fpho.errors import DamagedError, InputError
 from fpho.geometry import CircularRegion, linearize
-from fpho.images import ExposureSpec, open_store, read_exposure, tile_image, untile_image, write_store
+from fpho.images import (
+    ExposureSpec,
+    kept_exposure,
+    open_store,
+    read_exposure,
+    tile_image,
+    untile_image,
+    write_exposure,
+    write_store,
+)
 from fpho.images.wcs import header_wcs
 from fpho.patch.tiles import cut_tiles, keep_region
 
@@ -32,7 +42,7 @@ def exposure(tmp_path_factory):
 @pytest.fixture(scope="module")
 def paths(exposure, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores")
-    names = folder / "pixels.h5", folder / "meta.h5"
+    names = folder / "pixels", folder / "meta.h5"
     other = replace(exposure, id="b", band="g", kind="mosaic")
     assert write_store(*names, iter([exposure, other])) == ["a", "b"]
     return names
@@ -80,24 +90,23 @@ def test_regions_off_the_image(paths):
 
 def test_a_region_reads_only_its_own_chunks(exposure, paths, tmp_path):
     """Every chunk that the region needs not is overwritten in the file: the region must not notice."""
-    damaged = tmp_path / "pixels.h5"
-    damaged.write_bytes(paths[0].read_bytes())
+    damaged = tmp_path / "pixels" / "a.h5"
+    damaged.parent.mkdir()
+    damaged.write_bytes((paths[0] / "a.h5").read_bytes())
     region = CircularRegion(RA, DEC, 2.0)
     wanted = open_store(*paths).tiles("a", region)
-    across = -(-SHAPE[1] // 8)
-    needed = set((wanted.tile_y // 8 * across + wanted.tile_x // 8).tolist())
     with h5py.File(damaged) as file:
-        info = [file["a/data"].id.get_chunk_info(i) for i in range(file["a/data"].id.get_num_chunks())]
-        length = file["a/data"].chunks[0]
-    spared = [
-        one for one in info if needed.isdisjoint(range(one.chunk_offset[0], one.chunk_offset[0] + length))
-    ]
-    assert len(spared) > 0.7 * len(info)
+        tiles = file["pixels"]
+        info = [tiles.id.get_chunk_info(i) for i in range(tiles.id.get_num_chunks())]
+        high, wide = tiles.chunks[:2]
+    needed = set(zip(wanted.tile_y // 8 // high, wanted.tile_x // 8 // wide, strict=True))
+    spared = [one for one in info if (one.chunk_offset[0] // high, one.chunk_offset[1] // wide) not in needed]
+    assert len(spared) == len(info) - len(needed) > 0.7 * len(info)
     with open(damaged, "r+b") as file:
         for one in spared:
             file.seek(one.byte_offset)
             file.write(b"\xff" * one.size)
-    assert np.array_equal(open_store(damaged, paths[1]).tiles("a", region).data, wanted.data)
+    assert np.array_equal(open_store(damaged.parent, paths[1]).tiles("a", region).data, wanted.data)
 
 
 def test_lookup_distortion_survives_the_store(tmp_path):
@@ -119,6 +128,62 @@ def test_lookup_distortion_survives_the_store(tmp_path):
     write_store(tmp_path / "p.h5", tmp_path / "m.h5", [exposure])
     back = open_store(tmp_path / "p.h5", tmp_path / "m.h5")
     assert np.allclose(linearize(back.wcs("a"), RA, DEC)[0], bent, atol=1e-9)
+
+
+def test_only_exposures_that_a_region_touches_are_opened_and_stay_open(
+    paths, exposure, tmp_path, monkeypatch
+):
+    """Of two exposures, one beside the region; the file of that one may be anything."""
+    crval = exposure.header["CRVAL2"] + 60 / 3600
+    moved = exposure.header.copy()
+    moved["CRVAL2"] = crval
+    far = replace(exposure, id="far", wcs=header_wcs(moved, "far"), header=moved)
+    names = tmp_path / "pixels", tmp_path / "meta.h5"
+    write_store(*names, [exposure, far])
+    (tmp_path / "pixels" / "far.h5").write_bytes(b"no")
+    opened, real = [], h5py.File
+
+    def seen(path, *args, **options):
+        opened.append(path.name)
+        return real(path, *args, **options)
+
+    store, region = open_store(*names), CircularRegion(RA, DEC, 2.0)
+    monkeypatch.setattr(h5py, "File", seen)
+    assert store.near(region) == ["a"]
+    for _ in range(3):
+        store.tiles("a", region)
+    assert opened == ["a.h5"]
+    other = pickle.loads(pickle.dumps(store))
+    assert np.array_equal(other.tiles("a", region).data, store.tiles("a", region).data)
+    with pytest.raises(DamagedError, match=r"far\.h5"):
+        store.exposure("far")
+
+
+def test_a_file_of_another_run_is_not_read(exposure, tmp_path):
+    """The index says of which exposures it speaks; one that is gone, or another, is damage."""
+    names = tmp_path / "pixels", tmp_path / "meta.h5"
+    write_store(*names, [exposure])
+    store = open_store(*names)
+    write_exposure(names[0] / "a.h5", replace(exposure, data=exposure.data + 1))
+    with pytest.raises(DamagedError, match="another exposure"):
+        store.exposure("a")
+    (names[0] / "a.h5").unlink()
+    with pytest.raises(DamagedError, match="is gone"):
+        store.exposure("a")
+    write_store(*names, [replace(exposure, id="b")])
+    assert [path.name for path in names[0].iterdir()] == ["b.h5"]
+
+
+def test_kept_is_what_was_made_of_the_same(exposure, tmp_path):
+    path = tmp_path / "a.h5"
+    assert kept_exposure(path, {"n": 1}) is None
+    entry = write_exposure(path, exposure, {"n": 1, "of": ("x", "y")})
+    assert kept_exposure(path, {"n": 1, "of": ("x", "y")}) == entry
+    assert kept_exposure(path, {"n": 2}) is None
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    assert kept_exposure(path, {"n": 1, "of": ("x", "y")}) is None
 
 
 def test_empty_and_missing_stores(tmp_path):

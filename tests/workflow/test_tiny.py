@@ -178,7 +178,7 @@ def test_damaged_files_cost_one_ordinary_command(folder, tmp_path):
     shutil.copytree(folder / ".snakemake", again / ".snakemake")
     catalog = kept / "catalogs" / "posterior.fits"
     hurt = [
-        "stores/mosaic_pixels.h5",
+        "stores/mosaic_pixels/F814W_mosaic.h5",
         "sersic/mixtures.h5",
         "background/tweakbg.tsv",
         "scene/sample.fits",

@@ -6,7 +6,7 @@ out: stores/, scene/initial.fits, background/, scene/detect.fits, catalogs/posto
 
 
 rule preprocess:
-    """Turn images into stores: calibrated pixels in super-pixel order, and metadata."""
+    """Turn images into stores: calibrated pixels in super-pixel order, a file for each, and an index."""
     input:
         **reads("preprocess"),
     output:

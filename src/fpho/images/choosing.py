@@ -18,7 +18,7 @@ def open_chosen(layout, *on: str, shifts: dict | None = None) -> list[Store]:
     stores = {
         kind: open_store(layout.pixels(kind), layout.meta(kind), shifts)
         for kind in KINDS
-        if Path(layout.pixels(kind)).is_file()
+        if Path(layout.meta(kind)).is_file()
     }
     wanted = {kind: set() for kind in stores}
     for one in on:

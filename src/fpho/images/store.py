@@ -1,171 +1,159 @@
-"""Pixel store and meta store: images in 8 x 8 tiles in HDF5, read region by region.
+"""Stores of images: a file for each exposure, read region by region, and an index of all.
 
-Pixel store: one group per exposure with `data` and `ierr`, (T, 64) float32, all tiles of the padded
-image row by row, and `sums`, (T, 2) uint32, a checksum of each (see `fpho.images.sums`). Meta store: one
-group per exposure with its header (text), `wcs` where the header cannot hold it (bytes of an ASDF file with
-the gwcs, or of a FITS file with look-up tables), and as attributes band, kind, psf, shape (ny, nx),
-noise_scale and noise_slope (see `fpho.images.noise`), and footprint (ra, dec in degrees and radius in arcsec
-of a circle around the image).
+The pixel store of one kind of images is a folder with a file for each exposure, see `onefile`. The meta store
+is their index: an HDF5 file with `exposures`, the JSON of a list of `ExposureEntry`. It is read once, and
+says which exposures a region may touch; only these are opened, and stay open.
 """
 
 import json
-from contextlib import contextmanager
 from copy import copy
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import UNREADABLE, DamagedError, InputError
-from ..geometry import CircularRegion, footprint, linearize
 from ..hdf5 import verify
-from .exposure import Exposure, ExposureTiles, tile_image, untile_image
-from .sums import read_tiles, tile_sums
+from ..geometry import linearize, separation
+from .exposure import Exposure, ExposureTiles, untile_image
+from .onefile import ExposureEntry, OpenFiles, file_of, read_head, write_exposure
+from .sums import read_tiles
 from .wcs import ShiftedWCS, restore_wcs
-
-CHUNK = 32  # tiles in a chunk: 8 kB, about what a small patch wants of a row of tiles
 
 
 def write_store(pixel_path, meta_path, exposures, provenance: dict | None = None) -> list[str]:
-    """Write exposures (an iterable: one at a time is held) to both stores; their ids."""
+    """Write exposures (an iterable: one at a time is held) to a folder, and their index; their ids."""
+    entries = [write_exposure(file_of(pixel_path, one.id), one, provenance) for one in exposures]
+    write_index(pixel_path, meta_path, entries, provenance)
+    return [entry.id for entry in entries]
+
+
+def write_index(pixel_path, meta_path, entries: list[ExposureEntry], provenance: dict | None = None) -> None:
+    """Write the index of the exposures in a folder; files of others, of an earlier run, are removed."""
     from ..hdf5 import create
 
-    ids = []
-    with create(pixel_path) as pixels, create(meta_path) as meta:
-        for file in (pixels, meta):
-            file.attrs["fpho_version"] = __version__
-            file.attrs["provenance"] = json.dumps(provenance or {})
-        for exposure in exposures:
-            _write_pixels(pixels.create_group(exposure.id), exposure)
-            _write_meta(meta.create_group(exposure.id), exposure)
-            ids.append(exposure.id)
-            pixels.check()  # a full disk ends it now, not after the last image
-        meta.attrs["ids"] = json.dumps(ids)
-    return ids
-
-
-def _write_pixels(group, exposure: Exposure) -> None:
-    sums = []
-    for name in ("data", "ierr"):
-        tiles = tile_image(getattr(exposure, name))
-        chunks = (min(CHUNK, len(tiles)), 64)
-        group.create_dataset(name, data=tiles, chunks=chunks, compression="lzf", shuffle=True)
-        sums.append(tile_sums(tiles))
-    group["sums"] = np.stack(sums, axis=-1)
-
-
-def _write_meta(group, exposure: Exposure) -> None:
-    group.attrs.update(
-        band=exposure.band,
-        kind=exposure.kind,
-        psf=exposure.psf,
-        shape=exposure.data.shape,
-        noise_scale=exposure.noise_scale,
-        noise_slope=exposure.noise_slope,
-        footprint=astuple(footprint(exposure.wcs, exposure.data.shape)),
-    )
-    text = exposure.header.tostring(sep="\n", endcard=False, padding=False)
-    group["header"] = np.frombuffer(text.encode("ascii", "replace"), "u1")
-    if exposure.wcs_bytes:
-        group["wcs"] = np.frombuffer(exposure.wcs_bytes, "u1")
+    with create(meta_path) as file:
+        file.attrs["fpho_version"] = __version__
+        file.attrs["provenance"] = json.dumps(provenance or {})
+        file["exposures"] = json.dumps([asdict(entry) for entry in entries])
+    known = {file_of(pixel_path, entry.id) for entry in entries}
+    for path in Path(pixel_path).glob("*.h5"):
+        if path not in known:
+            path.unlink(missing_ok=True)
 
 
 class Store:
-    """Exposures of one kind; a WCS is made at its first use, pixels are read when asked for.
+    """Exposures of one kind; header and WCS are read at their first use, pixels when asked for.
 
-    Files are opened for each reading, so that a store can be handed to worker processes.
+    A store can be handed to worker processes, which open its files anew.
     """
 
     def __init__(self, pixel_path, meta_path, shifts: dict | None = None):
         self.shifts = shifts or {}
         self.pixel_path, self.meta_path = Path(pixel_path), Path(meta_path)
-        self.ids: list[str] = []
-        self._meta: dict[str, dict] = {}
+        self._entries = {entry.id: entry for entry in _read_index(self.meta_path)}
+        self.ids = list(self._entries)
+        self._around = self._footprints()
         self._wcs: dict[str, object] = {}
-        with _open(self.meta_path, whole=True) as meta:
-            for name in json.loads(meta.attrs["ids"]):
-                self.ids.append(name)
-                self._meta[name] = _read_meta(meta[name])
+        self._files = OpenFiles()
 
     def band(self, name: str) -> str:
         """Band of an exposure."""
-        return self._meta[name]["band"]
+        return self._entries[name].band
 
     def kind(self, name: str) -> str:
         """`mosaic` or `exposure`."""
-        return self._meta[name]["kind"]
+        return self._entries[name].kind
 
     def psf(self, name: str) -> str:
         """Key of an exposure's PSF as the table of images gives it; empty: by its id or band."""
-        return self._meta[name]["psf"]
+        return self._entries[name].psf
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """(ny, nx) of an exposure."""
+        return self._entries[name].shape
 
     def wcs(self, name: str):
         """WCS of an exposure."""
         if name not in self._wcs:
-            meta = self._meta[name]
-            wcs = restore_wcs(meta["header"], meta["wcs_bytes"], f"{self.meta_path}:{name}")
+            wcs = restore_wcs(*self._head(name), f"{self.pixel_path}:{name}")
             self._wcs[name] = ShiftedWCS(wcs, self.shifts[name]) if name in self.shifts else wcs
         return self._wcs[name]
-
-    def shape(self, name: str) -> tuple[int, int]:
-        """(ny, nx) of an exposure."""
-        return self._meta[name]["shape"]
 
     def only(self, ids) -> "Store":
         """The same store with some of its exposures."""
         part = copy(self)
         part.ids = [name for name in self.ids if name in ids]
+        part._around = part._footprints()
         return part
+
+    def _footprints(self) -> np.ndarray:
+        """(ra, dec, radius) of the circles around all exposures, (3, N)."""
+        around = [self._entries[name].footprint for name in self.ids]
+        return np.array([(one.ra, one.dec, one.radius) for one in around]).reshape(-1, 3).T
+
+    def near(self, region) -> list[str]:
+        """Ids of the exposures whose footprints meet a circle on the sky; no file is opened."""
+        ra, dec, radius = self._around
+        meet = separation(region.ra, region.dec, ra, dec) <= radius + region.radius
+        return [self.ids[i] for i in np.flatnonzero(meet)]
 
     def overlapping(self, region) -> list[str]:
         """Ids of the exposures whose pixels may lie in a circle on the sky."""
-        return [name for name in self.ids if self._box(name, region) is not None]
+        return [name for name in self.near(region) if self._box(name, region) is not None]
 
     def tiles(self, name: str, region=None) -> ExposureTiles:
         """Tiles of an exposure in the box around a circle on the sky (None: all); others are not read."""
-        meta, box = self._meta[name], self._box(name, region)
-        across = -(-meta["shape"][1] // 8)
-        with _open(self.pixel_path) as pixels:
-            if box is None:
-                index, data, ierr = np.zeros(0, int), np.zeros((0, 64), "f4"), np.zeros((0, 64), "f4")
-            else:
-                (x_low, x_high), (y_low, y_high) = box
-                rows = [slice(row * across + x_low, row * across + x_high) for row in range(y_low, y_high)]
-                index = np.concatenate([np.arange(row.start, row.stop) for row in rows])
-                data, ierr = read_tiles(self.pixel_path, pixels[name], rows)
+        entry, box = self._entries[name], self._box(name, region)
+        if box is None:
+            data, ierr, index = np.zeros((0, 64), "f4"), np.zeros((0, 64), "f4"), np.zeros((2, 0), "i4")
+        else:
+            columns, rows = (slice(*ends) for ends in box)
+            index = np.mgrid[rows, columns].reshape(2, -1)
+            data, ierr = self._read(entry, lambda path, file: read_tiles(path, file, rows, columns))
         return ExposureTiles(
             id=name,
-            band=meta["band"],
+            band=entry.band,
             wcs=self.wcs(name),
-            psf=meta["psf"],
+            psf=entry.psf,
             data=data,
             ierr=ierr,
-            tile_x=(8 * (index % across)).astype("i4"),
-            tile_y=(8 * (index // across)).astype("i4"),
-            noise_slope=meta["noise_slope"],
+            tile_x=(8 * index[1]).astype("i4"),
+            tile_y=(8 * index[0]).astype("i4"),
+            noise_slope=entry.noise_slope,
         )
 
     def exposure(self, name: str) -> Exposure:
         """A whole image."""
-        meta = self._meta[name]
-        with _open(self.pixel_path) as pixels:
-            n_tiles = int(np.prod([-(-size // 8) for size in meta["shape"]]))
-            both = read_tiles(self.pixel_path, pixels[name], [slice(0, n_tiles)])
-        planes = {
-            kind: untile_image(one, meta["shape"]) for kind, one in zip(("data", "ierr"), both, strict=True)
+        entry = self._entries[name]
+        rows, columns = (slice(0, -(-size // 8)) for size in entry.shape)
+        both = self._read(entry, lambda path, file: read_tiles(path, file, rows, columns))
+        data, ierr = (untile_image(one, entry.shape) for one in both)
+        header, wcs_bytes = self._head(name)
+        known = {
+            key: getattr(entry, key) for key in ("id", "band", "kind", "psf", "noise_scale", "noise_slope")
         }
-        names = ("band", "kind", "header", "psf", "noise_scale", "noise_slope", "wcs_bytes")
-        return Exposure(id=name, wcs=self.wcs(name), **planes, **{key: meta[key] for key in names})
+        return Exposure(data=data, ierr=ierr, wcs=self.wcs(name), header=header, wcs_bytes=wcs_bytes, **known)
+
+    def _head(self, name: str) -> tuple:
+        """Header, and bytes of the WCS where that cannot hold it."""
+        entry = self._entries[name]
+        return self._read(entry, lambda path, file: read_head(path, file, entry))
+
+    def _read(self, entry: ExposureEntry, reader):
+        """What a function of path and open file reads of an exposure."""
+        path = file_of(self.pixel_path, entry.id)
+        with self._files.reading(path, entry) as file:
+            return reader(path, file)
 
     def _box(self, name, region):
         """Ranges of tiles ((x), (y)) that hold a region; None where it misses the image."""
-        shape = self._meta[name]["shape"]
+        shape = self._entries[name].shape
         size = np.array([-(-shape[1] // 8), -(-shape[0] // 8)])
         if region is None:
             return (0, size[0]), (0, size[1])
-        around = self._meta[name]["footprint"]
+        around = self._entries[name].footprint
         if around.separation(region.ra, region.dec) > around.radius + region.radius:
             return None  # far off, where the WCS need not even be made
         xy, scale = linearize(self.wcs(name), region.ra, region.dec)
@@ -178,34 +166,19 @@ class Store:
 
 
 def open_store(pixel_path, meta_path, shifts: dict | None = None) -> Store:
-    """A store by the paths of its two files; `shifts`: pixels (x, y) by which exposures' WCS are moved."""
+    """A store by its folder and its index; `shifts`: pixels (x, y) by which exposures' WCS are moved."""
     return Store(pixel_path, meta_path, shifts)
 
 
-@contextmanager
-def _open(path, whole: bool = False):
-    """A store, held against its checksum if `whole`; tiles have their own, see `read_tiles`."""
+def _read_index(path: Path) -> list[ExposureEntry]:
+    """Entries of all exposures of an index, held against its checksum."""
     import h5py
 
     if not path.is_file():
         raise InputError(path, "no such store", "Run `fpho preprocess` first")
-    if whole:
-        verify(path, ours=True)
+    verify(path, ours=True)
     try:
         with h5py.File(path, "r") as file:
-            yield file
+            return [ExposureEntry.of(tree) for tree in json.loads(file["exposures"][()])]
     except UNREADABLE as error:
         raise DamagedError(path, str(error)) from None
-
-
-def _read_meta(group) -> dict:
-    header = Header.fromstring(bytes(group["header"][:]).decode(), sep="\n")
-    meta = {key: group.attrs[key] for key in ("band", "kind", "psf")}
-    return meta | {
-        "noise_scale": float(group.attrs["noise_scale"]),
-        "noise_slope": float(group.attrs.get("noise_slope", 0.0)),
-        "shape": tuple(int(n) for n in group.attrs["shape"]),
-        "footprint": CircularRegion(*map(float, group.attrs["footprint"])),
-        "header": header,
-        "wcs_bytes": bytes(group["wcs"][:]) if "wcs" in group else b"",
-    }

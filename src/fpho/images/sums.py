@@ -22,23 +22,22 @@ def tile_sums(tiles) -> np.ndarray:
     return out
 
 
-def read_tiles(path, group, slices) -> list[np.ndarray]:
-    """`data` and `ierr` (T, 64) of an exposure's group in a pixel store: the tiles of some slices.
+def read_tiles(path, file, rows: slice, columns: slice) -> list[np.ndarray]:
+    """Data and inverse errors, each (T, 64), of a box of tiles of an exposure's open file, row by row.
 
     Raises
     ------
     DamagedError
         If they are not what was written, or their checksums are not there.
     """
-    if "sums" not in group:
-        name = group.name.lstrip("/")
-        raise DamagedError(path, f"no checksums of the pixels of {name} (or a store of an earlier version)")
-    planes = [np.concatenate([group[kind][part] for part in slices]) for kind in ("data", "ierr")]
-    first, last = slices[0].start, slices[-1].stop
-    span = group["sums"][first:last]
-    sums = np.concatenate([span[part.start - first : part.stop - first] for part in slices])
-    n_tiles = sum(part.stop - part.start for part in slices)
+    if "sums" not in file:
+        raise DamagedError(path, "no checksums of the pixels (or a store of an earlier version)")
+    pixels, sums = file["pixels"][rows, columns], file["sums"][rows, columns]
+    box = (rows.stop - rows.start, columns.stop - columns.start, 2)
+    if pixels.shape != (*box, 64) or pixels.dtype != np.float32 or sums.shape != box:
+        raise DamagedError(path, "its pixels are not as many as were written")
+    planes = [np.ascontiguousarray(pixels[:, :, k]).reshape(-1, 64) for k in (0, 1)]
     for k, tiles in enumerate(planes):
-        if tiles.shape != (n_tiles, 64) or not np.array_equal(tile_sums(tiles), sums[:, k]):
-            raise DamagedError(path, f"pixels of {group.name.lstrip('/')} are not what was written")
+        if not np.array_equal(tile_sums(tiles), sums[:, :, k].ravel()):
+            raise DamagedError(path, "its pixels are not what was written")
     return planes

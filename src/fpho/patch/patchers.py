@@ -166,7 +166,7 @@ class StorePatch(_Patch):
 
     def _exposures(self, region, bands):
         for store in self._stores:
-            for name in store.ids:
+            for name in store.near(region):
                 if store.band(name) in bands:
                     yield store.tiles(name, region)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .. import hdf5
 from ..errors import DamagedError, InputError
 from ..files import has_seal, is_whole, set_time, was_edited
-from ..layout import Layout
+from ..layout import KINDS, Layout
 from ..passes.files import flattened
 from .registry import STAGES
 from .stage import ConfiguredRun, Stage
@@ -63,7 +63,9 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
                     return name, which
     if path.is_relative_to(run.layout.simulation.absolute()):
         return "simulate", {}
-    return ("sample", {}) if path.parent == run.layout.patches.absolute() else None
+    undeclared = {run.layout.patches: "sample"} | {run.layout.pixels(kind): "preprocess" for kind in KINDS}
+    name = {folder.absolute(): stage for folder, stage in undeclared.items()}.get(path.parent)
+    return (name, {}) if name else None
 
 
 def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:

@@ -103,11 +103,12 @@ PSF = _stage(
 )
 PREPROCESS = _stage(
     "preprocess",
-    "Turn images into stores: calibrated pixels in super-pixel order, and metadata.",
+    "Turn images into stores: calibrated pixels in super-pixel order, a file for each, and an index.",
     reads=lambda run: {"images": run.given(run.inputs.images), "checked": run.layout.checked},
     writes=lambda run: {"stores": run.layout.stores},
     options=("simulate", "images", "bands", "preprocess"),
     cores=True,
+    processes=True,
     measures=True,
 )
 SCENE = _stage(
