@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from fpho.config import Config
+from fpho.config.sources import source_of
 from fpho.flags import DESCRIPTIONS
 from fpho.stages.table import stage_table
 
@@ -24,7 +25,8 @@ def options() -> str:
         "# Configuration",
         "Every option with its meaning, unit and default; `fpho config` prints the same as YAML, and "
         "`fpho config --schema` the JSON schema that every run is checked against. In commands an option is "
-        "written as `section.option=value`.",
+        "written as `section.option=value`. Why a default has its value is said beside it: a paper, a "
+        "measurement with the command or page that has it, or a choice.",
         _table(Config, Config(), ""),
     ]
     parts += _sections(Config, Config(), "")
@@ -54,8 +56,17 @@ def _table(model, values, place: str) -> str:
             continue
         plain = json.loads(value.model_dump_json(exclude_none=True)) if _is_prior(value) else _plain(value)
         meaning, unit = _meaning(field.description or "")
-        rows.append(f"| `{place}{name}` | `{json.dumps(plain, ensure_ascii=False)}` | {unit} | {meaning} |")
-    return "\n".join(["| option | default | unit | meaning |", "|---|---|---|---|", *rows])
+        default = json.dumps(plain, ensure_ascii=False)
+        why = source_of(f"{place}{name}") if has_value(value) else ""
+        rows.append(f"| `{place}{name}` | `{default}` | {unit} | {meaning} | {why} |")
+    return "\n".join(
+        ["| option | default | unit | meaning | why this default |", "|---|---|---|---|---|", *rows]
+    )
+
+
+def has_value(default) -> bool:
+    """Whether a default is a value that could be another, not an absence."""
+    return default is not None and default is not False and default not in ("", [], (), {})
 
 
 def _plain(value):

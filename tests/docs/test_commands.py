@@ -14,6 +14,7 @@ sys.path.insert(0, str(TOP / "docs"))
 import generated
 
 from fpho.config import Config
+from fpho.config.sources import SOURCES, source_of
 
 PAGES = [
     TOP / "README.md",
@@ -66,6 +67,24 @@ def test_options_on_the_pages_exist():
             if name.partition(".")[0] in sections and name not in known and not FILE.search(name):
                 wrong.append(f"{page.name}: {name}")
     assert wrong == []
+
+
+def test_every_default_has_a_source():
+    """A paper, a measurement or a choice beside each default; none for an option that is no more."""
+    known, without = set(option_names(Config)), []
+    for name in known:
+        value = Config()
+        for part in name.split("."):
+            value = getattr(value, part)
+        if not isinstance(value, BaseModel) and generated.has_value(value) and not source_of(name):
+            without.append(name)
+    assert without == []
+    assert set(SOURCES) - known == set()
+    pages = re.findall(r"\]\(\.\./([^)#]+)(?:#([^)]+))?\)", " ".join(SOURCES.values()))
+    assert len(pages) > 10
+    for page, anchor in pages:
+        text = text_of(TOP / "docs" / page)
+        assert not anchor or anchor in anchors(text), (page, anchor)
 
 
 def option_names(model, place: str = "") -> list[str]:
