@@ -7,7 +7,7 @@ other files of this folder would stay behind. The stamp below changes with any o
 import hashlib
 from pathlib import Path
 
-from numba import njit
+from .. import machinecode
 
 FUSED = {
     "contract",
@@ -35,9 +35,9 @@ def compiled(function, *, flags=False, arrays=False, inline=False):
     options = {} if arrays else {"_nrt": False}
     if inline:
         options["forceinline"] = True
-    made = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags, **options)(function)
-    made._cache._cache_file._source_stamp = STAMP
-    return made
+    return machinecode.compiled(
+        function, stamp=STAMP, nogil=True, error_model="numpy", fastmath=flags, **options
+    )
 
 
 def fused(function):

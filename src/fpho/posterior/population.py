@@ -34,10 +34,10 @@ der Wel et al. 2012, ApJS 203, 24); early types about n = 3 to 4.
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
 from ..config import Population, Prior
+from ..machinecode import compiled
 from .priors import DEFAULTS, Normal, TwoKinds
 
 NEGATIVE = 3.0  # noises: scale of the fall towards negative fluxes
@@ -111,7 +111,7 @@ def population_term(law: Population, plan, flux, information) -> PopulationTerm:
     return PopulationTerm(weight, floor, plan.column("rhalf"), power, fall, np.array(numbers, "f8"))
 
 
-@nb.njit(cache=True)
+@compiled
 def level(values, weight, floor, s):
     """Of source s: L, ln of sqrt(L^2 + s^2) / F_25, and its derivative by L."""
     total = 0.0
@@ -121,7 +121,7 @@ def level(values, weight, floor, s):
     return total, 0.5 * np.log(square) - np.log(AB_25), total / square
 
 
-@nb.njit(cache=True)
+@compiled
 def add_slopes(index, values, weight, floor, power, fall, size, law, out):
     """ln p of the term, without a constant; adds its gradient to `out` (ndim,).
 
@@ -149,7 +149,7 @@ def add_slopes(index, values, weight, floor, power, fall, size, law, out):
     return lnp
 
 
-@nb.njit(cache=True)
+@compiled
 def add_curvature(index, values, weight, floor, power, fall, size, law, out):
     """Adds the curvature of -ln p to `out` (ndim, ndim): of sizes J^t J, of counts where they are convex."""
     n_bands = weight.shape[1]

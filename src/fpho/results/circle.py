@@ -11,8 +11,9 @@ centre.
 
 import math
 
-import numba as nb
 import numpy as np
+
+from ..machinecode import compiled
 
 NODES = 20  # the sum is then right to 1e-5 for axis ratios down to 0.05
 REACH = 5.0  # standard deviations
@@ -21,7 +22,7 @@ ROOT = math.sqrt(2.0)
 NORM = 1 / math.sqrt(2 * math.pi)
 
 
-@nb.njit(cache=True)
+@compiled
 def within(east, north, ee, nn, en, radius):
     """Share of a Gaussian (centre east, north; covariance ee, nn, en) within `radius` of the origin."""
     half, turn = 0.5 * (ee + nn), 0.5 * math.atan2(2 * en, ee - nn)
@@ -41,7 +42,7 @@ def within(east, north, ee, nn, en, radius):
     return total * 0.5 * (high - low) * radius / t * NORM
 
 
-@nb.njit(cache=True)
+@compiled
 def light_within(profile, matrix, psf, offset, radius):
     """Light of a profile of flux 1 through a PSF within circles.
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
 
-import numba as nb
 import numpy as np
+
+from ..machinecode import compiled
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def term(n: int, degree: int) -> Term:
     return Term(np.array(index), np.array(times), len(number))
 
 
-@nb.njit(cache=True)
+@compiled
 def squares(v, n, out):
     """He_ij of the first n of v, to `out`."""
     m = 0
@@ -55,7 +56,7 @@ def squares(v, n, out):
         out[m - n + i] -= 1.0
 
 
-@nb.njit(cache=True)
+@compiled
 def cubes(v, n, out):
     """He_ijk of the first n of v, to `out`."""
     m = 0
@@ -73,7 +74,7 @@ def cubes(v, n, out):
                 m += 1
 
 
-@nb.njit(cache=True)
+@compiled
 def features(v, n_cubic, n_quartic):
     """Squares and cubes, of slopes of cubic and quartic terms, at each of v (N, n)."""
     second = np.empty((len(v), n_cubic * (n_cubic + 1) // 2))

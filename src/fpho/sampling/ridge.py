@@ -20,9 +20,9 @@ has the Jacobian in it (ln |dz/dy| = number of fluxes times t): what is sampled 
 import math
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from ..machinecode import compiled
 from ..optimize.volume import sizes, widening
 from ..posterior.compiled import value
 from ..posterior.parameter_map import ParameterMap
@@ -92,7 +92,7 @@ def ridge_coefficients(plan: ParameterMap, z, cov, by_index=None, width=None) ->
     return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST), width, radius0)
 
 
-@nb.njit(cache=True)
+@compiled
 def forward(
     y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, width, radius0,
     z, slopes,
@@ -137,7 +137,7 @@ def forward(
     return total
 
 
-@nb.njit(cache=True)
+@compiled
 def backward(z, n_bands, index, origin, unit, columns, flux, a, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):

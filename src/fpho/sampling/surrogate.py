@@ -16,10 +16,10 @@ power. Beyond the radius within which all points lay the force stays what it is 
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
 
+from ..machinecode import compiled
 from . import polynomial
 
 DIRECTIONS = (96, 96, 24, 12)  # that linear, square, cubic and quartic terms have at most
@@ -134,7 +134,7 @@ def _regression(features, forces, weight, sizes, share) -> tuple:
     return matrices(lsqr(operator, target, atol=PRECISION, btol=PRECISION, iter_lim=ITERATIONS)[0])
 
 
-@nb.njit(cache=True)
+@compiled
 def _kick(v, w, step, linear, square, cubic, quartic, radius):
     """Adds step times the slope at v (ndim,) to w (ndim,)."""
     n, n_cubic, n_quartic = len(square), len(cubic), len(quartic)
@@ -147,7 +147,7 @@ def _kick(v, w, step, linear, square, cubic, quartic, radius):
     w[:n_quartic] += step * (quartic @ third)
 
 
-@nb.njit(cache=True)
+@compiled
 def _turn(v, w, step, n_steps, linear, square, cubic, quartic, radius):
     """A trajectory in place, from position v and momentum w (ndim,)."""
     cosine, sine = np.cos(step), np.sin(step)

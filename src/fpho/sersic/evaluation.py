@@ -2,8 +2,9 @@
 
 import math
 
-import numba as nb
 import numpy as np
+
+from ..machinecode import compiled
 
 
 def as_columns(n, rhalf, is_point):
@@ -15,14 +16,14 @@ def as_columns(n, rhalf, is_point):
     )
 
 
-@nb.njit(inline="always")
+@compiled(inline="always")
 def _cubic(pieces, i, k, t):
     """Value and derivative at `t` of the cubic `pieces[i, :, k]`, lowest power first."""
     c0, c1, c2, c3 = pieces[i, 0, k], pieces[i, 1, k], pieces[i, 2, k], pieces[i, 3, k]
     return c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2 * c2 + t * 3 * c3)
 
 
-@nb.njit(cache=True)
+@compiled
 def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_below):
     """Profile (S, K, 6) and count (S,) from cubic pieces (M, 4, 2 K) in u = log n.
 
@@ -54,13 +55,13 @@ def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_belo
     return profile, count
 
 
-@nb.njit(cache=True)
+@compiled
 def _locate(value, breaks):
     """Index of the interval of `breaks` that holds `value`."""
     return min(max(np.searchsorted(breaks, value, side="right") - 1, 0), len(breaks) - 2)
 
 
-@nb.njit(cache=True)
+@compiled
 def fixed_widths(n, rhalf, is_point, n_breaks, r_breaks, pieces, variances):
     """Profile (S, K, 6) and count (S,) from bicubic pieces (N, R, 4, 4, K), widths fixed on the sky.
 
