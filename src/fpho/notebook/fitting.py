@@ -15,6 +15,7 @@ import h5py
 from ..config import Config, Priors, make_config
 from ..errors import InputError
 from ..images import Exposure, open_chosen, write_store
+from ..importing import seldom_collected
 from ..kernel.warm import start as compile_meanwhile
 from ..layout import KINDS, Layout
 from ..stages.registry import STAGES
@@ -39,6 +40,7 @@ OWN = {"bounds.held", "background.mode", "sample.sampling_draws", "sample.chains
 APART = ("psf", "preprocess", "sample")  # stages that measure, and are told of or done by themselves
 
 
+@seldom_collected()
 def fit(
     image,
     psf,
