@@ -1,6 +1,6 @@
 """The state of a scene as a file: FITS, whole or absent."""
 
-from functools import lru_cache
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,11 @@ from ..parameters import DESCRIPTIONS, FLUX_UNIT, UNITS, error_col, scene_dtype
 from .catalog.formats import CONVENTION
 
 SMALL = 1 << 20  # bytes of a state that is remembered
+MANY = 16  # states, and headers, that are remembered
+BLOCK = 2880  # bytes in which FITS files grow
+CELLS = {"|b1": "S1", "<i8": ">i8", "<f8": ">f8"}  # of FITS, by the type of a column of a scene; and texts
+_states: dict[Path, tuple] = {}  # (time and size of the file, rows, bands, header)
+_headers: dict[tuple, bytes] = {}  # what stands before the data, by all that it depends on
 
 
 def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None = None) -> None:
@@ -20,7 +25,6 @@ def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None =
 
     more : further columns by name: (values (S,), unit, description)
     """
-    from astropy.io import fits
     from astropy.table import Table
 
     table = Table(rows, copy=False)
@@ -35,11 +39,48 @@ def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None =
     for name, (values, unit, text) in (more or {}).items():
         table[name] = values
         table[name].unit, table[name].description = unit, text
-    table = escaped_table(table)
+    with atomic(path, seal=True) as temporary:
+        temporary.write_bytes(_content(escaped_table(table)))
+
+
+def _content(table) -> bytes:
+    """The FITS file of a table; astropy makes its header once, as most states differ in their data alone."""
+    rows = table.as_array()
+    types = [rows.dtype[name] for name in rows.dtype.names]
+    if not all(of.str in CELLS or of.kind == "U" for of in types) or np.ma.isMA(rows):
+        return _made_by_astropy(table)
+    columns = [
+        (each.name, of, each.unit, each.description) for each, of in zip(table.itercols(), types, strict=True)
+    ]
+    key = (len(rows), str(columns), str(table.meta))
+    data = _cells(rows).tobytes()
+    room = -(-len(data) // BLOCK) * BLOCK
+    if key not in _headers:
+        made = _made_by_astropy(table)
+        if len(_headers) < MANY:
+            _headers[key] = made[: len(made) - room]
+        return made
+    return _headers[key] + data.ljust(room, b"\0")
+
+
+def _made_by_astropy(table) -> bytes:
+    from astropy.io import fits
+
     hdu = fits.table_to_hdu(table)
     keep_descriptions(table, hdu)
-    with atomic(path, seal=True) as temporary:
-        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary, overwrite=True)
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
+    return file.getvalue()
+
+
+def _cells(rows) -> np.ndarray:
+    """Rows as FITS has them: big-endian, texts of one byte a character, T and F."""
+    types = [(name, rows.dtype[name]) for name in rows.dtype.names]
+    texts = {name: f"S{of.itemsize // 4}" for name, of in types if of.kind == "U"}
+    cells = np.empty(len(rows), [(name, texts.get(name) or CELLS[of.str]) for name, of in types])
+    for name, of in types:
+        cells[name] = np.where(rows[name], b"T", b"F") if of.kind == "b" else rows[name]
+    return cells
 
 
 def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
@@ -47,16 +88,16 @@ def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such scene state", "Run the stage before this one")
-    state = path.stat()
-    if state.st_size > SMALL:
+    now, path = path.stat(), path.absolute()
+    if now.st_size > SMALL:
         return _read(path)
-    rows, bands, header = _remembered(path.absolute(), (state.st_size, state.st_mtime_ns, state.st_ino))
+    known = (now.st_size, now.st_mtime_ns, now.st_ino)
+    if _states.get(path, (None,))[0] != known:
+        if len(_states) >= MANY:
+            _states.pop(next(iter(_states)))
+        _states[path] = (known, *_read(path))
+    _, rows, bands, header = _states[path]
     return rows.copy(), list(bands), dict(header)
-
-
-@lru_cache(maxsize=16)
-def _remembered(path: Path, state: tuple) -> tuple[np.ndarray, list[str], dict]:
-    return _read(path)
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[str], dict]:
