@@ -27,6 +27,8 @@ FLOORS = [
         "models",
         "parameters",
         "caches",
+        "machinecode",
+        "garbage",
         "codehash",
         "progress",
         "tables",

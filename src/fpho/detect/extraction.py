@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sep
-from scipy.spatial import cKDTree
 
 GROUND = 0.5  # of the threshold: how far down an object reaches
 LEVELS = 32  # between which objects are told apart
@@ -87,7 +86,11 @@ def _hosts(image, x, y, found, reach: float) -> np.ndarray:
     found : SEP's rows, by falling peak. reach : pixels within which the features of a PSF lie
     """
     host = np.arange(len(x))
-    tree = cKDTree(np.stack([x, y], axis=1)) if len(x) else None
+    if len(x) < 2:
+        return host
+    from scipy.spatial import cKDTree  # slow to import
+
+    tree = cKDTree(np.stack([x, y], axis=1))
     for j in range(len(x)):
         near = np.array(tree.query_ball_point([x[j], y[j]], max(reach, DISC * found["a"][j])))
         near = near[(near > j) & (host[near] == near)]

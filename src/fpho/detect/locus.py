@@ -5,7 +5,6 @@ Without a PSF: SEP's objects on the image itself, and the narrow locus of point 
 
 import numpy as np
 import sep
-from scipy.spatial import cKDTree
 
 BRIGHT = 50.0  # S/N within twice the half-light radius
 FAINT, VETO, OUTLIERS = 15.0, 0.7, 1  # more sources of that S/N, that much smaller: the locus is none
@@ -56,6 +55,8 @@ def usable_stars(exposure) -> np.ndarray:
 def _alone(x, y, flux, half) -> np.ndarray:
     """Which objects (N,) have no neighbour of NEIGHBOUR of their light near by."""
     places = np.stack([x, y], axis=1)
+    from scipy.spatial import cKDTree  # slow to import
+
     tree = cKDTree(places)
     out = np.ones(len(x), bool)
     for i, near in enumerate(tree.query_ball_point(places, ALONE * np.maximum(half, 1))):

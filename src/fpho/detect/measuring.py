@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..geometry import linearize, separation, unit_vectors
 from ..parameters import error_col
@@ -109,6 +108,8 @@ def next_source(rows) -> np.ndarray:
     if len(rows) < 2:
         return np.full(len(rows), np.inf)
     xyz = unit_vectors(rows["ra"], rows["dec"])
+    from scipy.spatial import cKDTree  # slow to import
+
     _, near = cKDTree(xyz).query(xyz, k=2)
     other = rows[np.where(near[:, 0] == np.arange(len(rows)), near[:, 1], near[:, 0])]
     return separation(rows["ra"], rows["dec"], other["ra"], other["dec"])

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.spatial import cKDTree
 
 from ..geometry import linearize
 from ..kernel.arrays import PatchArrays, SourceArrays
@@ -78,6 +77,8 @@ def look(arrays: PatchArrays, e: int, one, sources) -> Light:
     sigma = max(psf_sigma(arrays, e), NARROWEST)
     smooth, error = smoothed(data, weight, arrays.tile_x[part], arrays.tile_y[part], sigma)
     xy, good, n = np.stack(one.pixels, axis=-1), weight > 0, len(sources)
+    from scipy.spatial import cKDTree  # slow to import
+
     away, owner = cKDTree(places).query(xy)
     sky = np.median(smooth[good & (away >= np.quantile(away[good], 1 - BLANK))])
     lit = good & (smooth - sky > SEEN * error)

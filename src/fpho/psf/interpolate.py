@@ -6,7 +6,6 @@ covariances stay positive. Outside the locations' hull the nearest point of the 
 """
 
 import numpy as np
-from scipy.spatial import Delaunay, QhullError
 
 
 class Locations:
@@ -16,11 +15,13 @@ class Locations:
         self.places = np.asarray(places, "f8")
         self._grid = _grid(self.places)
         self._mesh, self._edges = None, _chain(self.places)
-        if self._grid is None:
+        if self._grid is None and len(self.places) > 2:
+            from scipy.spatial import Delaunay, QhullError
+
             try:
                 self._mesh = Delaunay(self.places)
                 self._edges = self._mesh.convex_hull
-            except QhullError:  # fewer than three, or all on a line: the chain of edges
+            except QhullError:  # all on a line: the chain of edges
                 pass
 
     def weights(self, x, y, how="nearest"):

@@ -1,9 +1,6 @@
 """Friends of friends: sources whose radii of influence overlap."""
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from ..geometry import ARCSEC, unit_vectors
 
@@ -19,6 +16,10 @@ def near_pairs(ra, dec, reach) -> np.ndarray:
     Large circles are searched apart from small ones, so that one large one does not make all search wide.
     """
     xyz, reach = unit_vectors(ra, dec), np.asarray(reach, "f8")
+    if len(reach) < 2:
+        return np.zeros((0, 2), int)
+    from scipy.spatial import cKDTree  # slow to import
+
     order = np.argsort(reach)
     found = [np.zeros((0, 2), int)]
     for part in np.array_split(order, max(1, min(16, len(order) // 64))):
@@ -40,6 +41,11 @@ def near_pairs(ra, dec, reach) -> np.ndarray:
 def group(ra, dec, roi) -> np.ndarray:
     """Label (S,) of each source's group; labels follow the first member's order."""
     pairs = near_pairs(ra, dec, roi)
+    if not len(pairs):
+        return np.arange(len(ra))
+    from scipy.sparse import coo_matrix  # slow to import
+    from scipy.sparse.csgraph import connected_components
+
     ones = np.ones(len(pairs), bool)
     graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(ra), len(ra)))
     _, labels = connected_components(graph, directed=False)
