@@ -1,6 +1,8 @@
 """What would be published: source and wheel are built, and the wheel works without the checkout."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -65,3 +67,33 @@ def test_the_wheel_works_alone(built, tmp_path):
     done = subprocess.run(plan, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert {"simulate", "sample", "view"} <= set(planned(done.stdout + done.stderr))
+
+
+def test_images_of_containers_hold_what_they_install(built, tmp_path):
+    """The files that both recipes name make the same wheel, and both do the same with them."""
+    docker = (TOP / "envs" / "Dockerfile").read_text()
+    apptainer = (TOP / "envs" / "fpho.def").read_text()
+    lines = re.findall(r"^COPY (.+) (/opt/fpho/\S*)$", docker, re.MULTILINE)
+    copied = [name for names, _ in lines for name in names.split()]
+    assert copied == re.findall(r"^    (\S+) /opt/fpho/\1$", apptainer, re.MULTILINE)
+    assert all(target == "/opt/fpho/" or target == f"/opt/fpho/{names}" for names, target in lines)
+    (done,) = re.findall(r"^RUN (.+)$", docker, re.MULTILINE)
+    assert f"cd /opt/fpho && {done}\n" in apptainer
+    for name in copied:
+        copy = shutil.copytree if (TOP / name).is_dir() else shutil.copyfile
+        copy(TOP / name, tmp_path / name)
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        tmp_path / "out",
+        tmp_path,
+    ]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+    (wheel,) = (tmp_path / "out").glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(built[1]) as other:
+        assert set(one.namelist()) == set(other.namelist())
