@@ -59,3 +59,10 @@ def test_links_within_the_site(site):
 def test_tutorials_show_figures(site):
     for name in ("one_galaxy", "posteriors", "decam", "field"):
         assert "_images/" in (site / "tutorials" / f"{name}.html").read_text()
+
+
+def test_the_jwst_tutorial_ends_with_a_page(site, shared_data):
+    """Executed where its data are: pictures, fluxes of both galaxies, and the files of the page."""
+    text = (site / "tutorials" / "jwst.html").read_text()
+    assert "_images/" in text and "index.html" in text
+    assert "6414" in text and "8021" in text
