@@ -100,7 +100,7 @@ BAD = {
     "pixel of the psf": ({"psf_pixel": "perhaps"}, "'perhaps'"),
     "sources": ({"sources": "nowhere.cat"}, "nowhere.cat"),
     "sources of text": ({"sources": ["a", "b"]}, "neither places nor a table"),
-    "columns of sources": ({"sources": Table({"n": [1]})}, "catalog.ecsv"),
+    "columns of sources": ({"sources": Table({"n": [1]})}, "^sources: "),
     "model": ({"model": "disk"}, "'disk'"),
     "points to be found": ({"model": "point", "sources": None}, "still to be found"),
     "held": ({"held": "colour"}, "held"),

@@ -1,6 +1,7 @@
 """`fpho.fit`: images in memory or in files to a `Fit`, along the stages of the pipeline."""
 
 import logging
+import os
 import re
 import shutil
 import sys
@@ -129,8 +130,10 @@ def fit(
         catalog = peaks.write_catalog(sources, model, first.wcs(given[0].id), folder / "inputs")
         config = _with_catalog(config, catalog)
         _run(config, layout, draws > 0, cores, told, catalog)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, InputError):
+            raise _as_given(error, folder) from None
         raise
     sky = any(one.pixel_scale is None for one in given)
     return Fit(folder, [one.id for one in given], shape, on_sky=sky, temporary=True)
@@ -239,6 +242,20 @@ def _run(config: Config, layout: Layout, draws: bool, cores: int, told, catalog)
         with told("draws"):
             run_stage("sample", config, layout, cores)
     told.end()
+
+
+def _as_given(error: InputError, folder: Path) -> InputError:
+    """Its words with arguments of `fit` in place of the files that were made of them, which are gone."""
+    names = {"catalog.ecsv": "sources", "images.tsv": "image", "psfs.tsv": "psf"}
+
+    def word(found) -> str:
+        name = found[1]
+        return names.get(name) or (
+            "psf" if re.fullmatch(r"psf\d+\.fits", name) else f"image {Path(name).stem}"
+        )
+
+    files = re.compile(re.escape(f"{folder / 'inputs'}{os.sep}") + r"([\w.+-]*\w)")
+    return type(error)(*(files.sub(word, text) for text in (error.where, error.found, error.cure)))
 
 
 def _held(names) -> list[str]:
