@@ -3,10 +3,16 @@
 Numba's own cache looks for its folder, and tries to write there, when a function is defined, and fills all
 tables that a compiler needs before it loads machine code, which needs none of them. Both are most of what a
 new process with a short task spends on compiled code; the cache here leaves both for when they are needed.
+
+Numba also passes over the package's own folder where it cannot write there: an image of a container, or an
+installation that many users share, would compile again what was compiled into it. Here it is read.
 """
 
+import os
+
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core import config
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.runtime import rtsys
 
 
@@ -22,19 +28,38 @@ def compiled(function=None, *, stamp: str | None = None, **options):
     return made
 
 
+def on_disk(function) -> bool:
+    """Whether there is code of a compiled function for this processor, made from the present sources.
+
+    A cache in a home directory is shared by all machines of a cluster.
+    """
+    here = function.targetctx.codegen().magic_tuple()
+    return any(key[1] == here for file in function._cache.files for key in file._load_index())
+
+
 class LateCache(FunctionCache):
-    """Numba's cache of a function, found when it is first asked for."""
+    """Numba's cache of a function, found when it is first asked for.
+
+    files : what is read, in this order: numba's own choice, into which is written; the package's folder
+    """
 
     def __init__(self, function, stamp: str | None):
         self._function, self._stamp = function, stamp
 
     def __getattr__(self, name):
         """What numba's own cache sets when it is made: the first look for any of it makes it."""
-        if "_cache_file" in self.__dict__ or name.startswith("__"):
+        if "files" in self.__dict__ or name.startswith("__"):
             raise AttributeError(name)
         super().__init__(self._function)
         if self._stamp is not None:
             self._cache_file._source_stamp = self._stamp
+        self.files = [self._cache_file]
+        package = os.path.join(os.path.dirname(self._function.__code__.co_filename), "__pycache__")
+        if (
+            package != self._cache_path and not config.CACHE_DIR
+        ):  # a folder that the user names is all there is
+            stamp = self._cache_file._source_stamp
+            self.files.append(IndexDataCacheFile(package, self._impl.filename_base, stamp))
         return getattr(self, name)
 
     def load_overload(self, sig, target_context):
@@ -42,3 +67,11 @@ class LateCache(FunctionCache):
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+    def _load_overload(self, sig, target_context):
+        if not self._enabled:
+            return None
+        key = self._index_key(sig, target_context.codegen())
+        found = (file.load(key) for file in self.files)
+        code = next((code for code in found if code is not None), None)
+        return None if code is None else self._impl.rebuild(target_context, code)

@@ -13,7 +13,7 @@ from numba.core.codegen import JITCPUCodegen
 from fpho.kernel import cpu
 from fpho.kernel.plan import make_plan
 from fpho.kernel.walk import run
-from fpho.kernel.warm import on_disk
+from fpho.machinecode import on_disk
 from tests.kernel.scenes import scene
 
 

@@ -7,6 +7,8 @@ other files of this folder would stay behind. The stamp below changes with any o
 import hashlib
 from pathlib import Path
 
+from numba.core.caching import NullCache
+
 from .. import machinecode
 
 FUSED = {
@@ -24,6 +26,7 @@ def source_stamp(folder: Path = Path(__file__).parent) -> str:
 
 
 STAMP = source_stamp()
+_inner: list = []  # all functions but those that make arrays, which Python calls
 
 
 def compiled(function, *, flags=False, arrays=False, inline=False):
@@ -35,9 +38,22 @@ def compiled(function, *, flags=False, arrays=False, inline=False):
     options = {} if arrays else {"_nrt": False}
     if inline:
         options["forceinline"] = True
-    return machinecode.compiled(
+    made = machinecode.compiled(
         function, stamp=STAMP, nogil=True, error_model="numpy", fastmath=flags, **options
     )
+    if not arrays:
+        _inner.append(made)
+    return made
+
+
+def outermost_alone() -> None:
+    """In a process that compiles for the disk alone: inner functions get no form that Python can call.
+
+    That takes a fifth of the time. They are not kept either; a process that calls one (a test) compiles it.
+    """
+    for function in _inner:
+        function.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        function._cache = NullCache()
 
 
 def fused(function):

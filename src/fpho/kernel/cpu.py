@@ -17,6 +17,7 @@ from itertools import islice
 import numpy as np
 
 from .arrays import PatchArrays, SourceArrays
+from .compiled import outermost_alone
 from .fisher import ROOM, fisher_matrix
 from .helpers import together
 from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
@@ -94,6 +95,7 @@ ENTRIES = (run, add_up, fisher_matrix)
 def compile_here() -> None:
     """Compile in this process what is not on disk; only for the one that fills the cache."""
     global _ready
+    outermost_alone()
     _ready = True
 
 

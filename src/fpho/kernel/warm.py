@@ -14,6 +14,8 @@ import sys
 
 import numpy as np
 
+from ..garbage import seldom_collected
+from ..machinecode import on_disk
 from .arrays import PatchArrays, SourceArrays
 
 log = logging.getLogger("fpho")
@@ -52,15 +54,6 @@ def _stop() -> None:
         process.kill()
 
 
-def on_disk(function) -> bool:
-    """Whether numba's cache has code of a function for this processor, made from the present sources.
-
-    A cache in a home directory is shared by all machines of a cluster.
-    """
-    here = function.targetctx.codegen().magic_tuple()
-    return any(key[1] == here for key in function._cache._cache_file._load_index())
-
-
 def smallest_scene() -> tuple[PatchArrays, SourceArrays]:
     """One source, one tile, one Gaussian."""
     one = np.ones((1, 1))
@@ -88,4 +81,5 @@ if __name__ == "__main__":
 
     cpu.compile_here()
     scene = smallest_scene()
-    cpu.evaluate(*scene), cpu.model(*scene), cpu.fisher(*scene)
+    with seldom_collected():
+        cpu.evaluate(*scene), cpu.model(*scene), cpu.fisher(*scene)
