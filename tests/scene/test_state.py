@@ -37,10 +37,10 @@ def test_bytes_are_those_of_astropy(tmp_path, monkeypatch):
     kinds = [{}, {"meta": {"SEED": 3}}, {"meta": {"SEED": 4}}, {"more": more}, {"more": vectors}]
     for number, extra in enumerate(kinds):
         paths = [tmp_path / f"{name}{number}.fits" for name in ("quick", "by_astropy")]
-        monkeypatch.setattr(state, "_headers", {})
+        monkeypatch.setattr(state, "_layouts", {})
         write_scene(paths[0], rows(1), BANDS, **extra)
         write_scene(paths[0], rows(2), BANDS, **extra)
-        monkeypatch.setattr(state, "_headers", {})
+        monkeypatch.setattr(state, "_layouts", {})
         write_scene(paths[1], rows(2), BANDS, **extra)
         assert paths[0].read_bytes() == paths[1].read_bytes()
         with fits.open(io.BytesIO(paths[0].read_bytes()), checksum=True) as hdus:
@@ -65,3 +65,16 @@ def test_what_is_read_can_be_changed(tmp_path):
     again, bands, header = read_scene(path)
     assert_same(again, rows(1))
     assert bands == BANDS and header["FILTERS"]
+
+
+def test_states_of_this_process_are_read_as_by_astropy(tmp_path, monkeypatch):
+    """Names with blanks at their end, letters of other alphabets, NaN; and the header."""
+    path, made = tmp_path / "state.fits", rows(3)
+    made["id"][:3] = "β Ori", "a  ", ""
+    write_scene(path, made, BANDS, {"SEED": 5})
+    quick = state._read(path)
+    monkeypatch.setattr(state, "_layouts", {})
+    slow = state._read(path)
+    assert_same(quick[0], slow[0])
+    assert quick[1:] == slow[1:] and slow[2]["SEED"] == 5
+    assert list(quick[0]["id"][:3]) == ["β Ori", "a", ""]

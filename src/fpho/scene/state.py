@@ -1,6 +1,7 @@
 """The state of a scene as a file: FITS, whole or absent."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,16 @@ MANY = 16  # states, and headers, that are remembered
 BLOCK = 2880  # bytes in which FITS files grow
 CELLS = {"|b1": "S1", "<i8": ">i8", "<f8": ">f8"}  # of FITS, by the type of a column of a scene; and texts
 _states: dict[Path, tuple] = {}  # (time and size of the file, rows, bands, header)
-_headers: dict[tuple, bytes] = {}  # what stands before the data, by all that it depends on
+_layouts: dict[tuple, "Layout"] = {}  # by all that a header depends on
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What files of states have in common that differ in their data alone."""
+
+    head: bytes  # before the data
+    header: dict
+    cells: np.dtype  # a row in the file
 
 
 def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None = None) -> None:
@@ -48,29 +58,28 @@ def _content(table) -> bytes:
     rows = table.as_array()
     types = [rows.dtype[name] for name in rows.dtype.names]
     if not all(of.str in CELLS or of.kind == "U" for of in types) or np.ma.isMA(rows):
-        return _made_by_astropy(table)
+        return _made_by_astropy(table)[0]
     columns = [
         (each.name, of, each.unit, each.description) for each, of in zip(table.itercols(), types, strict=True)
     ]
-    key = (len(rows), str(columns), str(table.meta))
-    data = _cells(rows).tobytes()
-    room = -(-len(data) // BLOCK) * BLOCK
-    if key not in _headers:
-        made = _made_by_astropy(table)
-        if len(_headers) < MANY:
-            _headers[key] = made[: len(made) - room]
+    key, cells = (len(rows), str(columns), str(table.meta)), _cells(rows)
+    room = -(-cells.nbytes // BLOCK) * BLOCK
+    if key not in _layouts:
+        made, header = _made_by_astropy(table)
+        if len(_layouts) < MANY:
+            _layouts[key] = Layout(made[: len(made) - room], header, cells.dtype)
         return made
-    return _headers[key] + data.ljust(room, b"\0")
+    return _layouts[key].head + cells.tobytes().ljust(room, b"\0")
 
 
-def _made_by_astropy(table) -> bytes:
+def _made_by_astropy(table) -> tuple[bytes, dict]:
     from astropy.io import fits
 
     hdu = fits.table_to_hdu(table)
     keep_descriptions(table, hdu)
     file = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
-    return file.getvalue()
+    return file.getvalue(), dict(hdu.header)
 
 
 def _cells(rows) -> np.ndarray:
@@ -101,18 +110,37 @@ def read_scene(path) -> tuple[np.ndarray, list[str], dict]:
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[str], dict]:
+    verify(path)
+    header, data = _known(path) or _by_astropy(path)
+    bands = [name for name in unescaped(header.get("FILTERS", "")).split(",") if name]
+    dtype = scene_dtype(bands)
+    missing = [name for name in dtype.names if escaped(name) not in data.dtype.names]
+    if not bands or missing:
+        found = f"not a scene state: it lacks {', '.join(missing) or 'FILTERS'}"
+        raise InputError(path, found, "Give a file that fpho wrote, or read it as a catalog")
+    rows = np.zeros(len(data), dtype)
+    for name in dtype.names:
+        cells = data[escaped(name)]
+        if cells.dtype.kind == "S":
+            cells = b"T" == cells if dtype[name].kind == "b" else np.char.rstrip(cells).astype(str)
+        rows[name] = unescaped_cells(cells) if name == "id" else cells
+    return rows, bands, header
+
+
+def _known(path: Path):
+    """(header, rows) of a file with a header that was made in this process; None for others."""
+    if path.stat().st_size > SMALL:
+        return None
+    content = path.read_bytes()
+    for known in _layouts.values():
+        if content.startswith(known.head):
+            n, start = known.header["NAXIS2"], len(known.head)
+            return known.header, np.frombuffer(content, known.cells, n, start)
+    return None
+
+
+def _by_astropy(path: Path):
     from astropy.io import fits
 
-    verify(path)
     with fits.open(path, memmap=False) as hdus:
-        header, data = dict(hdus[1].header), hdus[1].data
-        bands = [name for name in unescaped(header.get("FILTERS", "")).split(",") if name]
-        dtype = scene_dtype(bands)
-        missing = [name for name in dtype.names if escaped(name) not in data.names]
-        if not bands or missing:
-            found = f"not a scene state: it lacks {', '.join(missing) or 'FILTERS'}"
-            raise InputError(path, found, "Give a file that fpho wrote, or read it as a catalog")
-        rows = np.zeros(len(data), dtype)
-        for name in dtype.names:
-            rows[name] = unescaped_cells(data[name]) if name == "id" else data[escaped(name)]
-    return rows, bands, header
+        return dict(hdus[1].header), hdus[1].data

@@ -112,10 +112,10 @@ def say_repeated(rows, path) -> None:
 
 def same_places(ra, dec) -> np.ndarray:
     """Sources with an earlier one within SAME_PLACE, (N, 2) indices: the earlier, and itself."""
-    from scipy.spatial import cKDTree
-
     if len(ra) < 2:
         return np.zeros((0, 2), int)
+    from scipy.spatial import cKDTree
+
     xyz = unit_vectors(ra, dec)
     apart, other = cKDTree(xyz).query(xyz, k=2)
     own = np.arange(len(xyz))
