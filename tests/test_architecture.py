@@ -28,7 +28,6 @@ FLOORS = [
         "parameters",
         "caches",
         "machinecode",
-        "garbage",
         "codehash",
         "progress",
         "tables",

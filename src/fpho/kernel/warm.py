@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from ..garbage import seldom_collected
+from ..importing import seldom_collected
 from ..machinecode import on_disk
 from .arrays import PatchArrays, SourceArrays
 
