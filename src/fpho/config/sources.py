@@ -41,6 +41,9 @@ SOURCES = {
     "priors.population.size_scatter": "van der Wel et al. 2014, ApJ 788, 28, and the spread of redshifts",
     "priors.population.index": "van der Wel et al. 2012, ApJS 203, 24",
     "priors.population.index_scatter": "van der Wel et al. 2012, ApJS 203, 24",
+    "priors.population.spheroids": "van der Wel et al. 2012, ApJS 203, 24: a tenth to a fifth have n > 2.5",
+    "priors.population.spheroid_index": "van der Wel et al. 2012, ApJS 203, 24: early types have 3 to 4",
+    "priors.population.spheroid_scatter": "van der Wel et al. 2012, ApJS 203, 24",
     "priors.flux": "a choice: for fields that the population does not describe; " + FAINT,
     "priors.position": "a choice: catalogs are right to a part of the box",
     "priors.q": "Leauthaud et al. 2007, ApJS 172, 219; Miller et al. 2013, MNRAS 429, 2858: 0.25 to 0.3 for "

@@ -18,11 +18,11 @@ MANY = 16  # states, and headers, that are remembered
 BLOCK = 2880  # bytes in which FITS files grow
 CELLS = {"|b1": "S1", "<i8": ">i8", "<f8": ">f8"}  # of FITS, by the type of a column of a scene; and texts
 _states: dict[Path, tuple] = {}  # (time and size of the file, rows, bands, header)
-_layouts: dict[tuple, "Layout"] = {}  # by all that a header depends on
+_layouts: dict[tuple, "StateLayout"] = {}  # by all that a header depends on
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """What files of states have in common that differ in their data alone."""
 
     head: bytes  # before the data
@@ -67,7 +67,7 @@ def _content(table) -> bytes:
     if key not in _layouts:
         made, header = _made_by_astropy(table)
         if len(_layouts) < MANY:
-            _layouts[key] = Layout(made[: len(made) - room], header, cells.dtype)
+            _layouts[key] = StateLayout(made[: len(made) - room], header, cells.dtype)
         return made
     return _layouts[key].head + cells.tobytes().ljust(room, b"\0")
 
