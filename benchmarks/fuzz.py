@@ -11,6 +11,7 @@ prints its seed where it fails; the exit status is the number of kinds with a fa
 
 import argparse
 import logging
+import shutil
 import signal
 import sys
 import tempfile
@@ -124,6 +125,8 @@ class RunFiles:
         files, function = self.readers[number]
         copies = [self._copy(path, folder) for path in files]
         target = copies[int(rng.integers(len(copies)))]
+        if target.is_dir():
+            target = rng.choice(sorted(target.iterdir()))
         target.write_bytes(damaged(target.read_bytes(), rng))
         try:
             read = function(*copies)
@@ -139,7 +142,9 @@ class RunFiles:
         place = folder / f"{time.monotonic_ns()}"
         place.mkdir()
         for one in (path, path.with_name(f".{path.name}.seal")):
-            if one.is_file():
+            if one.is_dir():
+                shutil.copytree(one, place / one.name)
+            elif one.is_file():
                 (place / one.name).write_bytes(one.read_bytes())
         return place / path.name
 

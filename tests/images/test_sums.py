@@ -49,6 +49,25 @@ def test_a_changed_bit_is_found_or_does_no_harm(paths, tmp_path):
     assert found > 50
 
 
+@pytest.mark.parametrize("how", ["cut off", "zeros", "others"])
+def test_a_spoilt_part_is_found_or_does_no_harm(paths, tmp_path, how):
+    shutil.copytree(paths[0], tmp_path / "pixels")
+    spoilt = tmp_path / "pixels" / "b.h5"
+    good, wanted, rng = spoilt.read_bytes(), read(paths), np.random.default_rng(2)
+    for _ in range(25):
+        content, at = bytearray(good), int(rng.integers(len(good)))
+        if how == "cut off":
+            del content[at:]
+        else:
+            part = content[at : at + 700]
+            content[at : at + 700] = bytes(len(part)) if how == "zeros" else rng.bytes(len(part))
+        spoilt.write_bytes(content)
+        try:
+            assert read((spoilt.parent, paths[1])) == wanted
+        except DamagedError as error:
+            assert error.where.endswith("b.h5")
+
+
 def test_every_bit_of_a_tile_counts():
     rng = np.random.default_rng(2)
     tiles = rng.normal(size=(1, 64)).astype("f4")
