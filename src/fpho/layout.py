@@ -76,6 +76,10 @@ class Layout:
         """Indices of the exposures of both kinds; they have a checksum of each exposure's file."""
         return [self.meta(kind) for kind in KINDS]
 
+    def image_group(self, stage: str, group, n_groups) -> Path:
+        """What the images of one group gave in a stage that is divided."""
+        return self / "groups" / f"{stage}_group{group}of{n_groups}.json"
+
     def log(self, job: str) -> Path:
         """What a job has said."""
         return self / "logs" / f"{job}.log"

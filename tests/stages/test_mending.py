@@ -141,7 +141,8 @@ def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
     monkeypatch.chdir(tmp_path)  # however a folder is called
     assert mending.writer_of(layout.postop, run_in("", batches)) == ("postop", {})
     assert mending.writer_of(Path("patches") / "patch1_samples.h5", run) == ("sample", {})
-    assert mending.writer_of(layout.pixels("mosaic") / "m.h5", run) == ("preprocess", {})
+    only = {"part": "images", "only": "m"}
+    assert mending.writer_of(layout.pixels("mosaic") / "m.h5", run) == ("preprocess", only)
     for name in WRITTEN_BY_SIMULATE:
         assert mending.writer_of(layout.simulation / name, run) == ("simulate", {})
     assert mending.writer_of(tmp_path / "mine.fits", run) is None

@@ -55,7 +55,7 @@ def test_a_file_has_one_writer(run):
     assert len(files) == len(set(files))
 
 
-@pytest.mark.parametrize("name", [name for name, stage in STAGES.items() if stage.parts])
+@pytest.mark.parametrize("name", [name for name, stage in STAGES.items() if stage.is_pass])
 def test_the_parts_of_a_pass_fit_together(name):
     """In order, each part reads what earlier ones wrote, or what the whole pass reads."""
     run = ConfiguredRun(make_config({"simulate.scene": "tiny", "workflow.batches": 3}), Layout(Path("out")))

@@ -22,6 +22,7 @@ from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.locks import own_locks
 from fpho.passes.files import flattened
+from fpho.passes.needs import job_needs
 from fpho.stages.mending import only_looks, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
@@ -77,7 +78,7 @@ onsuccess:
 
 
 simulated = STAGES["simulate"].exists(options_used)
-passes = [name for name, stage in STAGES.items() if stage.parts]
+passes = [name for name, stage in STAGES.items() if stage.is_pass]
 pass_rules = "passes" if config["workflow"]["batches"] == 1 else "batches"
 environment = TOP / "envs" / f"{config['kernel']}.yaml"
 
@@ -86,6 +87,7 @@ wildcard_constraints:
     stage="|".join(passes),
     colour=r"\d+",
     batch=r"\d+",
+    group=r"\d+",
 
 
 def reads(name):
@@ -139,6 +141,33 @@ def part_depends(part):
     )
 
 
+def groups_of(name):
+    """Jobs for groups of images that a stage is divided into; 1: it is one job."""
+    return STAGES[name].groups(options_used)
+
+
+def job_reads(name, part):
+    """Input files of a part of a stage over images."""
+    return STAGES[name].parts[part].reads(run_used)
+
+
+def group_reads(name):
+    """Input function of the images of a group, for `unpack`."""
+    return lambda wildcards: STAGES[name].parts["images"].reads(run_used, group=int(wildcards.group))
+
+
+def job_writes(name, part, *group):
+    """Output files of a part of a stage over images; what is shown in a report is marked."""
+    marks = {"background": shown("background", "Background")} if part == "gather" else {}
+    files = STAGES[name].parts[part].writes(run_used, *group)
+    return {key: marks.get(key, lambda path: path)(path) for key, path in files.items()}
+
+
+def job_depends(name, part):
+    """Params of a part of a stage over images."""
+    return params_of({name: STAGES[name].parts[part]}, part, lambda wildcards: name)
+
+
 def params_of(jobs, part, name_of):
     """Params of jobs by their stage's name. Functions, since braces in a text would be wildcards."""
     options = {name: json.dumps(job.values(options_used)) for name, job in jobs.items()}
@@ -161,8 +190,24 @@ def gpus_of(name):
     return 1 if STAGES[name].gpu and config["kernel"] == "gpu" else 0
 
 
+def needs_of_batch(name):
+    """A resource of a batch, as the plan predicts it; more for each further attempt."""
+
+    def needed(wildcards, threads, attempt):
+        step, batch = int(wildcards.colour), int(wildcards.batch)
+        return job_needs(layout.plan(wildcards.stage), step, batch, threads, attempt)[name]
+
+    return needed
+
+
+def needs_of_images(name):
+    """The same of a group of images, which processes share that hold an image each."""
+    one = {"mem_mb": 1500, "runtime": 120}[name]
+    return lambda wildcards, threads, attempt: attempt * one * (threads if name == "mem_mb" else 1)
+
+
 def without_rule():
     """Names of the run's stages of one job that no rule has yet."""
     own = {rule.name for rule in workflow.rules}
-    jobs = [name for name, stage in STAGES.items() if not stage.parts and stage.exists(options_used)]
+    jobs = [name for name, stage in STAGES.items() if not stage.is_pass and stage.exists(options_used)]
     return [name for name in jobs if name not in own]

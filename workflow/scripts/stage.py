@@ -21,7 +21,9 @@ def main(job):
     end_with_program("snakemake")  # killed, it can't tell its jobs; before all that takes time
     from fpho.stages.running import run_job
 
-    which = {name: int(value) for name, value in job.wildcards.items() if name in ("colour", "batch")}
+    which = {
+        name: int(value) for name, value in job.wildcards.items() if name in ("colour", "batch", "group")
+    }
     run_job(job.params.stage, job.config, job.threads, job.log[0], job.params.part, **which)
 
 

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     for name, stage in STAGES.items():
         if name not in WITHOUT_COMMAND:
-            made = OWN_COMMANDS.get(name) or (_pass(stage) if stage.parts else _command(stage))
+            made = OWN_COMMANDS.get(name) or (_pass(stage) if stage.is_pass else _command(stage))
             app.command(name, help=stage.help, rich_help_panel=PANELS.get(name, SINGLE))(made)
 
 

@@ -54,6 +54,9 @@ class Workflow(Section):
 
     batches: int = option(1, "jobs that share the patches of one stage", ge=1, le=100_000)
     max_colours: int = option(6, "steps of one pass when there are several batches", ge=1, le=1000)
+    image_groups: int = option(
+        1, "jobs that share the images of one stage, where it takes one image at a time", ge=1, le=100_000
+    )
     gpu_processes: int = option(
         2, "most worker processes of a job that share a GPU; they take turns on it", ge=1
     )

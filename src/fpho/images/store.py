@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import UNREADABLE, DamagedError, InputError
+from ..geometry import CircularRegion, linearize, separation
 from ..hdf5 import verify
-from ..geometry import linearize, separation
 from .exposure import Exposure, ExposureTiles, untile_image
 from .onefile import ExposureEntry, OpenFiles, file_of, read_head, write_exposure
 from .sums import read_tiles
@@ -73,6 +73,14 @@ class Store:
     def shape(self, name: str) -> tuple[int, int]:
         """(ny, nx) of an exposure."""
         return self._entries[name].shape
+
+    def footprint(self, name: str) -> CircularRegion:
+        """A circle around an exposure on the sky."""
+        return self._entries[name].footprint
+
+    def content(self, name: str) -> str:
+        """Checksum of all that is in an exposure's file."""
+        return self._entries[name].content
 
     def wcs(self, name: str):
         """WCS of an exposure."""

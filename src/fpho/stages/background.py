@@ -7,7 +7,6 @@ import numpy as np
 from ..background import (
     check_exposures,
     continued,
-    fit_background,
     read_tweakbg,
     sky_table,
     write_tweakbg,
@@ -17,10 +16,11 @@ from ..config import Config
 from ..errors import InputError
 from ..images import open_chosen
 from ..layout import Layout
-from ..scene import read_scene
 from . import register
-from .sky import read_first
-from .sky_inputs import images_with_models
+from .imagewise import measures_sky
+from .mapping import grouped, read_records, write_record
+from .skies import LATER, image_names, measure_skies, skies_of
+from .sky_inputs import read_first
 
 log = logging.getLogger("fpho")
 WHY_NOT = {
@@ -29,9 +29,9 @@ WHY_NOT = {
 }
 
 
-def run(config: Config, layout: Layout) -> None:
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
     """Write `layout.background` and `layout.registration`: a row for each image that optimization or
-    sampling uses.
+    sampling uses. Images are shared by `cores` processes.
 
     With `background.tweakbg` that table is checked and copied, and nothing is fitted.
 
@@ -40,16 +40,55 @@ def run(config: Config, layout: Layout) -> None:
     InputError
         If the given table names an unknown image, or a plane is asked for per band.
     """
+    start(config, layout)
+    if not measures_sky(config):
+        _write_unfitted(config, layout)
+        return
+    names = image_names(config, layout, LATER)
+    _write_fitted(config, layout, measure_skies(config, layout, LATER, names, cores))
+
+
+def start(config: Config, layout: Layout) -> None:
+    """Write `layout.registration`, which backgrounds are fitted with."""
+    if config.background.mode == "plane" and config.background.per == "band" and measures_sky(config):
+        cure = "Set background.per: exposure, or background.mode: constant"
+        raise InputError("configuration", "a plane belongs to one exposure, not to a band", cure)
+    register.run(config, layout, (config.optimize.on, config.sample.on))
+
+
+def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
+    """Fit the backgrounds of a group of images."""
+    names = grouped(image_names(config, layout, LATER), config)[group]
+    path = layout.image_group("background", group, config.workflow.image_groups)
+    write_record(path, names, measure_skies(config, layout, LATER, names, cores))
+
+
+def gather(config: Config, layout: Layout) -> None:
+    """Write `layout.background` from what all groups of images gave."""
+    names = image_names(config, layout, LATER)
+    _write_fitted(config, layout, read_records(layout, "background", names, grouped(names, config)))
+
+
+def _write_unfitted(config: Config, layout: Layout) -> None:
     options = config.background
-    on = (config.optimize.on, config.sample.on)
-    shifts = register.run(config, layout, on)
     if options.tweakbg:
         table, comment = given(layout, options.tweakbg), f"copied from {options.tweakbg}"
-    elif options.mode in WHY_NOT:
-        table, comment = unused(layout, on), WHY_NOT[options.mode]
     else:
-        table = fitted(config, layout, on, shifts)
-        comment = f"mode {options.mode}, per {options.per}, used from {options.nsigma:g} sigma on"
+        on = (config.optimize.on, config.sample.on)
+        table, comment = unused(layout, on), WHY_NOT[options.mode]
+    write_tweakbg(layout.background, table, comment)
+    report(table, comment)
+
+
+def _write_fitted(config: Config, layout: Layout, values: list[dict]) -> None:
+    """Backgrounds from the residuals of all images on top of the first sky.
+
+    Those below the threshold are not used; where nothing can be fitted, the first sky stays.
+    """
+    options = config.background
+    table = sky_table(skies_of(values), options.nsigma, options.per)
+    table = continued(read_first(layout), table)
+    comment = f"mode {options.mode}, per {options.per}, used from {options.nsigma:g} sigma on"
     write_tweakbg(layout.background, table, comment)
     report(table, comment)
 
@@ -69,22 +108,6 @@ def unused(layout: Layout, on) -> np.ndarray:
     for row, (name, band) in zip(table, names, strict=True):
         row["exposure"], row["band"] = name, band
     return table
-
-
-def fitted(config: Config, layout: Layout, on, shifts=None) -> np.ndarray:
-    """Backgrounds from the residuals of all images on top of the first sky.
-
-    Those below the threshold are not used; where nothing can be fitted, the first sky stays.
-    """
-    options = config.background
-    if options.mode == "plane" and options.per == "band":
-        cure = "Set background.per: exposure, or background.mode: constant"
-        raise InputError("configuration", "a plane belongs to one exposure, not to a band", cure)
-    rows, bands, _ = read_scene(layout.scene("optimize"))
-    first = read_first(layout)
-    pairs = images_with_models(config, layout, rows, bands, on, first, shifts)
-    skies = [fit_background(exposure, model, options.mode) for exposure, model in pairs]
-    return continued(first, sky_table(skies, options.nsigma, options.per))
 
 
 def report(table: np.ndarray, comment: str) -> None:

@@ -28,7 +28,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     stages = config.inject.stages
     known = [stage.name for stage in STAGES.values() if stage.measures]
     unknown = [name for name in stages if name not in known]
-    if unknown or not any(STAGES[name].parts for name in stages):
+    if unknown or not any(STAGES[name].is_pass for name in stages):
         found = f"unknown stage {unknown[0]!r}" if unknown else "none of them measures anything"
         raise InputError("inject.stages", found, f"Known: {', '.join(known)}; at least `optimize`")
     folder, inputs = layout.injection, resolve(config, layout)

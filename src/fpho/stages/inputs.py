@@ -91,15 +91,17 @@ def _given(value, name: str, cure: str) -> Path:
     return Path(value)
 
 
-def local_files(table: Path) -> list[Path]:
+def local_files(table: Path, rows: slice = slice(None)) -> list[Path]:
     """Existing files named in the `path` columns of a table of exposures or PSFs, and the table itself.
+
+    rows : of these alone
 
     A light reading for the workflow, which must know what to watch before anything is checked; what is
     missing or malformed is for the `check` stage to report.
     """
     if not table.is_file():
         return []
-    names = [row[key] for row in _rows(table) for key in row if key == "path" or key.endswith("_path")]
+    names = [row[key] for row in _rows(table)[rows] for key in row if key == "path" or key.endswith("_path")]
     paths = [table.parent / os.path.expandvars(name) for name in names if name]
     return [table, *sorted({path for path in paths if path.is_file()})]
 

@@ -63,15 +63,15 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
                     return name, which
     if path.is_relative_to(run.layout.simulation.absolute()):
         return "simulate", {}
-    undeclared = {run.layout.patches: "sample"} | {run.layout.pixels(kind): "preprocess" for kind in KINDS}
-    name = {folder.absolute(): stage for folder, stage in undeclared.items()}.get(path.parent)
-    return (name, {}) if name else None
+    if path.parent in [run.layout.pixels(kind).absolute() for kind in KINDS]:
+        return "preprocess", {"part": "images", "only": path.stem}
+    return ("sample", {}) if path.parent == run.layout.patches.absolute() else None
 
 
 def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
     """Arguments by which `run_stage` does each job of a stage, smallest jobs first."""
-    if not stage.parts:
-        yield {}
+    if not stage.is_pass:
+        yield from _image_jobs(stage, config)
         return
     whole = config.workflow.batches == 1
     yield {"part": "plan"}
@@ -82,10 +82,20 @@ def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
     yield {"part": "finish", "colour": "all" if whole else None}
 
 
+def _image_jobs(stage: Stage, config: "Config") -> Iterator[dict]:
+    """The same of a stage that is one job, or one for each group of images."""
+    groups = stage.groups(config)
+    if groups == 1:
+        yield {}
+        return
+    yield from ({"part": part} for part in stage.parts if part != "images")
+    yield from ({"part": "images", "group": group} for group in range(groups))
+
+
 def _written(stage: Stage, run: ConfiguredRun, which: dict) -> list[Path]:
-    if not which:
-        return flattened(stage.writes(run))
-    numbers = {key: which[key] for key in ("colour", "batch") if key in which}
+    if not which or "only" in which:
+        return [] if which else flattened(stage.writes(run))
+    numbers = {key: which[key] for key in ("colour", "batch", "group") if key in which}
     return flattened(stage.parts[which["part"]].writes(run, **numbers))
 
 

@@ -20,6 +20,7 @@ from ..images import (
 from ..layout import KINDS, Layout
 from ..workers import results
 from .inputs import images_of
+from .mapping import grouped, read_records, write_record
 
 log = logging.getLogger("fpho")
 
@@ -30,7 +31,29 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     Images are read by `cores` processes. A file that an earlier run has made of the same stays.
     """
     specs = chosen(config, layout)
-    entries = prepared(config, layout, specs, cores)
+    _write_indices(config, layout, prepared(config, layout, specs, cores))
+
+
+def images(config: Config, layout: Layout, group: int = 0, cores: int = 1, only: str | None = None) -> None:
+    """Write the files of the images of a group, and what the index says of them; `only`: of one image."""
+    if only is not None:
+        prepared(config, layout, [spec for spec in chosen(config, layout) if spec.id == only], cores)
+        return
+    some = _groups(config, layout)[group]
+    entries = [asdict(entry) for entry in prepared(config, layout, some, cores)]
+    path = layout.image_group("preprocess", group, config.workflow.image_groups)
+    write_record(path, [spec.id for spec in some], entries)
+
+
+def gather(config: Config, layout: Layout) -> None:
+    """Write the index of each kind from what all groups say."""
+    names = [spec.id for spec in chosen(config, layout)]
+    groups = [[spec.id for spec in some] for some in _groups(config, layout)]
+    trees = read_records(layout, "preprocess", names, groups)
+    _write_indices(config, layout, [ExposureEntry.of(tree) for tree in trees])
+
+
+def _write_indices(config: Config, layout: Layout, entries: list[ExposureEntry]) -> None:
     for kind in KINDS:
         some = [entry for entry in entries if entry.kind == kind]
         log.info("%d images of kind %s", len(some), kind)
@@ -39,7 +62,15 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
 def chosen(config: Config, layout: Layout) -> list[ExposureSpec]:
     """Rows of the table of exposures that the run uses."""
-    specs = read_table(images_of(config, layout))
+    return _of_bands(config, read_table(images_of(config, layout)))
+
+
+def _groups(config: Config, layout: Layout) -> list[list[ExposureSpec]]:
+    """Those of each group, by rows of the whole table: so the workflow knows them, too."""
+    return [_of_bands(config, some) for some in grouped(read_table(images_of(config, layout)), config)]
+
+
+def _of_bands(config: Config, specs: list[ExposureSpec]) -> list[ExposureSpec]:
     return [spec for spec in specs if not config.bands or spec.band in config.bands]
 
 

@@ -14,8 +14,7 @@ from ..psf import PSFStore
 from ..registration import measure_shift, read_shifts, shift_table, write_shifts
 from ..scene import read_scene
 from ..sersic import load_table
-from .sky import read_first
-from .sky_inputs import images
+from .sky_inputs import images, read_first
 
 log = logging.getLogger("fpho")
 

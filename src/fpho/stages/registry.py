@@ -5,6 +5,7 @@ table in docs/workflow.md take theirs from here. Nothing heavy is imported befor
 """
 
 from ..config.views import ALL
+from .imagewise import measures_sky, parts_of
 from .inputs import simulated
 from .patchwise import OPTIMIZE, REOPTIMIZE, SAMPLE
 from .stage import ConfiguredRun, Stage
@@ -101,26 +102,50 @@ PSF = _stage(
     cores=True,
     measures=True,
 )
-PREPROCESS = _stage(
+
+
+def _over_images(name: str, help: str, is_needed=lambda config: True, **more) -> Stage:
+    """A stage that can be divided into groups of images; not where its images are not needed.
+
+    What else it has: see `imagewise.parts_of`.
+    """
+    last, start = more["writes"], more.get("start")
+    own = {key: more.pop(key) for key in ("start", "of_group") if key in more}
+    parts = parts_of(name, more["reads"], last, more["options"], **own)
+
+    def writes(run: ConfiguredRun) -> dict:
+        return (start(run) if start else {}) | last(run)
+
+    def groups(config) -> int:
+        return config.workflow.image_groups if is_needed(config) else 1
+
+    more |= {"writes": writes, "parts": parts, "groups": groups}
+    return _stage(name, help, cores=True, processes=True, measures=True, **more)
+
+
+PREPROCESS = _over_images(
     "preprocess",
     "Turn images into stores: calibrated pixels in super-pixel order, a file for each, and an index.",
     reads=lambda run: {"images": run.given(run.inputs.images), "checked": run.layout.checked},
+    of_group=lambda run, group: {
+        "images": run.given(run.inputs.images, group=group),
+        "checked": run.layout.checked,
+    },
     writes=lambda run: {"stores": run.layout.stores},
     options=("simulate", "images", "bands", "preprocess"),
-    cores=True,
-    processes=True,
-    measures=True,
 )
-SCENE = _stage(
+SCENE = _over_images(
     "scene",
     "Turn the peak catalog, or what the images show, into the first scene state; measure a first sky.",
+    is_needed=measures_sky,
     reads=lambda run: {
         "images": [path for path in run.given(run.inputs.images) if path == run.inputs.images],
         "catalog": run.given(run.inputs.catalog),
         "checked": run.layout.checked,
         **_on_images(run),
     },
-    writes=lambda run: {"scene": run.layout.scene("initial"), "sky": run.layout.first_sky},
+    start=lambda run: {"scene": run.layout.scene("initial")},
+    writes=lambda run: {"sky": run.layout.first_sky},
     options=(
         "simulate",
         "images",
@@ -137,18 +162,19 @@ SCENE = _stage(
         "bounds.sersic_range",
         "bounds.rhalf_range",
     ),
-    measures=True,
 )
-BACKGROUND = _stage(
+BACKGROUND = _over_images(
     "background",
     "Fit the residual background and the shift of each image, robustly against sources.",
+    is_needed=measures_sky,
     reads=lambda run: {
         "tables": run.named(run.config.background.tweakbg, run.config.registration.table),
         "scene": run.layout.scene("optimize"),
         "sky": run.layout.first_sky,
         **_on_images(run),
     },
-    writes=lambda run: {"background": run.layout.background, "registration": run.layout.registration},
+    start=lambda run: {"registration": run.layout.registration},
+    writes=lambda run: {"background": run.layout.background},
     options=(
         "background.mode",
         "background.per",
@@ -159,8 +185,6 @@ BACKGROUND = _stage(
         "sample.on",
         "psf.interpolation",
     ),
-    cores=True,
-    measures=True,
 )
 DETECT = _stage(
     "detect",
@@ -293,7 +317,7 @@ INJECT = _stage(
 )
 CALIBRATE_FIELD = _stage(
     "calibrate_field",
-    "Run everything on simulated deep fields, and compare with the truth.",
+    "ConfiguredRun everything on simulated deep fields, and compare with the truth.",
     reads=lambda run: {},
     writes=lambda run: {
         "page": run.layout.field_calibration / "fields.html",

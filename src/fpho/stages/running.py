@@ -33,14 +33,14 @@ UNRECORDED = {"check"}  # stages without a record: it writes nothing before all 
 def run_stage(
     name: str, config: "Config | dict", layout: Layout, cores: int = 1, part: str = "all", **which
 ) -> None:
-    """Run a stage, or one `part` of a pass over patches; `which`: its `colour` and `batch`.
+    """Run a stage, or one `part` of it; `which`: of a pass `colour` and `batch`, else the `group` of images.
 
     A whole pass is its parts in order, each for all colours. A plain stage may be given the options as JSON
     has them.
     """
     stage = STAGES[name]
     require(f"stage {name}", *stage.needs(config))
-    if not stage.parts:
+    if part == "all" and not stage.is_pass:
         _call(stage, config, layout, cores=cores)
     elif part == "all":
         for one in stage.parts.values():
@@ -80,7 +80,7 @@ def _call(part: StagePart, config: "Config | dict", layout: Layout, **arguments)
         run_stage(stage, config, layout, arguments["cores"], **which)
 
     stage = arguments.get("stage") or getattr(part, "name", name)
-    job = job_name(stage, arguments.get("colour", "all"), arguments.get("batch", 0))
+    job = job_name(stage, arguments.get("colour", "all"), arguments.get("batch", 0), arguments.get("group"))
     record = nullcontext() if stage in UNRECORDED else recorded(layout.progress(job))
     with damaged_set_aside(layout), record:
         if part.plain:
@@ -89,8 +89,10 @@ def _call(part: StagePart, config: "Config | dict", layout: Layout, **arguments)
             with_mending(work, ConfiguredRun(config, layout), again)
 
 
-def job_name(stage: str, colour, batch: int) -> str:
-    """Name of a job's record: the stage, and of a divided pass the colour and the batch."""
+def job_name(stage: str, colour, batch: int, group: int | None = None) -> str:
+    """Name of a job's record: the stage; of a divided one also colour and batch, or the group of images."""
+    if group is not None:
+        return f"{stage}_group{group}"
     return stage if colour == "all" else f"{stage}_colour{colour}_batch{batch}"
 
 

@@ -1,4 +1,4 @@
-"""Stage `scene`: the catalog of peaks becomes the first state of the scene."""
+"""Stage `scene`: the catalog of peaks becomes the first state of the scene; a first sky is measured on it."""
 
 import logging
 
@@ -9,9 +9,12 @@ from ..detect import has_gaps
 from ..images import read_table
 from ..layout import Layout
 from ..scene import group, read_catalog, write_scene
-from . import sky
 from .detect import detect_initial, least_roi, measure_gaps
+from .imagewise import measures_sky
 from .inputs import catalog_of, images_of
+from .mapping import grouped, read_records, write_record
+from .skies import FIRST, image_names, measure_skies
+from .sky import write_first
 
 log = logging.getLogger("fpho")
 
@@ -21,8 +24,31 @@ def bands_of(config: Config, images) -> list[str]:
     return list(config.bands) or list(dict.fromkeys(spec.band for spec in read_table(images)))
 
 
-def run(config: Config, layout: Layout) -> None:
-    """Write the initial scene, from the catalog or by detection in the images, and the first sky."""
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """Write the initial scene, from the catalog or by detection in the images, and the first sky.
+
+    The sky is measured by `cores` processes.
+    """
+    start(config, layout)
+    names = image_names(config, layout, FIRST) if measures_sky(config) else []
+    write_first(config, layout, measure_skies(config, layout, FIRST, names, cores))
+
+
+def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
+    """Measure the first sky of a group of images."""
+    names = grouped(image_names(config, layout, FIRST), config)[group]
+    path = layout.image_group("scene", group, config.workflow.image_groups)
+    write_record(path, names, measure_skies(config, layout, FIRST, names, cores))
+
+
+def gather(config: Config, layout: Layout) -> None:
+    """Write the first sky from what all groups of images gave."""
+    names = image_names(config, layout, FIRST)
+    write_first(config, layout, read_records(layout, "scene", names, grouped(names, config)))
+
+
+def start(config: Config, layout: Layout) -> None:
+    """Write the initial scene, from the catalog or by detection in the images."""
     bands, catalog = bands_of(config, images_of(config, layout)), catalog_of(config, layout)
     if catalog is None:
         rows = detect_initial(config, layout, bands)
@@ -34,5 +60,4 @@ def run(config: Config, layout: Layout) -> None:
     valid = rows[rows["is_valid"]]
     sizes = np.bincount(group(valid["ra"], valid["dec"], valid["roi"]))
     log.info("%d sources in %d groups, the largest of %d", len(valid), len(sizes), max(sizes))
-    sky.run(config, layout, rows, bands)
     write_scene(layout.scene("initial"), rows, bands)

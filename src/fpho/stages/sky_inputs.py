@@ -4,13 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..background import apply_background
+from ..background import apply_background, read_tweakbg
+from ..background.table import DTYPE
 from ..config import Config
 from ..images import Exposure, open_chosen
 from ..layout import Layout
 from ..patch import render
 from ..psf import PSFStore
 from ..sersic import load_table
+
+
+def read_first(layout: Layout) -> np.ndarray:
+    """The first sky of a run; empty where none was measured."""
+    return read_tweakbg(layout.first_sky) if layout.first_sky.is_file() else np.zeros(0, DTYPE)
 
 
 def images(layout: Layout, bands, on: tuple[str, ...], tweakbg=None, shifts=None) -> Iterator[Exposure]:

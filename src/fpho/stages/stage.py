@@ -28,11 +28,15 @@ class ConfiguredRun:
         """The files that the configuration names, or those that `simulate` draws."""
         return resolve(self.config, self.layout)
 
-    def given(self, *tables: Path | None) -> list[Path]:
-        """Input tables and what they name, as far as they exist (`check` reports the others)."""
+    def given(self, *tables: Path | None, group: int | None = None) -> list[Path]:
+        """Input tables and what they name, as far as they exist (`check` reports the others).
+
+        group : only what the rows of one group of images name
+        """
+        rows = slice(group, None, None if group is None else self.config.workflow.image_groups)
         drawn = [table for table in tables if table and table.parent == self.layout.simulation]
         others = [table for table in tables if table and table not in drawn]
-        return drawn + sorted({path for table in others for path in local_files(table)})
+        return drawn + sorted({path for table in others for path in local_files(table, rows)})
 
     def named(self, *options: str | None) -> list[Path]:
         """Files that options name, as far as they exist; not for keywords such as `default`."""
@@ -76,7 +80,8 @@ class Stage(StagePart):
     """A stage of a run.
 
     name, help : of its command and its rule, and what it does.
-    parts : of a pass over patches, the jobs that it can be divided into, in order.
+    parts : the jobs that it can be divided into, in order: of a pass over patches, or of a stage over images.
+    groups : jobs for groups of images that it is divided into in a run of some configuration; 1: it is not.
     folders : names of the outputs that are folders.
     without : rooms or modules of `fpho` that its code imports and does not use.
     runs : modules of the stages that its own function runs.
@@ -90,6 +95,7 @@ class Stage(StagePart):
     name: str
     help: str
     parts: dict[str, StagePart] = field(default_factory=dict)
+    groups: Callable[["Config"], int] = lambda config: 1
     folders: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -99,6 +105,11 @@ class Stage(StagePart):
     gpu: bool = False
     measures: bool = False
     exists: Callable[["Config"], bool] = lambda config: True
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is a pass over patches."""
+        return "plan" in self.parts
 
     def threads(self, cores: int) -> int:
         """Threads of numerical libraries in its process."""
