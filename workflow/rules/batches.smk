@@ -48,6 +48,8 @@ rule batch:
     threads: all_cores()
     resources:
         gpu=gpus_of("sample"),
+        mem_mb=needs_of_batch("mem_mb"),
+        runtime=needs_of_batch("runtime"),
     params:
         **part_depends("batch"),
     script:

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the subcommands."""
     app.command("run", rich_help_panel=PANEL)(run)
     app.command("status", rich_help_panel=PANEL)(status)
+    app.command("plan", rich_help_panel=PANEL)(plan)
 
 
 def run(config: Configuration, targets: Targets = None, cores: Cores = 1, overrides: Overrides = None):
@@ -76,6 +77,33 @@ def status(folder: Folder):
     typer.echo(str(found))
     if found.state == "finished":
         typer.echo("\n".join(verdict(found.layout)))
+
+
+def plan(
+    config: Configuration,
+    stage: Annotated[
+        str, typer.Option(help="Pass that is planned: optimize, reoptimize or sample.")
+    ] = "sample",
+    out: Annotated[
+        Path | None, typer.Option(help="Picture (PNG); plan_STAGE.png in the run's folder.")
+    ] = None,
+    overrides: Overrides = None,
+):
+    """What a pass will do and take: patches, steps, jobs, hours, memory; and a picture of it. Nothing is run.
+
+    It is planned on the latest state of the scene that is there, at least the first one.
+
+    Example: fpho plan mydata/fpho.yaml --set workflow.batches=50
+    """
+    start_logging()
+    from ..config import load_config
+    from ..stages.outlook import draw, outlook
+
+    options = load_config(config, overrides or ())
+    layout = Layout(Path(options.outdir))
+    found = outlook(options, layout, stage)
+    typer.echo(str(found))
+    typer.echo(draw(found, out or layout / f"plan_{stage}.png"))
 
 
 def snakefile() -> Path:

@@ -18,8 +18,8 @@ from astropy.io.fits import Header
 
 from .. import __version__
 from ..errors import UNREADABLE, DamagedError
-from ..hdf5 import is_whole
 from ..geometry import CircularRegion, footprint
+from ..hdf5 import is_whole
 from .exposure import Exposure, tile_image
 from .sums import tile_sums
 

@@ -14,13 +14,15 @@ import numpy as np
 from ..config import Config
 from ..errors import InputError
 from ..files import checksum, remove_abandoned
+from ..images import open_chosen
 from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_outcomes, check_sources
+from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
 from .outcomes import joined, read_log, read_outcomes, write_log, write_outcomes
-from .planning import patch_seed, plan_patches, read_plan
+from .planning import Plan, patch_seed, plan_patches, read_plan
 from .running import run_tasks
 from .settling import settled
 from .tasks import PatchOutcome, PatchTask
@@ -30,22 +32,38 @@ log = logging.getLogger("fpho")
 
 def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     """Cut the scene into patches and write the plan of the pass."""
-    rows, _, _ = read_scene(scene_in)
-    jobs = config.workflow
-    sampling = stage == "sample"
-    rounds = config.sample.gibbs_rounds if sampling else config.optimize.rounds
-    made = plan_patches(
-        rows, config.patches, config.seed, jobs.batches, jobs.max_colours, rounds, gibbs=sampling
-    )
+    rows, bands, _ = read_scene(scene_in)
+    made = make_plan(config, layout, stage, rows, bands)
     check_cover(made, rows, layout.plan(stage))
     made.write(layout.plan(stage))
     largest = max((len(patch.active) for patch in made.patches), default=0)
-    log.info(
-        "%s: %d patches of at most %d sources, %d colours", stage, len(made.patches), largest, made.n_colours
-    )
+    hours = sum(patch.seconds for patch in made.patches) / 3600
+    text = "%s: %d patches of at most %d sources, %d colours, about %.2g hours of one core"
+    log.info(text, stage, len(made.patches), largest, made.n_colours, hours)
     remove_abandoned(layout.outdir)
-    if sampling:
+    if stage == "sample":
         _remove_beyond(layout, len(made.patches))
+
+
+def make_plan(config: Config, layout: Layout, stage: str, rows: np.ndarray, bands) -> Plan:
+    """The plan of a pass over scene rows (S,); the images that are there tell what patches cost."""
+    jobs, sampled = config.workflow, stage == "sample"
+    rounds = config.sample.gibbs_rounds if sampled else config.optimize.rounds
+    numbers = config.seed, jobs.batches, jobs.max_colours, rounds
+    law = law_of(config, layout, stage, bands)
+    return plan_patches(rows, config.patches, *numbers, gibbs=sampled, law=law)
+
+
+def law_of(config: Config, layout: Layout, stage: str, bands) -> CostLaw:
+    """What patches of a stage cost, on the images that it works on."""
+    if stage == "sample":
+        options = config.sample
+        stores, draws = (
+            open_chosen(layout, options.on),
+            options.chains * (options.warmup + options.sampling_draws),
+        )
+        return CostLaw(True, ImagePlaces.of(stores, bands), draws)
+    return CostLaw(False, ImagePlaces.of(open_chosen(layout, config.optimize.on), bands))
 
 
 def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int, scene_in) -> None:
@@ -71,6 +89,7 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
                     advance(*_told(task, done[task.patch.index]))
                 else:
                     waiting.append(task)
+            waiting.sort(key=lambda task: -task.patch.seconds)  # the longest is not the last to begin
             for task, outcome in run_tasks(waiting, cores):
                 done[task.patch.index] = outcome
                 advance(*_told(task, outcome))

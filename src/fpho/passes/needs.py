@@ -30,7 +30,7 @@ def needs_of(patches, cores: int, attempt: int = 1) -> dict[str, int]:
     seconds = [patch.seconds for patch in patches]
     wall = START + MARGIN * max(max(seconds, default=0.0), sum(seconds) / cores)
     memory = PROCESS + cores * (PROCESS + PIXEL * max((patch.pixels for patch in patches), default=0))
-    return {"mem_mb": round(attempt * memory), "runtime": attempt * max(LEAST, int(wall / 60) + 1)}
+    return {"mem_mb": attempt * round(memory), "runtime": attempt * max(LEAST, int(wall / 60) + 1)}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from ..files import verify, write_text
 from ..geometry import CircularRegion, unit_vectors
 from ..scene.circles import CROWDED, fits, make_region, reach_of, wide_region
 from ..scene.grouping import group, near_pairs
+from .cost import CostLaw
+from .dividing import divided, latest_before, repeat_rounds
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class PatchPlan:
     halo: tuple[int, ...]  # fitted along, as they overlap active ones; not kept
     fixed: tuple[int, ...]
     colour: int  # patches of one colour do not touch; colours run in order
-    step: int  # of the workflow: the colour, or the last step for the colours beyond
+    step: int  # of the workflow: jobs of one step run at the same time
     batch: int
     truncated: bool  # the group of its sources was cut
     previous: int = -1  # the same patch in the round before, which goes on; -1: begin
     neighbours: tuple[int, ...] = ()  # latest patches of its fixed sources, whose draws are subtracted
+    pixels: int = 0  # of all images together, predicted
+    seconds: float = 0.0  # of one core, predicted
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,29 @@ class Plan:
         return sorted(some, key=lambda patch: (patch.colour, patch.index))
 
     def write(self, path) -> None:
-        """As JSON."""
-        write_text(path, json.dumps(asdict(self)) + "\n", seal=True)
+        """As JSON: what patches of several rounds share stands there once."""
+        shared = {tuple(getattr(patch, name) for name in SHARED): None for patch in self.patches}
+        number = {values: i for i, values in enumerate(shared)}
+        places = [[asdict(region), *rest] for region, *rest in shared]
+        patches = [
+            [number[tuple(getattr(patch, name) for name in SHARED)], *(getattr(patch, name) for name in OWN)]
+            for patch in self.patches
+        ]
+        tree = {"seed": self.seed, "n_batches": self.n_batches, "shared": SHARED, "own": OWN}
+        tree |= {"places": places, "patches": patches}
+        write_text(path, json.dumps(tree) + "\n", seal=True)
+
+
+SHARED = (
+    "region",
+    "active",
+    "halo",
+    "fixed",
+    "truncated",
+    "pixels",
+    "seconds",
+)  # by patches of several rounds
+OWN = ("index", "colour", "step", "batch", "previous", "neighbours")
 
 
 def read_plan(path) -> Plan:
@@ -74,18 +99,16 @@ def read_plan(path) -> Plan:
     verify(path)
     with open(path) as stream:
         tree = json.load(stream)
+    places = [
+        (CircularRegion(**region), *(tuple(one) if isinstance(one, list) else one for one in rest))
+        for region, *rest in tree["places"]
+    ]
     patches = tuple(
         PatchPlan(
-            **{
-                **patch,
-                "region": CircularRegion(**patch["region"]),
-                "active": tuple(patch["active"]),
-                "halo": tuple(patch["halo"]),
-                "fixed": tuple(patch["fixed"]),
-                "neighbours": tuple(patch["neighbours"]),
-            }
+            **dict(zip(SHARED, places[place], strict=True)),
+            **dict(zip(OWN, [*numbers, tuple(neighbours)], strict=True)),
         )
-        for patch in tree["patches"]
+        for place, *numbers, neighbours in tree["patches"]
     )
     return Plan(patches, tree["seed"], tree["n_batches"])
 
@@ -103,14 +126,15 @@ def plan_patches(
     max_colours: int = 6,
     rounds: int = 1,
     gibbs: bool = False,
+    law: CostLaw | None = None,
 ) -> Plan:
-    """Cut the valid sources of a scene (S,) into patches.
+    """Cut the valid sources of a scene (S,) into patches; `law`: what these cost.
 
     A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
     `strict`) and fits into `patch_maxradius`; else it is cut across its longest extent until the parts do.
     A pass of several rounds has the same patches again, with colours and numbers that go on; with `gibbs`
-    only those of groups that were cut, which go on from the draws before. Colours from `max_colours` on run
-    one after the other at the end of the last step, whose patches are then one batch.
+    only those of groups that were cut, which go on from the draws before. A pass has at most `max_colours`
+    steps: where there are more colours, steps of several colours are one batch, which has them in order.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
@@ -128,45 +152,25 @@ def plan_patches(
     colours = colour_graph(len(parts), _contacts(owner, others))
     again = np.flatnonzero([cut or not gibbs for _, cut in parts])
     which, colours = repeat_rounds(colours, again, rounds)
-    steps = np.minimum(colours, max_colours - 1)
-    batches = _batches(steps, np.array(_costs(parts, halos, fixed))[which], n_batches)
-    if colours.max(initial=0) >= max_colours:
-        batches[steps == max_colours - 1] = 0
+    fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
+    law = law or CostLaw()
+    seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
+    steps, batches = divided(colours, seconds[which], max_colours, n_batches)
+    past = latest_before(which, colours, [np.unique(owner[some]) for some in fixed] if gibbs else None)
+    lists = [
+        tuple(tuple(some.tolist()) for some in three)
+        for three in zip((part for part, _ in parts), halos, fixed, strict=True)
+    ]
     patches = []
-    for index, (i, colour, step, batch) in enumerate(zip(which, colours, steps, batches, strict=True)):
-        part, cut = parts[i]
-        lists = (tuple(some.tolist()) for some in (part, halos[i], fixed[i]))
-        past = _past(index, which, colours, np.unique(owner[fixed[i]]) if gibbs else ())
-        numbers = int(colour), int(step), int(batch)
-        patches.append(PatchPlan(index, regions[i], *lists, *numbers, cut, **past))
+    for index, (i, *numbers) in enumerate(zip(which, colours, steps, batches, strict=True)):
+        known = {
+            "truncated": parts[i][1],
+            "pixels": int(pixels[i]),
+            "seconds": float(seconds[i]),
+            **past[index],
+        }
+        patches.append(PatchPlan(index, regions[i], *lists[i], *map(int, numbers), **known))
     return Plan(tuple(patches), seed, n_batches)
-
-
-def repeat_rounds(colours, again, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """(part, colour) of each patch of a pass: all parts once, then those of `again` in each further round."""
-    which, out = [np.arange(len(colours))], [colours]
-    _, compact = np.unique(colours[again], return_inverse=True)
-    for _ in range(rounds - 1 if len(again) else 0):
-        out.append(compact + out[-1].max() + 1)
-        which.append(again)
-    return np.concatenate(which), np.concatenate(out)
-
-
-def _past(index: int, which, colours, others) -> dict:
-    """Number of the same part's patch in the round before, and of those that `others` were last in."""
-    earlier = np.flatnonzero(colours < colours[index])
-    same = earlier[which[earlier] == which[index]]
-    if not len(same):
-        return {}
-    latest = {int(which[k]): int(k) for k in earlier[np.argsort(colours[earlier], kind="stable")]}
-    neighbours = tuple(latest[int(j)] for j in others if int(j) in latest)
-    return {"previous": latest[int(which[index])], "neighbours": neighbours}
-
-
-def _costs(parts, halos, fixed) -> list[int]:
-    """Relative work of each patch: parameters times sources."""
-    fitted = [len(part) + len(halo) for (part, _), halo in zip(parts, halos, strict=True)]
-    return [n * (n + len(others)) for n, others in zip(fitted, fixed, strict=True)]
 
 
 def _halos(rows, valid, owner, n: int, factor: float) -> list[np.ndarray]:
@@ -176,16 +180,6 @@ def _halos(rows, valid, owner, n: int, factor: float) -> list[np.ndarray]:
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     found = np.unique(np.stack([owner[pairs[:, 0]], pairs[:, 1]], axis=1), axis=0)
     return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, n))) if n else []
-
-
-def _batches(steps, costs, n_batches: int) -> np.ndarray:
-    """Batch of each patch: runs of neighbours of about equal cost, for each step."""
-    batches, costs = np.zeros(len(steps), int), np.asarray(costs, "f8")
-    for step in np.unique(steps):
-        some = np.flatnonzero(steps == step)
-        done = np.cumsum(costs[some]) - 0.5 * costs[some]
-        batches[some] = (done / costs[some].sum() * n_batches).astype(int)
-    return batches
 
 
 def colour_graph(n: int, contacts) -> np.ndarray:

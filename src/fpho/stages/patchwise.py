@@ -64,15 +64,22 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         files |= {"logs": [run.layout.patch_log(name, colour) for colour in colours]}
         return files | needed(run) | planned(run, "all")
 
-    def part(key: str, function: str, reads, options: tuple[str, ...] = ()) -> StagePart:
+    def part(key: str, function: str, reads, options: tuple[str, ...] = (), free=()) -> StagePart:
         def writes(run: ConfiguredRun, **which) -> Files:
             return part_writes(key, run.layout, name, **which)
 
         function = f"fpho.passes.steps:{function}"
-        return StagePart(function=function, reads=reads, writes=writes, options=options, free=("workflow",))
+        may = ("workflow", *free)
+        return StagePart(function=function, reads=reads, writes=writes, options=options, free=may)
 
     parts = {
-        "plan": part("plan", "plan", lambda run: {"scene": run.layout.state_before(name)}, PLAN + (rounds,)),
+        "plan": part(
+            "plan",
+            "plan",
+            lambda run: {"scene": run.layout.state_before(name)},
+            PLAN + (rounds,),
+            free=(options[0],),  # of which the time that patches take depends
+        ),
         "batch": part(
             "batch",
             "run_batch",
