@@ -104,3 +104,10 @@ def restless(task) -> PatchOutcome:
     final = task.active.copy()
     final["g"] = np.where(final["source_index"] == 0, 1e9, final["g"])
     return PatchOutcome(final, PatchLog())
+
+
+def wants_bfgs(task) -> PatchOutcome:
+    """Patch 1 raises, unless it has the safer settings of an optimization."""
+    if task.patch.index == 1 and task.config.optimize.method != "bfgs":
+        raise ValueError("no such luck")
+    return fit(task)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from .views import declared as declared
     from .views import values_of as values_of
     from .views import view as view
+    from .views import with_values as with_values
 
 _EXPORTS = {
     "calibrate": ("Calibrate", "Inject"),
@@ -51,7 +52,7 @@ _EXPORTS = {
     "products": ("Page", "Postprocess", "Simulate", "Workflow"),
     "scene": ("Bounds", "Patches"),
     "sky": ("Background", "Detect", "Registration"),
-    "views": ("ALL", "UndeclaredOption", "DeclaredOptions", "declared", "values_of", "view"),
+    "views": ("ALL", "UndeclaredOption", "DeclaredOptions", "declared", "values_of", "view", "with_values"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = sorted(_HOME)

@@ -53,6 +53,10 @@ class DeclaredOptions:
         """A view of fewer options of the same configuration."""
         return DeclaredOptions(self._config, options, free, self._place)
 
+    def changed(self, config: "Section") -> "DeclaredOptions":
+        """The same options of another configuration."""
+        return DeclaredOptions(config, self._options, self._free, self._place)
+
     def model_dump_json(self, **how) -> str:
         """Every option, for the record that is kept beside results."""
         return self._config.model_dump_json(**how)
@@ -65,6 +69,13 @@ def view(config, options, free=()):
     if isinstance(config, DeclaredOptions):
         return config.narrowed(options, free)
     return DeclaredOptions(config, options, free)
+
+
+def with_values(config, section: str, **values):
+    """A configuration, or a view of one, with other values of some options of a section."""
+    whole = config._config if isinstance(config, DeclaredOptions) else config
+    other = whole.model_copy(update={section: getattr(whole, section).model_copy(update=values)})
+    return config.changed(other) if isinstance(config, DeclaredOptions) else other
 
 
 def declared(config) -> dict:

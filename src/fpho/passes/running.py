@@ -21,6 +21,7 @@ from ..flags import Flag
 from ..workers import MACHINE, results
 from .identity import task_hash
 from .outcomes import read_outcomes, write_outcomes
+from .safer import safer, words
 from .settling import noted
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
@@ -75,20 +76,43 @@ def run_task(task: PatchTask, function) -> PatchOutcome:
         Not the fit's: for the user to mend, or for the pool to repeat.
     """
     start = time.perf_counter()
-    try:
-        outcome = function(task)
-    except (InputError, UndeclaredOption, *MACHINE):
-        raise
-    except Exception as error:
-        if type(error).__module__.startswith("numba.cuda"):
-            raise MemoryError(f"on the GPU: {error}") from error
-        return _failure(task, error)
+    outcome = _fitted(task, function)
+    if isinstance(outcome, Exception):
+        outcome = _second(task, function, outcome)
+        if outcome.log.failure:
+            return outcome
     entry = _signed(task, replace(outcome.log, seconds=time.perf_counter() - start))
     outcome = PatchOutcome(_marked(task, outcome.final), entry, outcome.covs)
     write_outcomes(kept(task), [outcome], outcome.final.dtype)
     for path in kept(task).parent.glob(f"{Path(task.checkpoint).name}*"):
         path.unlink(missing_ok=True)
     return outcome
+
+
+def _fitted(task: PatchTask, function) -> PatchOutcome | Exception:
+    """The outcome of the worker, or why the fit failed."""
+    try:
+        return function(task)
+    except (InputError, UndeclaredOption, *MACHINE):
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith("numba.cuda"):
+            raise MemoryError(f"on the GPU: {error}") from error
+        return error
+
+
+def _second(task: PatchTask, function, error: Exception) -> PatchOutcome:
+    """The outcome with safer settings, which says why; or a failure, where that fails, too."""
+    again = safer(task)
+    if again is None:
+        return _failure(task, error)
+    log.warning("%s: patch %d is tried with %s: %s", task.stage, task.patch.index, words(task), error)
+    outcome = _fitted(again, function)
+    if isinstance(outcome, Exception):
+        return _failure(task, outcome)
+    text = "".join(traceback.format_exception(error))
+    told = f"{outcome.log.message}; with {words(task)}, after {type(error).__name__}: {error}"
+    return replace(outcome, log=replace(outcome.log, message=told, traceback=text))
 
 
 def finished(task: PatchTask) -> PatchOutcome | None:
@@ -113,7 +137,7 @@ def same(path: Path, digest: str) -> bool:
 
 def _failure(task: PatchTask, error: Exception) -> PatchOutcome:
     """The sources as they were, flagged. What an earlier run drew for them is gone: it is not this run's."""
-    text = traceback.format_exc()
+    text = "".join(traceback.format_exception(error))
     log.warning("%s: patch %d: %s", task.stage, task.patch.index, text)
     flags, layout, number = FAILED[task.stage], task.layout, task.patch.index
     if task.stage == "sample":
