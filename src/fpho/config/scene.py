@@ -47,6 +47,12 @@ class Patches(Section):
 
     maxactive_per_patch: int = option(15, "most sources fitted together", ge=1)
     strict: bool = option(True, "keep a group whole, even above maxactive_per_patch")
+    max_seconds: float = option(
+        7200.0,
+        "longest that a patch may take, as predicted; larger groups are cut, also if `strict`",
+        "s",
+        gt=0,
+    )
     patch_maxradius: float = option(
         15.0, "largest radius of a patch, which holds the roi and nearly all light", "arcsec", gt=0
     )

@@ -16,10 +16,11 @@ import numpy as np
 from ..config import Patches
 from ..errors import InputError
 from ..files import verify, write_text
-from ..geometry import CircularRegion, unit_vectors
-from ..scene.circles import CROWDED, fits, make_region, reach_of, wide_region
-from ..scene.grouping import group, near_pairs
+from ..geometry import CircularRegion
+from ..scene.circles import CROWDED, make_region, reach_of, wide_region
+from ..scene.grouping import near_pairs
 from .cost import CostLaw
+from .cutting import groups_in_parts
 from .dividing import divided, latest_before, repeat_rounds
 
 
@@ -131,14 +132,16 @@ def plan_patches(
     """Cut the valid sources of a scene (S,) into patches; `law`: what these cost.
 
     A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
-    `strict`) and fits into `patch_maxradius`; else it is cut across its longest extent until the parts do.
+    `strict`), fits into `patch_maxradius` and takes at most `max_seconds`; else it is cut at its weakest
+    links until the parts do.
     A pass of several rounds has the same patches again, with colours and numbers that go on; with `gibbs`
     only those of groups that were cut, which go on from the draws before. A pass has at most `max_colours`
     steps: where there are more colours, steps of several colours are one batch, which has them in order.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
-    parts = _parts(rows, valid, options)
+    law = law or CostLaw()
+    parts = groups_in_parts(rows, valid, options, law)
     order = _sweep([make_region(rows[part], options) for part, _ in parts])
     parts = [parts[i] for i in order]
     owner = np.full(len(rows), -1)
@@ -153,7 +156,6 @@ def plan_patches(
     again = np.flatnonzero([cut or not gibbs for _, cut in parts])
     which, colours = repeat_rounds(colours, again, rounds)
     fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
-    law = law or CostLaw()
     seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
     steps, batches = divided(colours, seconds[which], max_colours, n_batches)
     past = latest_before(which, colours, [np.unique(owner[some]) for some in fixed] if gibbs else None)
@@ -193,41 +195,6 @@ def colour_graph(n: int, contacts) -> np.ndarray:
         taken = {colours[j] for j in neighbours[i]}
         colours[i] = next(c for c in range(n + 1) if c not in taken)
     return colours
-
-
-def _parts(rows, valid, options) -> list[tuple[np.ndarray, bool]]:
-    """(indices, whether the group was cut) of each patch."""
-    if not len(valid):
-        return []
-    chosen = rows[valid]
-    labels = group(chosen["ra"], chosen["dec"], chosen["roi"])
-    order = np.argsort(labels, kind="stable")
-    groups = np.split(valid[order], np.flatnonzero(np.diff(labels[order])) + 1)
-    most = max(1, int(options.max_active_fraction * len(valid)))
-    most = min(most, options.maxactive_per_patch)
-    parts = []
-    for members in groups:
-        pieces = _cut(rows, members, len(members) if options.strict else most, options)
-        parts += [(piece, len(pieces) > 1) for piece in pieces]
-    return parts
-
-
-def _cut(rows, members, most, options) -> list[np.ndarray]:
-    """Two parts, and parts of these, across the longest extent, until every part fits.
-
-    The cut goes through the widest gap of the middle third, so that close pairs stay together.
-    """
-    if len(members) == 1 or (len(members) <= most and fits(rows[members], options)):
-        return [members]
-    xyz = unit_vectors(rows["ra"][members], rows["dec"][members])
-    centred = xyz - xyz.mean(axis=0)
-    along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-    order = np.argsort(along, kind="stable")
-    third = len(members) // 3
-    gaps = np.diff(along[order])[third : len(members) - 1 - third]
-    half = 1 + third + int(np.argmax(gaps)) if len(gaps) else len(members) // 2
-    pieces = (members[order[:half]], members[order[half:]])
-    return [part for piece in pieces for part in _cut(rows, np.sort(piece), most, options)]
 
 
 def _regions(rows, valid, owner, parts, halos, options) -> list[CircularRegion]:

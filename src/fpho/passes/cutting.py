@@ -1,0 +1,72 @@
+"""Groups of overlapping sources; those too large for one patch are cut where they hang together least."""
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+from ..geometry import separation
+from ..scene.circles import fits, make_region
+from ..scene.grouping import group, near_pairs
+from .cost import CostLaw
+
+SMALLEST = 0.25  # of a group, that one of two parts has at least, if links allow
+
+
+def groups_in_parts(rows, valid, options, law: CostLaw) -> list[tuple[np.ndarray, bool]]:
+    """(indices, whether its group was cut) of the sources of each patch; `valid`: indices of all sources."""
+    if not len(valid):
+        return []
+    chosen = rows[valid]
+    labels = group(chosen["ra"], chosen["dec"], chosen["roi"])
+    order = np.argsort(labels, kind="stable")
+    groups = np.split(valid[order], np.flatnonzero(np.diff(labels[order])) + 1)
+    most = max(1, int(options.max_active_fraction * len(valid)))
+    most = min(most, options.maxactive_per_patch)
+    parts = []
+    for members in groups:
+        pieces = _cut(rows, members, len(members) if options.strict else most, options, law)
+        parts += [(piece, len(pieces) > 1) for piece in pieces]
+    return parts
+
+
+def _cut(rows, members, most: int, options, law: CostLaw) -> list[np.ndarray]:
+    """Two parts, and parts of these, until every part fits."""
+    small = len(members) <= most and fits(rows[members], options)
+    if len(members) == 1 or (small and _seconds(rows, members, options, law) <= options.max_seconds):
+        return [members]
+    first = weakest_cut(rows[members])
+    pieces = members[first], members[~first]
+    return [part for piece in pieces for part in _cut(rows, piece, most, options, law)]
+
+
+def _seconds(rows, members, options, law: CostLaw) -> float:
+    return float(law.seconds(rows, [members], [make_region(rows[members], options)])[0])
+
+
+def weakest_cut(rows) -> np.ndarray:
+    """Which sources (S,) bool of a group of scene rows belong to the first of two parts.
+
+    Two sources are linked by their overlap, as a part of the smaller roi. Of the tree of strongest links one
+    is cut: no link between the parts is stronger than it. It is the weakest of those that leave SMALLEST to
+    either part, or, without any, the one that halves the group best.
+    """
+    pairs = near_pairs(rows["ra"], rows["dec"], rows["roi"])
+    roi, (i, j) = rows["roi"], pairs.T
+    away = separation(rows["ra"][i], rows["dec"][i], rows["ra"][j], rows["dec"][j])
+    links = (roi[i] + roi[j] - away) / np.minimum(roi[i], roi[j])
+    weak = coo_matrix((1 / np.maximum(links, 1e-9), (i, j)), (len(rows), len(rows)))
+    tree = minimum_spanning_tree(weak).tocsr()
+    order, above = breadth_first_order(tree + tree.T, 0, directed=False)
+    below = np.ones(len(rows), int)  # sources behind the link of each one to the one above it
+    for source in order[:0:-1]:
+        below[above[source]] += below[source]
+    ends = order[1:]
+    weakness = np.array([max(tree[end, above[end]], tree[above[end], end]) for end in ends])
+    small = np.minimum(below[ends], len(rows) - below[ends])
+    fair = small >= SMALLEST * len(rows)
+    end = ends[np.argmax(np.where(fair, weakness, -1.0)) if fair.any() else np.argmax(small)]
+    behind = np.zeros(len(rows), bool)
+    behind[end] = True
+    for source in order[1:]:
+        behind[source] |= behind[above[source]]
+    return ~behind
