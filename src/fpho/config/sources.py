@@ -55,6 +55,7 @@ SOURCES = {
     "model.apertures": "a choice: the aperture of many deep catalogs, radius as here",
     "patches.maxactive_per_patch": OLDER,
     "patches.strict": "measured: parts of a group need each other, `python benchmarks/neighbours.py`",
+    "patches.max_seconds": "a choice: no patch holds up a pass for longer",
     "patches.patch_maxradius": OLDER,
     "patches.patch_minradius": OLDER,
     "patches.buffer": OLDER,
@@ -106,7 +107,8 @@ SOURCES = {
     "inject": "a choice: what a first look at completeness wants",
     "page.draws": "measured: 8 kB a source ([the page](../page.md))",
     "workflow.batches": "a choice: one machine",
-    "workflow.max_colours": "a choice: what has a higher colour runs in one job at the end",
+    "workflow.max_colours": "a choice: where there are more colours, those with little work share a job",
+    "workflow.image_groups": "a choice: one machine",
     "workflow.gpu_processes": "measured: [graphics card](../gpu.md)",
 }
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..geometry import unit_vectors
 from ..parameters import error_col
@@ -45,6 +44,8 @@ class ImagePlaces:
         area = np.pi * np.array([region.radius for region in regions]) ** 2
         if not len(self.ra) or not len(regions):
             return PIXELS * area
+        from scipy.spatial import cKDTree  # slow to import
+
         density = np.zeros(len(regions))
         tree = cKDTree(unit_vectors([one.ra for one in regions], [one.dec for one in regions]))
         places = tree.query_ball_point(unit_vectors(self.ra, self.dec), chord(self.radius))

@@ -1,8 +1,6 @@
 """Groups of overlapping sources; those too large for one patch are cut where they hang together least."""
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ..geometry import separation
 from ..scene.circles import fits, make_region
@@ -50,6 +48,9 @@ def weakest_cut(rows) -> np.ndarray:
     is cut: no link between the parts is stronger than it. It is the weakest of those that leave SMALLEST to
     either part, or, without any, the one that halves the group best.
     """
+    from scipy.sparse import coo_matrix  # slow to import
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
     pairs = near_pairs(rows["ra"], rows["dec"], rows["roi"])
     roi, (i, j) = rows["roi"], pairs.T
     away = separation(rows["ra"][i], rows["dec"][i], rows["ra"][j], rows["dec"][j])
