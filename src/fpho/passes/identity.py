@@ -2,11 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
+from ..background import read_tweakbg
+from ..background.table import rows_by_exposure
 from ..codehash import code_hash
 from ..config import declared
-from .files import fingerprint, fit_files, flattened
+from ..images import open_chosen
+from ..layout import Layout
+from ..registration import read_shifts
+from .files import FitFiles, fingerprint
 from .tasks import PatchTask
 
 
@@ -21,13 +28,36 @@ def task_hash(task: PatchTask, function) -> str:
         task.fixed.tobytes().hex(),
         code_hash(function.__module__, without=("products",)),
         *map(fingerprint, data_files(task)),
+        *images_of(task),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
 def data_files(task: PatchTask) -> list[Path]:
-    """Files that a worker reads."""
-    files = fit_files(task.config, task.layout, task.stage)
-    sampled = (task.patch.previous, *task.patch.neighbours) if task.stage == "sample" else ()
-    before = [number for number in sampled if number >= 0]
-    return [*flattened(files), *map(task.layout.samples, before)]
+    """Files that a worker reads as a whole: what it takes of images and their tables is in `images_of`."""
+    layout = task.layout
+    before = (task.patch.previous, *task.patch.neighbours) if task.stage == "sample" else ()
+    samples = [layout.samples(number) for number in before if number >= 0]
+    return [layout.psf_store, layout.sersic_table, *samples]
+
+
+def images_of(task: PatchTask) -> Iterator[str]:
+    """Each exposure that the patch may touch: what its file holds, its background and its shift.
+
+    Whatever becomes of other exposures, or is added elsewhere, the patch stays as it is.
+    """
+    options = task.config.sample if task.stage == "sample" else task.config.optimize
+    stores, backgrounds, shifts = _opened(task.layout, options.on, task.files)
+    for store in stores:
+        for name in store.near(task.patch.region):
+            if store.band(name) in task.bands:
+                moved = shifts[name].tolist() if name in shifts else None
+                row = backgrounds[name].item() if name in backgrounds else None
+                yield f"{store.kind(name)} {name} {store.content(name)} {row!r} {moved!r}"
+
+
+@lru_cache(maxsize=4)
+def _opened(layout: Layout, on: str, files: FitFiles):
+    """Stores of the images that a stage works on; backgrounds and shifts by exposure."""
+    backgrounds = rows_by_exposure(read_tweakbg(files.background)) if files.background else {}
+    return open_chosen(layout, on), backgrounds, read_shifts(files.shifts) if files.shifts else {}
