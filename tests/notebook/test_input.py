@@ -111,6 +111,20 @@ BAD = {
     "draws": ({"draws": -1}, "draws"),
     "bands": ({"band": ["g", "r"]}, "a list of 2"),
     "empty": ({"image": []}, "an empty list"),
+    "psf with holes": ({"psf": np.full((9, 9), np.nan)}, "^psf: 81 of 81 values are NaN"),
+    "empty psf": ({"psf": np.zeros((9, 9))}, "^psf: its sum is 0"),
+    "no good error": ({"error": np.zeros((61, 61))}, "^image flux: no good pixel is left"),
+    "error of text": ({"error": "high"}, "error is a str"),
+    "source elsewhere": ({"sources": (300, 30)}, "^image flux: .*does not overlap"),
+    "source nowhere": ({"sources": (np.nan, 3)}, "neither places nor a table"),
+    "magnitudes": ({"image": IMAGE * units.ABmag}, "none of a flux density"),
+    "scale in seconds": ({"pixel_scale": 1 * units.s}, "pixel_scale is 1.0 s"),
+    "samples of the psf": ({"psf_oversample": 0}, "psf_oversample: 0"),
+    "cores": ({"cores": 0}, "cores: 0"),
+    "held number": ({"held": 3}, "held: 3"),
+    "list of options": ({"options": ["a"]}, "options: .*Give a dict"),
+    "name of the band": ({"image": {"ra": IMAGE}}, "name of a column"),
+    "other bands": ({"image": {"g": IMAGE}, "psf": {"r": IMAGE}}, "do not have the same bands"),
     "nested": ({"image": [[IMAGE]]}, "a list within a list"),
 }
 
@@ -123,6 +137,14 @@ def test_bad_input(name, tmp_path, monkeypatch):
     with pytest.raises(fpho.InputError, match=message) as found:
         fpho.fit(**options)
     assert found.value.cure
+
+
+def test_a_source_beyond_all_pixels_is_flagged():
+    """It is kept, without a value; the one in the image is measured."""
+    image = galaxy(BAND).image
+    fit = fpho.fit(image, galaxy(BAND).psf, **GOOD | {"sources": [(30, 30), (500, 500)]})
+    assert len(fit) == 2 and "NO_DATA" in fit.flags["1"] and "NO_DATA" not in fit.flags["0"]
+    assert "OPTIMIZE_FAILED" not in fit.flags["1"]
 
 
 def test_no_run(tmp_path):

@@ -107,6 +107,8 @@ def fit(
     InputError
         Where the input is wrong: what it is, what was found, and the cure.
     """
+    if not isinstance(cores, int) or cores < 1:
+        raise InputError("cores", repr(cores), "Give the number of cores that may be used, 1 or more")
     compile_meanwhile()
     shape = places(image)
     images = spread(image, "image", shape)
@@ -183,6 +185,8 @@ def _inputs(given: list[Given], points, chosen: dict, options: dict, folder: Pat
         rows = [{name: cell for name, cell in row.items() if name != "psf"} for row in rows]
     write_tsv(place / "images.tsv", [_beside(row, place) for row in rows])
     files = {"outdir": str(folder), "images": str(place / "images.tsv"), "psfs": str(table)}
+    if not isinstance(options, dict):
+        raise InputError("options", repr(options), "Give a dict, such as {'patches.default_roi': 3.0}")
     dotted = {name: value for name, value in options.items() if "." in name}
     if len(dotted) < len(options) or set(options) & OWN:
         found = f"options {', '.join(sorted(options))}"
@@ -259,6 +263,9 @@ def _as_given(error: InputError, folder: Path) -> InputError:
 
 
 def _held(names) -> list[str]:
+    if not isinstance(names, str | list | tuple | set):
+        cure = f"Give names of parameters: {', '.join(HELD)}, rhalf, sersic"
+        raise InputError("held", repr(names), cure)
     names = [names] if isinstance(names, str) else list(names)
     return list(dict.fromkeys(one for name in names for one in HELD.get(name, (name,))))
 

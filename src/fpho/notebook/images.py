@@ -164,8 +164,8 @@ def _with_unit(given: Given, image) -> tuple[np.ndarray, units.UnitBase]:
     unit = getattr(image, "unit", None)
     if unit is None:
         return np.asarray(image), UNIT
-    solid = unit * units.sr
-    if not (unit.is_equivalent(UNIT) or solid.is_equivalent(UNIT)):
+    linear = isinstance(unit, units.UnitBase)  # magnitudes and other logarithms are no such
+    if not linear or not (unit.is_equivalent(UNIT) or unit.is_equivalent(UNIT / units.sr)):
         found = f"the unit {unit}, none of a flux density"
         cure = "Multiply by nJy per unit of the image, or by the flux density of zero magnitude in it"
         raise InputError(given.where, found, cure)
@@ -175,7 +175,12 @@ def _with_unit(given: Given, image) -> tuple[np.ndarray, units.UnitBase]:
 def _in_unit(given: Given, value, unit, power: int) -> np.ndarray:
     """Numbers of an error in the image's unit to a power."""
     if getattr(value, "unit", None) is None:
-        return np.asarray(value, "f8")
+        try:
+            return np.asarray(value, "f8")
+        except (TypeError, ValueError):
+            found = f"error is a {type(value).__name__}, beside an image in memory"
+            cure = "Give sigma of each pixel (ny, nx), or one number for all"
+            raise InputError(given.where, found, cure) from None
     try:
         return np.asarray(value.to_value(unit**power), "f8")
     except units.UnitConversionError:
@@ -212,7 +217,10 @@ def _header(given: Given, wcs, shape) -> fits.Header:
 
 def _made_up(given: Given, scale, shape) -> fits.Header:
     """North up, east left, the middle of the image at MADE_UP, so that images of one middle fit together."""
-    arcsec = float(units.Quantity(scale, units.arcsec).value) if np.ndim(scale) == 0 else np.nan
+    try:
+        arcsec = float(units.Quantity(scale, units.arcsec).value) if np.ndim(scale) == 0 else np.nan
+    except (TypeError, ValueError, units.UnitsError):
+        arcsec = np.nan
     if not 0 < arcsec < 3600:
         raise InputError(given.where, f"pixel_scale is {scale}", "Give arcsec per pixel, above 0")
     wcs = WCS(naxis=2)

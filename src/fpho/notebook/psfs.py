@@ -26,6 +26,8 @@ def row_of(key: str, psf, band: str, oversample, response: str, folder: Path) ->
     if response not in RESPONSES:
         cure = "Say whether the detector's pixel is in the PSF: `included` or `not_included`"
         raise InputError("psf_pixel", repr(response), cure)
+    if oversample is not None and not (isinstance(oversample, int | float | np.number) and oversample > 0):
+        raise InputError("psf_oversample", repr(oversample), "Give samples per pixel, above 0")
     row = {"key": key, "filter": band if BAND.fullmatch(band) else None, "oversample": oversample}
     path = folder / f"{key}.fits"
     if hasattr(psf, "calc_psf"):  # an instrument of stpsf or webbpsf

@@ -36,7 +36,8 @@ def light_outside(model, q) -> np.ndarray:
         of_band = lost[arrays.band == b]
         some = np.isfinite(of_band).any(axis=0) if len(of_band) else np.zeros(lost.shape[1], bool)
         best = np.zeros(lost.shape[1])
-        best[some] = np.nanmin(of_band[:, some], axis=0)
+        if some.any():
+            best[some] = np.nanmin(of_band[:, some], axis=0)
         for s in range(len(out)):
             own = parts.source == s
             out[s, b] = np.average(best[own], weights=weight[own, b])
