@@ -48,9 +48,9 @@ class ImagePlaces:
 
         density = np.zeros(len(regions))
         tree = cKDTree(unit_vectors([one.ra for one in regions], [one.dec for one in regions]))
-        places = tree.query_ball_point(unit_vectors(self.ra, self.dec), chord(self.radius))
-        for some, scale in zip(places, self.scale, strict=True):
-            density[some] += scale**-2
+        centres = unit_vectors(self.ra, self.dec)
+        for centre, radius, scale in zip(centres, self.radius, self.scale, strict=True):
+            density[tree.query_ball_point(centre, chord(radius), return_sorted=False)] += scale**-2
         return area * density
 
     @classmethod

@@ -20,25 +20,35 @@ def groups_in_parts(rows, valid, options, law: CostLaw) -> list[tuple[np.ndarray
     groups = np.split(valid[order], np.flatnonzero(np.diff(labels[order])) + 1)
     most = max(1, int(options.max_active_fraction * len(valid)))
     most = min(most, options.maxactive_per_patch)
-    parts = []
-    for members in groups:
-        pieces = _cut(rows, members, len(members) if options.strict else most, options, law)
-        parts += [(piece, len(pieces) > 1) for piece in pieces]
+    parts, waiting = [], [(members, False) for members in groups]
+    while waiting:
+        large = _too_large(rows, [members for members, _ in waiting], most, options, law)
+        parts += [one for one, cut in zip(waiting, large, strict=True) if not cut]
+        waiting = [
+            (piece, True)
+            for (members, _), cut in zip(waiting, large, strict=True)
+            if cut
+            for first in [weakest_cut(rows[members])]
+            for piece in (members[first], members[~first])
+        ]
     return parts
 
 
-def _cut(rows, members, most: int, options, law: CostLaw) -> list[np.ndarray]:
-    """Two parts, and parts of these, until every part fits."""
-    small = len(members) <= most and fits(rows[members], options)
-    if len(members) == 1 or (small and _seconds(rows, members, options, law) <= options.max_seconds):
-        return [members]
-    first = weakest_cut(rows[members])
-    pieces = members[first], members[~first]
-    return [part for piece in pieces for part in _cut(rows, piece, most, options, law)]
-
-
-def _seconds(rows, members, options, law: CostLaw) -> float:
-    return float(law.seconds(rows, [members], [make_region(rows[members], options)])[0])
+def _too_large(rows, groups, most: int, options, law: CostLaw) -> np.ndarray:
+    """Whether each of some groups (or parts of them) is to be cut; all together, as images are many."""
+    sizes = np.array([len(members) for members in groups])
+    limit = np.inf if options.strict else most
+    large = np.array(
+        [
+            n > 1 and (n > limit or not fits(rows[some], options))
+            for n, some in zip(sizes, groups, strict=True)
+        ]
+    )
+    timed = np.flatnonzero((sizes > 1) & ~large)
+    some = [groups[i] for i in timed]
+    seconds = law.seconds(rows, some, [make_region(rows[members], options) for members in some])
+    large[timed] = seconds > options.max_seconds
+    return large
 
 
 def weakest_cut(rows) -> np.ndarray:
