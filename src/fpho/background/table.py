@@ -3,6 +3,7 @@
 import csv
 import difflib
 import io
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -43,9 +44,8 @@ def read_tweakbg(path) -> np.ndarray:
         tuple(row[name] for name in DTYPE.names)
         for row in tables.read_table(path, READ, "background table", cure)
     ]
-    names = [row[0] for row in rows]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(row[0] for row in rows).items():
+        if count > 1:
             raise InputError(path, f"exposure {name!r} has several rows", "Keep one row for each exposure")
     return np.array(rows, DTYPE)
 
@@ -71,7 +71,7 @@ def check_exposures(table: np.ndarray, known, where) -> None:
     InputError
         With the nearest name that exists.
     """
-    known = list(known)
+    known = dict.fromkeys(known)
     for name in table["exposure"]:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)

@@ -1,6 +1,7 @@
 """The table of exposures: one row for each image, an empty cell means the default."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +51,7 @@ def read_table(path) -> list[ExposureSpec]:
     rows = tables.read_table(path, _columns(path), "table of exposures", "Give its path as `images`")
     if not rows:
         raise InputError(path, "the table has no rows", "Add a line for each image")
-    ids = [row["id"] for row in rows]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    twice = sorted(name for name, count in Counter(row["id"] for row in rows).items() if count > 1)
     if twice:
         raise InputError(path, f"id {twice[0]!r} stands twice", "Give each image an id of its own")
     check_bands(dict.fromkeys(row["band"] for row in rows), path)
