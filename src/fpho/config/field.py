@@ -9,6 +9,7 @@ class SimulatedField(Section):
     """A deep field as the stage `simulate` draws it."""
 
     sources: int = option(300, "sources drawn, those that no catalog lists included", ge=1)
+    stars: int = option(0, "stars of S/N 100 to 1000 drawn beside them, from which a PSF can be made", ge=0)
     density: float = option(200.0, "sources per square arcmin", gt=0)
     bands: list[str] = option(["F200W", "F444W"], "bands; the counts and the depth are the first one's")
     pixel_scale: list[float] = option([0.031, 0.063], "pixel of each band", "arcsec")

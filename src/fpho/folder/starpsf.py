@@ -16,7 +16,7 @@ from ..psf.empirical import OVERSAMPLE, Empirical, Stamps, fit_stars, left_out
 log = logging.getLogger("fpho")
 FEWEST, MOST = 5, 40  # stars
 SAME = 0.3  # arcsec within which stars of two exposures are one
-HALF = (8.0, 9, 20)  # half-size of a stamp: FWHMs, and least and most pixels
+HALF = (12.0, 9, 26)  # half-size of a stamp: FWHMs, and least and most pixels
 FWHM_OF_HALF = 1.7  # FWHM over the half-light radius of a PSF
 POOR = {"chi2": 2.0, "scatter": 0.03}  # of stars left out: beyond, it is no PSF, or these are no stars
 STRANGE = 4.0  # times the median chi-square per pixel: no star, or blended
@@ -91,7 +91,7 @@ def write_psf(found: StarPSF, path: Path, band: str) -> None:
     from ..files import atomic
 
     image = found.made.image()
-    hdu = fits.PrimaryHDU((image.data / image.data.sum()).astype("f4"))
+    hdu = fits.PrimaryHDU((image.data * image.step**2).astype("f4"))  # its sum: part of the light in it
     hdu.header.update({"FILTER": band, "OVERSAMP": OVERSAMPLE, "NSTARS": found.stars, "PIXRESP": "included"})
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:

@@ -4,27 +4,32 @@ The effective PSF (Anderson & King 2000, PASP 112, 1360) P(u, v), pixel response
 flux 1 at (x0, y0) shows in a pixel at (x0 + u, y0 + v). Stars at many sub-pixel places in dithered exposures
 sample it more finely than one image does. P = M + R: M a mixture of concentric Gaussians with positive
 amplitudes, for the wings, where single pixels say little; R cubic B-splines on a grid finer than a pixel,
-held near zero by a prior that scales with M. Stars' fluxes and places and the PSF are improved in turns.
+under a prior of values near zero, in parts of M, that are alike within a third of the PSF's width: a telescope
+shows nothing finer. Stars' fluxes and places and the PSF are improved in turns.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from scipy import optimize, sparse
+from scipy import linalg, optimize, sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .image import PSFImage
 from .mixture import evaluate
-from .splines import SPACING, basis, knots
+from .splines import Square, basis
 
 COMPONENTS = 5
-LOOSE, FLOOR = 0.2, 1e-4  # prior sigma of the remainder: as a part of the mixture there, and of its peak
+LOOSE, FLOOR = 0.6, 1e-3  # prior sigma of the remainder: as a part of the mixture there, and of its peak
+NUGGET = 1e-4  # of the prior's covariance
+ALIKE = 0.375  # FWHMs over which values of the remainder are alike
 ROUNDS = 6
 PSF_ERROR = 0.003  # of a star's light in a pixel, added to its noise: bright stars do not rule alone
 MIXTURE_ERROR = 0.1  # the same for the mixture alone: its core is wrong and must not rule its wings
 CONSERVED = 1e-3  # how well a star's light is the same at all places within a pixel
 CLIP = 6.0  # sigma of a pixel that is no star's
 OVERSAMPLE = 4  # samples per pixel of the image that is made
+WINGS, REACH = 0.5, 4.0  # half-widths of the square: where its wings begin, and where they end
 FOLDS = 3  # parts that stars are left out in
 
 
@@ -51,31 +56,54 @@ class Stamps:
 class Empirical:
     """A PSF and the stars that made it.
 
-    mixture : (J, 6). coefficients : of the remainder's splines. half : pixels to the edge. flux : (N,) nJy
-    within that square. place : (N, 2) pixels from the guesses. chi2 : (N,) per pixel.
+    mixture : (J, 6). coefficients : of the remainder's splines on `square`. flux : (N,) nJy within that square.
+    place : (N, 2) pixels from the guesses. chi2 : (N,) per pixel.
     """
 
     mixture: np.ndarray
     coefficients: np.ndarray
-    half: float
+    square: Square
     flux: np.ndarray
     place: np.ndarray
     chi2: np.ndarray
 
     def values(self, u, v) -> np.ndarray:
         """P at offsets (...) from the source, pixels; 0 beyond the edge."""
-        inside = (np.abs(u) < self.half) & (np.abs(v) < self.half)
+        inside = self.square.inside(u, v)
         out = np.zeros(np.shape(u))
         out[inside] = evaluate(self.mixture, u[inside], v[inside])
-        out[inside] += basis(u[inside], v[inside], self.half) @ self.coefficients
+        out[inside] += basis(u[inside], v[inside], self.square) @ self.coefficients
         return out
+
+    @property
+    def half(self) -> float:
+        """Pixels to the edge."""
+        return self.square.half
+
+    @cached_property
+    def inside(self) -> float:
+        """Part of a star's light within the square: the rest by the law of its wings.
+
+        Beyond the rings a telescope's PSF falls as r^-3 on the mean (light beyond r as 1 / r); what is seen in
+        the outer half of the square says how much that is, out to REACH times its half-width.
+        """
+        axis = np.arange(-REACH * self.half + 0.25, REACH * self.half, 0.5)
+        law = np.maximum(np.hypot(*np.meshgrid(axis, axis)), 1.0)
+        within = law < REACH * self.half
+        law = law**-3.0 * 0.5**2
+        u, v = (values[within] for values in np.meshgrid(axis, axis))
+        law, seen = law[within], self.square.inside(u, v)
+        ring = (np.hypot(u, v) > WINGS * self.half) & (np.hypot(u, v) < self.half)
+        light = np.sum(self.values(u[ring], v[ring])) * 0.5**2
+        return 1 / (1 + max(0.0, light) * law[~seen].sum() / law[ring].sum())
 
     def image(self, where: str = "stars") -> PSFImage:
         """Samples of the PSF, for the fit of mixtures that stores hold."""
         n = int(self.half * OVERSAMPLE) - 1
         axis = np.arange(-n, n + 1) / OVERSAMPLE
         data = self.values(*np.meshgrid(axis, axis))
-        return PSFImage(data, 1 / OVERSAMPLE, (float(n), float(n)), 1.0, where)
+        data *= self.inside / (data.sum() / OVERSAMPLE**2)
+        return PSFImage(data, 1 / OVERSAMPLE, (float(n), float(n)), self.inside, where)
 
 
 def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
@@ -83,16 +111,16 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
 
     fwhm : a guess, pixels
     """
-    half = float(np.abs(stamps.x).max()) - 1.0
+    square = Square.around(float(np.abs(stamps.x).max()) - 1.0, fwhm)
     variance = (fwhm / 2.355) ** 2
     widths = variance * 4.0 ** np.arange(COMPONENTS)
     mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
-    now = Empirical(mixture, np.zeros(knots(half) ** 2), half, *_start(stamps))
+    now = Empirical(mixture, np.zeros(len(square.knots) ** 2), square, *_start(stamps))
     for number in range(ROUNDS):
         now = _stars(now, stamps, steps=2)
         now = _mixture(now, stamps)
         if number:
-            now = _remainder(now, stamps)
+            now = _remainder(now, stamps, ALIKE * fwhm)
         now = _normalised(now)
     return _stars(now, stamps, steps=2)
 
@@ -177,7 +205,7 @@ def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
     """The mixture alone fitted to all pixels, the remainder as it is."""
     u, v = _offsets(now, stamps)
     weight = _weights(now, stamps, now.values(u, v), MIXTURE_ERROR)
-    used = (weight > 0) & (np.abs(u) < now.half) & (np.abs(v) < now.half)
+    used = (weight > 0) & now.square.inside(u, v)
     u, v = u[used], v[used]
     scale = np.broadcast_to(now.flux[:, None], used.shape)[used]
     root = np.sqrt(weight[used]) * scale
@@ -193,33 +221,44 @@ def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
     return replace(now, mixture=_of(found.x))
 
 
-def _remainder(now: Empirical, stamps: Stamps) -> Empirical:
-    """Coefficients of the splines: linear least squares with the prior."""
+def _remainder(now: Empirical, stamps: Stamps, alike: float) -> Empirical:
+    """Coefficients of the splines: linear least squares with the prior.
+
+    The prior's covariance is D (K x K) D: sigmas D, and K of exp(-d^2 / 2 alike^2) along each axis. It is solved
+    for z in coefficients = D (L x L) z, K = L L^T, whose prior is the unit normal distribution.
+    """
     u, v = _offsets(now, stamps)
     weight = _weights(now, stamps, now.values(u, v))
-    used = (weight > 0) & (np.abs(u) < now.half) & (np.abs(v) < now.half)
+    used = (weight > 0) & now.square.inside(u, v)
     flux = np.broadcast_to(now.flux[:, None], used.shape)[used]
     target = stamps.data[used] / flux - evaluate(now.mixture, u[used], v[used])
-    rows, weight = basis(u[used], v[used], now.half), weight[used] * flux**2
+    rows, weight = basis(u[used], v[used], now.square), weight[used] * flux**2
     whole, light = _conserved(now)
-    rows = sparse.vstack([rows, whole]).tocsr()
+    rows = sparse.vstack([rows, sparse.csr_array(whole)]).tocsr()
     weight = np.append(weight, np.full(len(light), CONSERVED**-2.0))
     target = np.append(target, light)
-    axis = (np.arange(knots(now.half)) - 1) * SPACING - now.half
-    there = evaluate(now.mixture, *np.meshgrid(axis, axis)).ravel()
-    prior = (LOOSE * there + FLOOR * there.max()) ** -2.0
-    diagonal = rows.power(2).T @ weight + prior
-    matrix = LinearOperator((len(prior),) * 2, lambda c: rows.T @ (weight * (rows @ c)) + prior * c)
-    inverse = LinearOperator((len(prior),) * 2, lambda c: c / diagonal)
-    side = rows.T @ (weight * target)
-    found, _ = cg(matrix, side, now.coefficients, rtol=1e-6, maxiter=400, M=inverse)
-    return replace(now, coefficients=found)
+    axis = now.square.knots
+    there = evaluate(now.mixture, *np.meshgrid(axis, axis))
+    sigma = LOOSE * there + FLOOR * there.max()
+    covariance = np.exp(-0.5 * ((axis[:, None] - axis) / alike) ** 2) + NUGGET * np.eye(len(axis))
+    root = linalg.cholesky(covariance, lower=True)
+
+    def coefficients(z):
+        return (sigma * (root @ z.reshape(sigma.shape) @ root.T)).ravel()
+
+    def back(c):
+        return (root.T @ (sigma * c.reshape(sigma.shape)) @ root).ravel()
+
+    matrix = LinearOperator((sigma.size,) * 2, lambda z: back(rows.T @ (weight * (rows @ coefficients(z)))) + z)
+    found, _ = cg(matrix, back(rows.T @ (weight * target)), rtol=1e-5, maxiter=300)
+    return replace(now, coefficients=coefficients(found))
 
 
 def _conserved(now: Empirical):
     """(Sums (36, K^2) of the splines over all pixels, what they have to be (36,)), by place in a pixel.
 
-    With the pixel response in it, a star shows the same light in all pixels wherever it falls on one.
+    With the pixel response in it, a star shows the same light in all pixels wherever it falls on one: sums
+    less their mean are 0. How much light it is, the stars' fluxes say.
     """
     n = int(now.half)
     pixels = np.arange(-n, n + 1)
@@ -227,10 +266,10 @@ def _conserved(now: Empirical):
     for dy in (np.arange(6) + 0.5) / 6 - 0.5:
         for dx in (np.arange(6) + 0.5) / 6 - 0.5:
             u, v = (values.ravel() for values in np.meshgrid(pixels - dx, pixels - dy))
-            inside = (np.abs(u) < now.half) & (np.abs(v) < now.half)
-            rows.append(sparse.csr_array(basis(u[inside], v[inside], now.half).sum(axis=0)[None]))
+            inside = now.square.inside(u, v)
+            rows.append(basis(u[inside], v[inside], now.square).sum(axis=0))
             light.append(evaluate(now.mixture, u[inside], v[inside]).sum())
-    return sparse.vstack(rows), 1.0 - np.array(light)
+    return np.array(rows) - np.mean(rows, axis=0), np.mean(light) - np.array(light)
 
 
 def _normalised(now: Empirical) -> Empirical:

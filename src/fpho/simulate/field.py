@@ -17,7 +17,7 @@ from ..tables import write_tsv
 from .effective import effective_stamp, psf_object
 from .knots import clumpy_galaxy
 from .optics import make_wcs, optical_psf, psf_image
-from .population import ZEROPOINT, draw_population
+from .population import ZEROPOINT, bright_stars, draw_population
 from .scenes import REFERENCE
 from .writing import perturbed, write_image, write_psf_image, write_table
 
@@ -27,6 +27,7 @@ DITHER = 0.3  # arcsec
 OVERSAMPLE = 4
 WAVELENGTHS = (2.0, 4.4)  # micron of the first and the last band, where no PSF is given
 PSF_HALF_WIDTH = 1.3  # arcsec at the first of them
+STAR_SNR = (1000, 100)  # of bright stars, in all exposures of the first band
 LISTED_COLS = ("id", "ra", "dec", "is_point", *SHAPE_COLS)
 OFF = {"flux": 0.3 * np.log(10), "size": 0.3 * np.log(10)}  # errors of ln in the rough catalog: 0.3 dex
 OFF_PIXELS = 0.5  # and of each coordinate, in pixels of the first band
@@ -62,9 +63,9 @@ def write_field(options: SimulatedField, folder, seed: int) -> tuple[np.ndarray,
     folder = Path(folder)
     psfs = _psfs(options, folder)
     side = 60 * np.sqrt(options.sources / options.density)
-    rows = draw_population(
-        options.sources, options.bands, _faintest(options), _place(side), np.random.default_rng([seed, 21])
-    )
+    place, rng = _place(side), np.random.default_rng([seed, 21])
+    rows = draw_population(options.sources, options.bands, _faintest(options), place, rng)
+    rows = _with_stars(rows, options, place, np.random.default_rng([seed, 26]))
     rows, profiles = _structures(rows, options, np.random.default_rng([seed, 22]))
     images = _images(options, side, psfs, np.random.default_rng([seed, 23]))
     header = {"FPHOVER": __version__, "SEED": seed, "SCENE": "field"}
@@ -93,6 +94,14 @@ def write_field(options: SimulatedField, folder, seed: int) -> tuple[np.ndarray,
 def _faintest(options) -> float:
     """Sources are drawn to below the depth: half a magnitude beyond S/N 5 is S/N 3 for a point."""
     return options.depth + 0.5
+
+
+def _with_stars(rows, options, place, rng):
+    """Rows, and after them the bright stars that were asked for."""
+    snr = 2.5 * np.log10(np.divide(STAR_SNR, 5))
+    stars = bright_stars(options.stars, options.bands, options.depth - snr, place, rng)
+    stars["source_index"] += len(rows)
+    return np.concatenate([rows, stars])
 
 
 def _psfs(options, folder) -> dict[str, PSFImage]:

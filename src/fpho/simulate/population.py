@@ -8,6 +8,8 @@ at AB 28 in deep Hubble images (Windhorst et al. 2008, Adv. Space Res. 41, 1965)
 388, 1321). One galaxy in five has a companion within arcseconds.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..parameters import scene_dtype
@@ -51,6 +53,26 @@ def draw_population(count: int, bands, faintest: float, place, rng) -> np.ndarra
     spots, to_sky = place
     rows["ra"], rows["dec"] = to_sky(_clustered(spots(count, rng), rng))
     rows["id"] = [f"{'star' if point else 'gal'}-{i + 1}" for i, point in enumerate(star)]
+    return rows
+
+
+def bright_stars(count: int, bands, magnitudes, place, rng) -> np.ndarray:
+    """Scene rows (S,) of stars that stand anywhere, of colours as the others.
+
+    magnitudes : (brightest, faintest) AB in the first band; place : as of `draw_population`
+    """
+    rows = np.zeros(count, scene_dtype(bands))
+    rows["is_point"] = rows["is_valid"] = True
+    rows["sersic"] = rows["q"] = 1.0
+    rows["source_index"] = np.arange(count)
+    rows[bands[0]] = 10 ** (-0.4 * (np.sort(rng.uniform(*magnitudes, count)) - ZEROPOINT))
+    for before, band in pairwise(bands):
+        rows[band] = rows[before] * 10 ** (COLOUR * rng.standard_normal(count))
+    for band in bands:
+        rows[f"{band}_err"] = np.nan
+    spots, to_sky = place
+    rows["ra"], rows["dec"] = to_sky(spots(count, rng))
+    rows["id"] = [f"bright-star-{i + 1}" for i in range(count)]
     return rows
 
 
