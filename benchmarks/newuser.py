@@ -4,11 +4,12 @@
     fpho init FOLDER/data; fpho run FOLDER/data/fpho.yaml --cores 2; fpho view FOLDER/data/results
     python benchmarks/newuser.py judge FOLDER FOLDER/data/results [--other RUN]
 
-`draw` writes FOLDER/data (the exposures) and FOLDER/drawn (truth, PSF images, the same exposures). `judge` holds a
-run's catalog against the truth, and against that of a run with the true PSFs.
+`draw` writes FOLDER/data (the exposures) and FOLDER/drawn (truth, PSF images, the same exposures). `judge`
+holds a run's catalog against the truth, and against that of a run with the true PSFs.
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ def by_truth(found: Table, truth: Table) -> None:
     """How many are true, and the fluxes of those."""
     near, distance = matched(found, truth)
     real = distance < SAME * np.where(truth["is_point"][near], 1, 1 + truth["rhalf"][near] / 0.1)
-    print(f"  {len(found)} sources, {int(real.sum())} near a true one; flags on {np.mean(found['flags'] > 0):.1%}")
+    flagged = np.mean(found["flags"] > 0)
+    print(f"  {len(found)} sources, {int(real.sum())} near a true one; flags on {flagged:.1%}")
     for snr in (5, 10, 20, 50):
         wanted = np.flatnonzero(truth["snr"] > snr)
         print(f"  of {len(wanted)} true ones above S/N {snr}, {np.isin(wanted, near[real]).sum()} are there")
@@ -94,7 +96,7 @@ def by_other(found: Table, other: Table) -> None:
 
 def tell(text: str, found: Table, band: str, wanted) -> None:
     snr, ratio = found[band] / found[f"{band}_err"], np.asarray(found[band] / wanted)
-    for low, high in zip(BRIGHT[:-1], BRIGHT[1:], strict=True):
+    for low, high in pairwise(BRIGHT):
         chosen = ratio[(snr > low) & (snr <= high)]
         if len(chosen):
             low16, middle, high84 = np.percentile(chosen, [16, 50, 84])

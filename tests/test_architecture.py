@@ -54,7 +54,7 @@ FLOORS = [
     {"sampling"},
     {"passes"},
     {"detect"},
-    {"learning"},
+    {"learning", "stars"},
     {"products", "simulate", "folder"},
     {"page"},
     {"calibrate"},

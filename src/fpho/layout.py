@@ -54,6 +54,11 @@ class Layout:
         return self / "psf" / "quality.ecsv"
 
     @property
+    def star_psfs(self) -> Path:
+        """Folder of PSFs that are made from stars, their pictures and table."""
+        return self / "psf" / "stars"
+
+    @property
     def psf_plots(self) -> Path:
         """Folder of pictures of PSFs and their mixtures."""
         return self / "psf" / "plots"

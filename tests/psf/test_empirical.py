@@ -10,6 +10,7 @@ from fpho.psf.empirical import Stamps, _stars, fit_stars, left_out
 
 HALF = 8  # pixels, of stamps
 STEP = 1 / 8
+FINE = 1 / 40
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,10 @@ def stamps(data, star):
     return Stamps(*each, data, np.ones(data.shape), np.asarray(star))
 
 
-@pytest.fixture(scope="module")
-def stars(effective):
+@pytest.fixture(scope="module", params=[5, 1, 2])
+def stars(effective, request):
     """15 stars of S/N 100 to 1000 in four exposures."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(request.param)
     flux = np.repeat(1.3 * np.exp(rng.uniform(np.log(100), np.log(1000), 15)), 4)
     return stamps(drawn(effective, rng.uniform(-0.5, 0.5, (60, 2)), flux, rng), np.repeat(np.arange(15), 4))
 
@@ -52,17 +53,18 @@ def made(stars):
 
 
 def test_encircled_energy(made, effective):
-    axis = np.arange(-made.half + STEP / 2, made.half, STEP)
+    """Within 0.5% at every radius; samples so fine that a circle's edge does not matter (0.05%)."""
+    axis = np.arange(-made.half + FINE / 2, made.half, FINE)
     u, v = np.meshgrid(axis, axis)
-    truth = effective.drawImage(nx=len(axis), ny=len(axis), scale=STEP, method="sb").array
+    truth = effective.drawImage(nx=len(axis), ny=len(axis), scale=FINE, method="sb").array
     model = made.values(u, v)
     truth, model = truth / truth.sum(), model / model.sum()
     middle = [np.sum(model * place) for place in (u, v)]
     own = [np.sum(truth * place) for place in (u, v)]
-    for radius in (1.0, 1.5, 2.0, 3.0, 5.0):
+    for radius in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0):
         inside = truth[np.hypot(u - own[0], v - own[1]) < radius].sum()
         found = model[np.hypot(u - middle[0], v - middle[1]) < radius].sum()
-        assert found == pytest.approx(inside, abs=0.0065)
+        assert found == pytest.approx(inside, abs=0.005), radius
     assert np.median(made.chi2) == pytest.approx(1, abs=0.1)
 
 

@@ -1,8 +1,8 @@
 """Inputs: images, PSFs, catalog, and how pixels become stores."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from .base import Section, option
 
@@ -48,9 +48,27 @@ class Catalog(Section):
     detect_bands: list[str] | None = option(None, "bands that sources are looked for in; all when absent")
 
 
-class Psf(Section):
-    """How PSF images become mixtures of Gaussians."""
+# `from` is a word of Python's own: as an attribute it is read by getattr.
+_FROM: Any = option(
+    "files",
+    "files: PSF images of the table `psfs`; stars: those of the images themselves, for all images that "
+    "have no PSF in a table, or no table",
+)
+_WithFrom: Any = create_model("_WithFrom", __base__=Section, **{"from": (Literal["files", "stars"], _FROM)})
 
+
+class Psf(_WithFrom):
+    """Where PSFs come from, and how their images become mixtures of Gaussians."""
+
+    stars: str | None = option(
+        None, "table of stars (ra, dec) to make PSFs of; none: those on the locus of sizes"
+    )
+    per: Literal["band", "exposure"] = option(
+        "band", "PSFs from stars: one for all exposures of a band, or for each; a mosaic has its own"
+    )
+    max_cells: int = option(
+        3, "PSFs from stars: most parts along each side of an image with a PSF of their own", ge=1, le=10
+    )
     n_components: int | None = option(
         None, "number of Gaussians; chosen by the data when absent", ge=1, le=20
     )

@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..geometry import inside_image, linearize, pixel_scale, to_pixels
 from ..images import Exposure, ExposureSpec, calibrated, neighbour_correlation, pixel_scatter, read_raw
 from ..images.integrity import check_file
-from ..psf.empirical import OVERSAMPLE
 from ..psf.readers import READERS
 from ..psf.source import Source
 from ..scene.catalog.formats import read_table
@@ -186,8 +185,6 @@ def psf_source(seen: Seen, key: str) -> Source:
     from astropy.io import fits
 
     values = {}
-    if seen.form == "stars":
-        return Source(key=key, path=seen.path, oversample=OVERSAMPLE, pixel_response="included")
     if seen.form in ("fits", "gridded"):
         with fits.open(seen.path) as hdus:
             over = float(next((hdu.header["OVERSAMP"] for hdu in hdus if "OVERSAMP" in hdu.header), 1.0))

@@ -15,9 +15,9 @@ from ..files import write_text
 from ..images import ExposureSpec, neighbour_correlation, pixel_scatter
 from ..images.table import LONGEST
 from ..scene import read_catalog
+from ..stars import FEWEST, gather, groups_without_psf
 from .facts import RESAMPLED, kind_of, psf_source, read_whole, spec_of
 from .recognising import Seen
-from .starpsf import psf_of_stars, write_psf
 from .walking import Found, walk
 
 IMAGES, PSFS, CONFIGURATION = "fpho_images.tsv", "fpho_psfs.tsv", "fpho.yaml"
@@ -67,8 +67,8 @@ def start(folder) -> Started:
         raise InputError(folder, "no image that can be used", cure)
     psfs, missing = _psfs(found, images, doubts)
     said = [_sentence(image) for image in images]
-    psfs += _from_stars(folder, images, missing, said, doubts)
-    text = _configuration(folder, images, psfs, found, doubts)
+    stars = _from_stars(images, psfs, missing, said, doubts)
+    text = _configuration(folder, images, psfs, stars, found, doubts)
     make_config(parse(text, CONFIGURATION))  # never written unless it can be read
     written = {IMAGES: _table(_image_rows(images, folder))}
     if psfs:
@@ -133,33 +133,22 @@ def _psfs(found: Found, images: list[Image], doubts: list[str]) -> tuple[list[tu
     return list(chosen.items()), missing
 
 
-def _from_stars(folder: Path, images: list[Image], missing: set[str], said, doubts) -> list[tuple[str, Seen]]:
-    """Keys and files of PSFs made of the stars of images that have none; those made are taken from `missing`.
-
-    Of exposures one PSF for each band, of a mosaic its own.
-    """
-    groups: dict[str, list[Image]] = {}
-    for image in images:
-        if image.spec.id in missing:
-            key = image.seen.band if image.spec.kind == "exposure" else image.spec.id
-            groups.setdefault(key, []).append(image)
-    made = []
-    for key, some in groups.items():
-        band, names = some[0].seen.band, {image.spec.id for image in some}
-        found = psf_of_stars([read_whole(image.spec) for image in some])
-        if found is None:
-            text = f"no PSF for {key}, and too few stars to make one: add a row to {PSFS} before the run"
-            doubts.append(f"{text} (stpsf, PSFEx or a stamp)")
+def _from_stars(images: list[Image], psfs, missing: set[str], said, doubts) -> bool:
+    """Whether PSFs are to be made of stars: of some images that have none, enough are there."""
+    specs = [image.spec for image in images]
+    groups = groups_without_psf(specs, [key for key, _ in psfs], per="band")
+    enough = False
+    for group in groups:
+        found = gather(read_whole(spec) for spec in group.specs)
+        stars = 0 if found is None else found.stars
+        if stars < FEWEST:
+            text = f"no PSF for {group.key}, and too few stars to make one ({stars}, {FEWEST} are needed)"
+            doubts.append(f"{text}: add a row to {PSFS} before the run (stpsf, PSFEx or a stamp)")
             continue
-        if found.poor:
-            doubts.append(f"no PSF for {key}: one {found}, which is not good enough: add a row to {PSFS}")
-            continue
-        path = folder / "fpho_psfs" / f"{key}.fits"
-        write_psf(found, path, band)
-        said.append(f"PSF {key}: {found}")
-        made.append((key, Seen(path, "psf", key, band, "from stars", "stars")))
-        missing -= names
-    return made
+        said.append(f"PSF {group.key}: to be made from {stars} stars")
+        missing -= {spec.id for spec in group.specs}
+        enough = True
+    return enough
 
 
 def _image_rows(images: list[Image], folder: Path) -> list[dict]:
@@ -182,7 +171,7 @@ def _psf_rows(psfs, folder: Path) -> list[dict]:
             {
                 "key": key,
                 "path": _beside(seen.path, folder),
-                "format": "fits" if seen.form == "stars" else seen.form,
+                "format": seen.form,
                 "oversample": source.oversample or "",
                 "pixel_response": source.pixel_response or "",
             }
@@ -202,7 +191,7 @@ def _table(rows: list[dict]) -> str:
     return text.getvalue()
 
 
-def _configuration(folder: Path, images, psfs, found: Found, doubts: list[str]) -> str:
+def _configuration(folder: Path, images, psfs, stars: bool, found: Found, doubts: list[str]) -> str:
     """YAML with only what differs from the defaults, a reason beside each."""
     bands = list(dict.fromkeys(image.seen.band for image in images))
     lines = [
@@ -210,7 +199,8 @@ def _configuration(folder: Path, images, psfs, found: Found, doubts: list[str]) 
         f"outdir: {_quoted(folder / 'results')}",
         f"bands: {yaml.safe_dump(bands, default_flow_style=True).strip()}",
         f"images: {_quoted(folder / IMAGES)}",
-        f"psfs: {_quoted(folder / PSFS)}",
+        *([f"psfs: {_quoted(folder / PSFS)}"] if psfs or not stars else []),
+        *(["psf:", "  from: stars  # of the images, for those without a PSF"] if stars else []),
         *_catalog_lines(found, bands, doubts),
     ]
     resampled = [image for image in images if image.correlation > RESAMPLED]

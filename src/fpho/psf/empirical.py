@@ -4,8 +4,8 @@ The effective PSF (Anderson & King 2000, PASP 112, 1360) P(u, v), pixel response
 flux 1 at (x0, y0) shows in a pixel at (x0 + u, y0 + v). Stars at many sub-pixel places in dithered exposures
 sample it more finely than one image does. P = M + R: M a mixture of concentric Gaussians with positive
 amplitudes, for the wings, where single pixels say little; R cubic B-splines on a grid finer than a pixel,
-under a prior of values near zero, in parts of M, that are alike within a third of the PSF's width: a telescope
-shows nothing finer. Stars' fluxes and places and the PSF are improved in turns.
+under a prior of values near zero, in parts of M, that are alike within a third of the PSF's width: telescopes
+show nothing finer. Stars' fluxes and places and the PSF are improved in turns.
 """
 
 from dataclasses import dataclass, replace
@@ -20,10 +20,11 @@ from .mixture import evaluate
 from .splines import Square, basis
 
 COMPONENTS = 5
-LOOSE, FLOOR = 0.6, 1e-3  # prior sigma of the remainder: as a part of the mixture there, and of its peak
+LOOSE = 0.6  # prior sigma of the remainder: as a part of the mixture there,
+LEAST = 0.03  # and of its peak, falling beyond a FWHM as wings do, r^-3
 NUGGET = 1e-4  # of the prior's covariance
 ALIKE = 0.375  # FWHMs over which values of the remainder are alike
-ROUNDS = 6
+ROUNDS, MIXTURE_ROUNDS = 6, 3
 PSF_ERROR = 0.003  # of a star's light in a pixel, added to its noise: bright stars do not rule alone
 MIXTURE_ERROR = 0.1  # the same for the mixture alone: its core is wrong and must not rule its wings
 CONSERVED = 1e-3  # how well a star's light is the same at all places within a pixel
@@ -56,7 +57,7 @@ class Stamps:
 class Empirical:
     """A PSF and the stars that made it.
 
-    mixture : (J, 6). coefficients : of the remainder's splines on `square`. flux : (N,) nJy within that square.
+    mixture : (J, 6). coefficients : of the remainder's splines on `square`. flux : (N,) nJy within it.
     place : (N, 2) pixels from the guesses. chi2 : (N,) per pixel.
     """
 
@@ -84,8 +85,8 @@ class Empirical:
     def inside(self) -> float:
         """Part of a star's light within the square: the rest by the law of its wings.
 
-        Beyond the rings a telescope's PSF falls as r^-3 on the mean (light beyond r as 1 / r); what is seen in
-        the outer half of the square says how much that is, out to REACH times its half-width.
+        Beyond the rings a telescope's PSF falls as r^-3 on the mean (light beyond r as 1 / r); what is seen
+        in the outer half of the square says how much that is, out to REACH times its half-width.
         """
         axis = np.arange(-REACH * self.half + 0.25, REACH * self.half, 0.5)
         law = np.maximum(np.hypot(*np.meshgrid(axis, axis)), 1.0)
@@ -118,9 +119,10 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
     now = Empirical(mixture, np.zeros(len(square.knots) ** 2), square, *_start(stamps))
     for number in range(ROUNDS):
         now = _stars(now, stamps, steps=2)
-        now = _mixture(now, stamps)
+        if number < MIXTURE_ROUNDS:  # then what is left is the remainder's
+            now = _mixture(now, stamps)
         if number:
-            now = _remainder(now, stamps, ALIKE * fwhm)
+            now = _remainder(now, stamps, fwhm)
         now = _normalised(now)
     return _stars(now, stamps, steps=2)
 
@@ -221,26 +223,26 @@ def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
     return replace(now, mixture=_of(found.x))
 
 
-def _remainder(now: Empirical, stamps: Stamps, alike: float) -> Empirical:
+def _remainder(now: Empirical, stamps: Stamps, fwhm: float) -> Empirical:
     """Coefficients of the splines: linear least squares with the prior.
 
-    The prior's covariance is D (K x K) D: sigmas D, and K of exp(-d^2 / 2 alike^2) along each axis. It is solved
-    for z in coefficients = D (L x L) z, K = L L^T, whose prior is the unit normal distribution.
+    The prior's covariance is D (K x K) D: sigmas D, and K of exp(-d^2 / 2 (ALIKE fwhm)^2) along each axis.
+    It is solved for z in coefficients = D (L x L) z, K = L L^T, whose prior is the unit normal distribution.
     """
     u, v = _offsets(now, stamps)
     weight = _weights(now, stamps, now.values(u, v))
     used = (weight > 0) & now.square.inside(u, v)
     flux = np.broadcast_to(now.flux[:, None], used.shape)[used]
     target = stamps.data[used] / flux - evaluate(now.mixture, u[used], v[used])
-    rows, weight = basis(u[used], v[used], now.square), weight[used] * flux**2
+    rows = basis(u[used], v[used], now.square)
+    weighted = sparse.diags_array(weight[used] * flux**2) @ rows
+    products, side = (rows.T @ weighted).tocsr(), weighted.T @ target
     whole, light = _conserved(now)
-    rows = sparse.vstack([rows, sparse.csr_array(whole)]).tocsr()
-    weight = np.append(weight, np.full(len(light), CONSERVED**-2.0))
-    target = np.append(target, light)
     axis = now.square.knots
-    there = evaluate(now.mixture, *np.meshgrid(axis, axis))
-    sigma = LOOSE * there + FLOOR * there.max()
-    covariance = np.exp(-0.5 * ((axis[:, None] - axis) / alike) ** 2) + NUGGET * np.eye(len(axis))
+    u, v = np.meshgrid(axis, axis)
+    there = evaluate(now.mixture, u, v)
+    sigma = LOOSE * there + LEAST * there.max() * (1 + (u**2 + v**2) / fwhm**2) ** -1.5
+    covariance = np.exp(-0.5 * ((axis[:, None] - axis) / (ALIKE * fwhm)) ** 2) + NUGGET * np.eye(len(axis))
     root = linalg.cholesky(covariance, lower=True)
 
     def coefficients(z):
@@ -249,8 +251,12 @@ def _remainder(now: Empirical, stamps: Stamps, alike: float) -> Empirical:
     def back(c):
         return (root.T @ (sigma * c.reshape(sigma.shape)) @ root).ravel()
 
-    matrix = LinearOperator((sigma.size,) * 2, lambda z: back(rows.T @ (weight * (rows @ coefficients(z)))) + z)
-    found, _ = cg(matrix, back(rows.T @ (weight * target)), rtol=1e-5, maxiter=300)
+    def times(z):
+        c = coefficients(z)
+        return back(products @ c + whole.T @ (whole @ c) / CONSERVED**2) + z
+
+    matrix = LinearOperator((sigma.size,) * 2, times)
+    found, _ = cg(matrix, back(side + whole.T @ light / CONSERVED**2), rtol=1e-4, maxiter=300)
     return replace(now, coefficients=coefficients(found))
 
 

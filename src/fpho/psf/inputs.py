@@ -1,6 +1,7 @@
 """The table of PSF images (TSV), and the images that it names, key by key."""
 
 import warnings
+from pathlib import Path
 
 from .. import tables
 from ..errors import InputError
@@ -43,6 +44,13 @@ def _source(row: dict, center) -> tuple[Source, str]:
     both = row["x"] is not None and row["y"] is not None
     options = {name: row[name] for name in ("key", "path", "ext", "oversample", "pixel_response", "filter")}
     return Source(location=(row["x"], row["y"]) if both else None, center=center, **options), row["format"]
+
+
+def as_row(source: Source, form: str) -> dict:
+    """A row of a table in any folder that says what `read_psf_table` has read."""
+    x, y = source.location or (None, None)
+    row = {name: getattr(source, name) for name in ("key", "ext", "oversample", "pixel_response", "filter")}
+    return row | {"path": str(Path(source.path).resolve()), "x": x, "y": y, "format": form}
 
 
 def check_pixel_scale(where, stated, scales, image) -> None:

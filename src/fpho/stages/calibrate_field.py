@@ -13,6 +13,7 @@ from ..config import Config
 from ..files import atomic
 from ..layout import Layout
 from ..products.collecting import collect
+from .inputs import from_stars
 from .registry import STAGES
 from .running import run_stage
 
@@ -98,7 +99,7 @@ def on_field(config: Config, layout: Layout, start: str) -> Config:
         "outdir": str(layout.outdir),
         "bands": list(config.simulate.field.bands),
         "images": str(drawn / "exposures.tsv"),
-        "psfs": str(drawn / "psfs.tsv"),
+        "psfs": None if from_stars(config) else str(drawn / "psfs.tsv"),
         "catalog": config.catalog.model_copy(update=catalog),
         "simulate": config.simulate.model_copy(update={"scene": "none"}),
         "postprocess": config.postprocess.model_copy(

@@ -19,7 +19,7 @@ from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
-from .inputs import Inputs, local_files, resolve
+from .inputs import Inputs, from_stars, local_files, resolve
 from .options import option_problems
 
 log = logging.getLogger("fpho")
@@ -67,6 +67,9 @@ def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
 
 def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
     """A PSF that is missing, cannot be read or is for other pixels; an exposure that has none."""
+    if inputs.psfs is None:
+        yield from star_problems(config, specs, ())
+        return
     scales: dict[str, dict] | None  # key to file and pixel scale of each of its PSFs; None: nothing was read
     if inputs.psfs.is_file() and h5py.is_hdf5(inputs.psfs):
         store, problem = _try(PSFStore, inputs.psfs)
@@ -80,9 +83,13 @@ def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> I
             images, problem = _try(images_by_key, [row for row in rows if row[0].key == key])
             yield from problem
             scales[key] = {image.where: image.pixel_scale for image in (images or {}).get(key, ())}
+    if from_stars(config) and scales is not None:
+        yield from star_problems(config, specs, scales)
     for spec in specs if scales else ():
         wanted = [spec.psf] if spec.psf else [spec.id, spec.band]
         key = next((name for name in wanted if name in scales), None)
+        if key is None and from_stars(config):
+            continue
         if key is None:
             names = " or ".join(map(repr, wanted))
             found = f"exposure {spec.id!r} of band {spec.band!r} has no PSF, no key {names}"
@@ -92,6 +99,25 @@ def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> I
             pixels, unreadable = _try(pixel_scales, spec)  # what cannot be read is reported by `validate`
             for where, stated in () if unreadable else scales[key].items():
                 yield from _try(check_pixel_scale, where, stated, pixels, spec.id)[1]
+
+
+def star_problems(config: Config, specs: list[ExposureSpec], keys) -> Iterator[InputError]:
+    """Images without a PSF that have too few stars to make one."""
+    from ..stars import groups_without_psf
+    from ..stars.making import FEWEST, gathered, read_stars, too_few
+
+    listed = None
+    if config.psf.stars is not None:
+        listed, problem = _try(read_stars, config.psf.stars)
+        yield from problem
+        if problem:
+            return
+    for group in groups_without_psf(specs, keys, config.psf.per):
+        found, problem = _try(gathered, group, config.preprocess, listed)
+        if problem:  # what is wrong with an image is told by `validate`
+            yield from (one for one in problem if "psf.per" in one.cure)
+        elif found is None or found.stars < FEWEST:
+            yield too_few(group, found)
 
 
 def catalog(config: Config, inputs: Inputs, bands):

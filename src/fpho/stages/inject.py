@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from dataclasses import replace
 
 from ..config import Config
 from ..errors import InputError
@@ -9,7 +10,7 @@ from ..files import atomic
 from ..inject import read_injected, source_table, write_catalog, write_images, write_report
 from ..layout import Layout
 from ..scene import read_scene
-from .inputs import resolve
+from .inputs import from_stars, resolve
 from .registry import STAGES
 from .running import run_stage
 from .scene import bands_of
@@ -34,6 +35,8 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     folder, inputs = layout.injection, resolve(config, layout)
     bands = bands_of(config, inputs.images)
     rows = read_injected(config, bands)
+    if from_stars(config):
+        inputs = replace(inputs, psfs=layout.star_psfs / "psfs.tsv")
     snr = write_images(config, inputs.images, inputs.psfs, rows, folder)
     if inputs.catalog is not None:
         write_catalog(config, inputs.catalog, rows, bands, folder / "catalog.fits")
@@ -60,6 +63,7 @@ def derived(config: Config, layout: Layout, bands, inputs) -> tuple[Config, Layo
         "bands": list(bands),
         "images": str(folder / "exposures.tsv"),
         "psfs": str(inputs.psfs),
+        "psf": config.psf.model_copy(update={"from": "files"}),
         "catalog": config.catalog.model_copy(update=catalog),
         "simulate": config.simulate.model_copy(update={"scene": "none"}),
     }

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Paths of the table of exposures, the PSFs (table or store) and the peak catalog (None: detect it)."""
+    """Paths of the table of exposures, the PSFs and the peak catalog.
+
+    psfs : table or store; None: made from stars. catalog : None: detected
+    """
 
     images: Path
-    psfs: Path
+    psfs: Path | None
     catalog: Path | None
 
 
@@ -63,8 +66,15 @@ def images_of(config: "Config", layout: Layout) -> Path:
     return _given(config.images, "images", "Give the path of a table of exposures (TSV)")
 
 
-def psfs_of(config: "Config", layout: Layout) -> Path:
-    """The table of PSF images, or a PSF store."""
+def from_stars(config: "Config") -> bool:
+    """Whether PSFs are made from the stars of the images."""
+    return getattr(config.psf, "from") == "stars"
+
+
+def psfs_of(config: "Config", layout: Layout) -> Path | None:
+    """The table of PSF images, or a PSF store; None where all are made from stars."""
+    if from_stars(config):
+        return None if config.psfs is None else Path(config.psfs)
     if simulated(config):
         return layout.simulation / "psfs.tsv"
     cure = "Give the path of a table of PSF images (TSV) or of a PSF store (HDF5)"

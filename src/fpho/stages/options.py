@@ -12,7 +12,7 @@ from .inputs import Inputs
 
 def option_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
     """Bands that no image has, priors that do not fit their parameter, tables that cannot be read."""
-    if inputs.psfs.exists() and inputs.images.samefile(inputs.psfs):
+    if inputs.psfs and inputs.psfs.exists() and inputs.images.samefile(inputs.psfs):
         yield InputError("configuration", "images and psfs name one file", "They are two tables")
     there = {spec.band for spec in specs}
     for option, bands in (

@@ -5,6 +5,7 @@ import os
 import re
 import warnings
 from functools import partial
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,12 +15,13 @@ from .. import hdf5
 from ..config import Config
 from ..extras import installed
 from ..files import atomic
+from ..images import read_table
 from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
 from ..psf.build import as_group
-from ..psf.inputs import images_by_key, read_psf_table
+from ..psf.inputs import as_row, images_by_key, read_psf_table
 from ..workers import ONE_THREAD, mapped
-from .inputs import psfs_of
+from .inputs import from_stars, images_of, psfs_of
 
 REPORTED = ("pixel", "quadrant", "ring", "centroid", "point_flux", "galaxy_flux_1")
 LOG = logging.getLogger("fpho")
@@ -30,7 +32,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
     PSFs are fitted in `cores` processes; each mixture depends on its own images alone.
     """
-    source = psfs_of(config, layout)
+    source = _of_stars(config, layout) if from_stars(config) else psfs_of(config, layout)
     layout.psf_plots.mkdir(parents=True, exist_ok=True)
     if source.is_file() and h5py.is_hdf5(source):
         _copy(source, layout)
@@ -49,6 +51,24 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         for i, q in enumerate(all_q)
     ]
     _write_quality(layout, rows)
+
+
+def _of_stars(config: Config, layout: Layout) -> Path:
+    """Table of PSFs made from the stars of the images that have none; pictures beside it."""
+    from ..stars import groups_without_psf, make_psfs
+
+    given = (
+        []
+        if config.psfs is None
+        else [as_row(*row) for row in read_psf_table(config.psfs, config.psf.center)]
+    )
+    specs = [
+        spec
+        for spec in read_table(images_of(config, layout))
+        if spec.band in config.bands or not config.bands
+    ]
+    groups = groups_without_psf(specs, [row["key"] for row in given], config.psf.per)
+    return make_psfs(groups, config.psf, config.preprocess, given, layout.star_psfs)
 
 
 def one_thread_each(function, items, cores):

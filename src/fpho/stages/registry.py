@@ -6,7 +6,7 @@ table in docs/workflow.md take theirs from here. Nothing heavy is imported befor
 
 from ..config.views import ALL
 from .imagewise import measures_sky, parts_of
-from .inputs import simulated
+from .inputs import from_stars, simulated
 from .patchwise import OPTIMIZE, REOPTIMIZE, SAMPLE
 from .stage import ConfiguredRun, Stage
 
@@ -49,7 +49,10 @@ CHECK = _stage(
     reads=lambda run: {
         "inputs": run.given(run.inputs.images, run.inputs.psfs, run.inputs.catalog),
         "tables": run.named(
-            run.config.background.tweakbg, run.config.registration.table, run.config.sersic.table
+            run.config.background.tweakbg,
+            run.config.registration.table,
+            run.config.sersic.table,
+            run.config.psf.stars,
         ),
     },
     writes=lambda run: {"checked": run.layout.checked},
@@ -61,6 +64,9 @@ CHECK = _stage(
         "bands",
         "preprocess",
         "psf.center",
+        "psf.from",
+        "psf.stars",
+        "psf.per",
         "background.tweakbg",
         "registration.table",
         "sersic.table",
@@ -90,15 +96,38 @@ SERSIC = _stage(
 )
 PSF = _stage(
     "psf",
-    "Turn PSF images into mixtures of Gaussians, and report how well each does.",
-    reads=lambda run: {"images": run.given(run.inputs.psfs), "checked": run.layout.checked},
+    "Turn PSF images, given or made from stars, into mixtures of Gaussians, and report how well each does.",
+    reads=lambda run: {
+        "images": run.given(run.inputs.psfs),
+        "checked": run.layout.checked,
+        **(
+            {"exposures": run.given(run.inputs.images), "stars": run.named(run.config.psf.stars)}
+            if from_stars(run.config)
+            else {}
+        ),
+    },
     writes=lambda run: {
         "store": run.layout.psf_store,
         "quality": run.layout.psf_quality,
         "plots": run.layout.psf_plots,
+        **({"stars": run.layout.star_psfs} if from_stars(run.config) else {}),
     },
-    folders=("plots",),
-    options=("simulate", "psfs", "psf.center", "psf.n_components", "psf.max_components", "psf.remainder"),
+    folders=("plots", "stars"),
+    options=(
+        "simulate",
+        "images",
+        "psfs",
+        "bands",
+        "preprocess",
+        "psf.from",
+        "psf.stars",
+        "psf.per",
+        "psf.max_cells",
+        "psf.center",
+        "psf.n_components",
+        "psf.max_components",
+        "psf.remainder",
+    ),
     cores=True,
     measures=True,
 )
