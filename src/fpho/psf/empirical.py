@@ -20,6 +20,7 @@ from .mixture import evaluate
 from .splines import Square, basis
 
 COMPONENTS = 5
+WIDEST = 0.45  # sigma of a component over the square's half-width: wider ones would take up the sky
 LOOSE = 0.6  # prior sigma of the remainder: as a part of the mixture there,
 LEAST = 0.03  # and of its peak, falling beyond a FWHM as wings do, r^-3
 NUGGET = 1e-4  # of the prior's covariance
@@ -113,8 +114,8 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
     fwhm : a guess, pixels
     """
     square = Square.around(float(np.abs(stamps.x).max()) - 1.0, fwhm)
-    variance = (fwhm / 2.355) ** 2
-    widths = variance * 4.0 ** np.arange(COMPONENTS)
+    variance, widest = (fwhm / 2.355) ** 2, (WIDEST * square.half) ** 2
+    widths = variance * min(4.0, (widest / variance) ** (1 / (COMPONENTS - 1))) ** np.arange(COMPONENTS)
     mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
     now = Empirical(mixture, np.zeros(len(square.knots) ** 2), square, *_start(stamps))
     for number in range(ROUNDS):
@@ -218,8 +219,9 @@ def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
 
     start = _theta(now.mixture)
     spread = np.tile([6.0, 3.0, 1.0, 1.0], COMPONENTS)
-    bounds = start - spread, start + spread
-    found = optimize.least_squares(rows, start, bounds=bounds, max_nfev=12)
+    low, high = start - spread, start + spread
+    high[1::4] = np.minimum(high[1::4], 2 * np.log(WIDEST * now.half) + 0.1)
+    found = optimize.least_squares(rows, start, bounds=(low, high), max_nfev=12)
     return replace(now, mixture=_of(found.x))
 
 

@@ -14,7 +14,7 @@ from ..psf.empirical import Stamps
 
 FEWEST, MOST = 5, 40  # stars of one PSF
 SAME = 0.3  # arcsec within which stars of two exposures are one
-HALF = (12.0, 9, 26)  # half-size of a stamp: FWHMs, and least and most pixels
+HALF = (10.0, 9, 26)  # half-size of a stamp: FWHMs, and least and most pixels
 AROUND = 3  # pixels around another object that are not used
 FWHM_OF_HALF = 1.7  # FWHM over the half-light radius of a PSF
 
