@@ -51,6 +51,9 @@ def catalog(x, y, wcs, rng) -> Table:
     for k, band in enumerate(BANDS):
         table[band] = 10 ** rng.uniform(1, 4, count) * (1 + k)
         table[f"{band}_err"] = 7.0
+        for circle, part in (("psf", 0.5), ("0_3", 0.8)):
+            table[f"{band}_aper_{circle}"] = part * table[band]
+            table[f"{band}_aper_{circle}_err"] = 5.0
     table[BANDS[0]][3] = -5.0  # a flux without a magnitude
     low, high = {"rhalf_major": 0.1, "axis_ratio": 0.3, "sersic": 0.5, "position_angle": 0.0}, 0.9
     for name, least in low.items():

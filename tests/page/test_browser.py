@@ -185,6 +185,14 @@ def test_a_sheet_has_pictures_values_and_draws(page, made):
     assert shown["ra"] == pytest.approx(mas, abs=0.01)
 
 
+def test_a_sheet_has_fluxes_within_circles(page, made):
+    page.evaluate("() => fpho.choose(8)")
+    cells = page.locator("#sheet table.circles tr:has(th:text-is('F2')) td").all_inner_texts()
+    assert cells == [f"{part * made.table['F2'][8]:.1f} ± 5.0" for part in (0.5, 0.8)]
+    heads = page.locator("#sheet table.circles tr:first-child th").all_inner_texts()
+    assert heads == ["radius", "FWHM of the PSF", "0.3″"]
+
+
 def test_filters_are_right(page, made):
     head_filter(page, "sersic").press_sequentially("0.6..0.8")
     head_filter(page, "mag F2").press_sequentially("<23.5")
@@ -259,7 +267,7 @@ def test_a_selection_is_exported(page, made):
     assert list(frame["id"]) == list(made.table["id"])
     for name in ("ra", "dec"):
         assert np.array_equal(frame[name], made.table[name]), name
-    for name in (*BANDS, "rhalf_major", "sersic_err", "chi2"):
+    for name in (*BANDS, "F2_aper_0_3", "F2_aper_psf_err", "rhalf_major", "sersic_err", "chi2"):
         assert np.allclose(frame[name], made.table[name], rtol=1e-6), name
     page.select_option("#which", "fine")
     page.wait_for_function("() => fpho.order.length === 30")

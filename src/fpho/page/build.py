@@ -16,7 +16,7 @@ from . import shading
 from .grid import BandMaps, Grid, band_maps, choose_grid, north_of
 from .pyramid import TILE, levels_of, write_pyramid
 from .scripts import write_script
-from .sources import PER_FOLDER, columns_of, draws_of, flags_of, shown_of
+from .sources import PER_FOLDER, apertures_of, columns_of, draws_of, flags_of, shown_of
 
 KINDS = ("data", "model", "residual")
 
@@ -153,6 +153,7 @@ def _write_data(folder: Path, content: Content, grid: Grid, layers, by_source: d
         "levels": [lowest, highest],
         "layers": layers,
         "quantities": shown_of(content.bands),
+        "apertures": apertures_of(content.table.colnames, content.bands),
         "flags": flags_of(),
         "patches": _patches(content.patches, grid),
         "draws": {"sources": by_source["drawn"], "perFolder": PER_FOLDER},

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..flags import DESCRIPTIONS, REMARKS
+from ..products.apertures import PSF, aperture_column
 from ..products.columns import POSITIONS, quantities
 from ..products.report import HEADINGS, words
 
@@ -24,6 +25,9 @@ def columns_of(table, bands, grid) -> dict:
     for quantity in quantities(bands):
         out[quantity.name] = np.asarray(table[quantity.name], "f8" if quantity.name in places else "f4")
         out[f"{quantity.name}_err"] = np.asarray(table[f"{quantity.name}_err"], "f4")
+    for circle in apertures_of(table.colnames, bands):
+        for name in (circle["name"], f"{circle['name']}_err"):
+            out[name] = np.asarray(table[name], "f4")
     for name in QUALITY:
         out[name] = np.asarray(table[name], "f4")
     x, y = grid.wcs.world_to_pixel_values(out["ra"], out["dec"])
@@ -41,6 +45,19 @@ def shown_of(bands) -> list[dict]:
         }
         for q in quantities(bands)
     ]
+
+
+def apertures_of(columns, bands) -> list[dict]:
+    """Name of the flux column, band and circle of each flux within a circle that a catalog has."""
+    out = []
+    for band in bands:
+        start = aperture_column(band, "")
+        for name in columns:
+            circle = name.removeprefix(start)
+            if circle != name and f"{name}_err" in columns:
+                label = "FWHM of the PSF" if circle == PSF else f"{circle.replace('_', '.')}\u2033"
+                out.append({"name": name, "band": band, "circle": label})
+    return out
 
 
 def flags_of() -> list[dict]:

@@ -37,6 +37,7 @@ const sheet = {
     for (const { words, text, remark } of fpho.flagsOf(row)) box.append(element("div", `${words}: ${text}`, { class: remark ? "flag remark" : "flag" }));
     if (!s.flags[row]) box.append(element("div", "no flag", { class: "note" }));
     box.append(this.stamps(row), element("h3", "values"), this.values(row), element("h3", "fluxes"), spectrum(row));
+    if (fpho.field.apertures.length) box.append(element("h3", "fluxes within circles (nJy)"), this.circles(row));
     if (fpho.field.sheets.includes(s.source_index[row]))
       box.append(element("a", "sheet for print", { href: `sheets/source${s.source_index[row]}.pdf`, target: "_blank" }));
     const room = element("section");
@@ -97,6 +98,23 @@ const sheet = {
     line("chi² per pixel", number(s.chi2[row], 2), "mean squared residual in sigma² near the source");
     line("R-hat, effective samples", `${number(s.rhat[row], 3)}, ${number(s.ess[row], 0)}`, "largest and smallest of its parameters");
     line("patch", String(s.patch[row]));
+    return made;
+  },
+
+  circles(row) { // a row for each band, a column for each radius
+    const made = element("table", undefined, { class: "circles" }), { apertures } = fpho.field;
+    const head = element("tr"), radii = [...new Set(apertures.map(({ circle }) => circle))];
+    head.append(element("th", "radius"), ...radii.map((circle) => element("th", circle)));
+    made.append(head);
+    for (const band of fpho.field.bands) {
+      const tr = element("tr");
+      tr.append(element("th", band));
+      for (const circle of radii) {
+        const one = apertures.find((other) => other.band === band && other.circle === circle);
+        tr.append(element("td", one ? withError(fpho.sources[one.name][row], fpho.sources[`${one.name}_err`][row]) : "–"));
+      }
+      made.append(tr);
+    }
     return made;
   },
 
