@@ -76,6 +76,8 @@ def _on_locus(able, half, seen) -> np.ndarray:
 
 def _listed(exposure, x, y, ra, dec) -> np.ndarray:
     """Which objects (N,) are nearest to a star of a list, and near."""
+    from scipy.spatial import cKDTree  # slow to import
+
     there = np.stack(exposure.wcs.world_to_pixel_values(ra, dec), axis=1)
     there = there[np.isfinite(there).all(axis=1)]
     distance, which = cKDTree(np.stack([x, y], axis=1)).query(there, distance_upper_bound=NEAR)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import binary_dilation
-from scipy.spatial import cKDTree
 
 from ..background import fit_background
 from ..detect import ALONE, stars_and_others
@@ -109,6 +108,7 @@ def _same(places) -> np.ndarray:
     """Number (N,) of the star at each place (ra, dec): places nearer than SAME are one star."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
 
     xyz = unit_vectors(*places.T)
     pairs = cKDTree(xyz).query_pairs(np.radians(SAME / 3600), output_type="ndarray")
