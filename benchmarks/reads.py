@@ -67,7 +67,7 @@ def made(count: int, far: int, size: int):
 
 def collect(store, region) -> int:
     """Collect a patch; bytes of its pixels and their errors."""
-    tiles = [keep_region(store.tiles(name, region), region) for name in store.ids]
+    tiles = [keep_region(store.tiles(name, region), region) for name in store.near(region)]
     return sum(one.data.nbytes + one.ierr.nbytes for one in tiles)
 
 
