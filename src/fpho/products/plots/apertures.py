@@ -4,7 +4,7 @@ import numpy as np
 
 from .style import MUTED, band_colours, figure, log_axis, short
 
-CLIP = 6.0  # pulls beyond are drawn at the edge
+CLIP = 6.0  # pulls beyond are triangles at the edge
 
 
 def plot_apertures(path, table, bands) -> None:
@@ -18,10 +18,7 @@ def plot_apertures(path, table, bands) -> None:
             for band in bands:
                 some = table[(table["circle"] == circle) & (table["band"] == band) & (table["model"] > 0)]
                 if len(some):
-                    pull, snr = np.clip(some["pull"], -CLIP, CLIP), some["model"] / some["measured_err"]
-                    axis.plot(
-                        np.asarray(snr), np.asarray(pull), "o", ms=4, color=colours[band], label=short(band)
-                    )
+                    _pulls(axis, some, colours[band], short(band))
             if axis.lines[1:]:
                 log_axis(axis, "x")
                 axis.legend(loc="best", frameon=True)
@@ -30,3 +27,12 @@ def plot_apertures(path, table, bands) -> None:
                 "within the PSF's FWHM" if circle == "psf" else f"within {circle.replace('_', '.')} arcsec"
             )
         fig.supylabel("(aperture photometry - model) / error", fontsize=9)
+
+
+def _pulls(axis, some, colour, label) -> None:
+    """Points, and triangles at the edge for what lies beyond it."""
+    pull, snr = np.asarray(some["pull"]), np.asarray(some["model"] / some["measured_err"])
+    for chosen, mark in ((np.abs(pull) <= CLIP, "o"), (pull > CLIP, "^"), (pull < -CLIP, "v")):
+        shown = np.clip(pull[chosen], -CLIP, CLIP)
+        axis.plot(snr[chosen], shown, mark, ms=4 if mark == "o" else 6, color=colour, label=label)
+        label = None

@@ -48,7 +48,7 @@ def sky_axes(fig, place, wcs, shape):
     for coordinate, name, side in zip(axes.coords, ("RA", "Dec"), sides, strict=True):
         coordinate.set_axislabel(name, fontsize=7, minpad=0.5 if side == "b" else 1.0)
         coordinate.set_separator((":", ":", ""))
-        coordinate.set_ticks(number=4, size=3)
+        coordinate.set_ticks(number=6, size=3)
         coordinate.set_ticklabel(size=SMALL, rotation=0 if side == "b" else 90, exclude_overlapping=True)
         for put in ("set_ticks_position", "set_ticklabel_position", "set_axislabel_position"):
             getattr(coordinate, put)(side)

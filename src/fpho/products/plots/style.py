@@ -138,14 +138,15 @@ def hide_axes(axes) -> None:
 
 
 def log_axis(axes, *names: str) -> None:
-    """Make axes ("x", "y") logarithmic, with plain numbers at 1, 2, 5 times powers of ten."""
+    """Make axes ("x", "y") logarithmic, with plain numbers at 1, 2, 5 times powers of ten; more if short."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for name in names:
         axes.set(**{f"{name}scale": "log"})
         axis = getattr(axes, f"{name}axis")
         low, high = getattr(axes, f"get_{name}lim")()
-        steps = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
+        short_one = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+        steps = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0) if high / low > 6 else short_one
         axis.set_major_locator(LogLocator(subs=steps))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
