@@ -34,6 +34,7 @@ nb_execution_mode = "cache"  # a tutorial is executed when it has changed
 nb_execution_timeout = 900
 if not (HERE.parent.parent / "shared" / "data" / "jwst_ceers").is_dir():  # real pixels, not ours to hand on
     nb_execution_excludepatterns = ["tutorials/jwst*"]
+    suppress_warnings = ["myst-nb.lexer"]  # that page is shown, and nothing tells its language
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 napoleon_google_docstring = False
