@@ -13,7 +13,8 @@ def plot_plan(path, rows, patches, title: str) -> None:
     """
     first = [patch for patch in patches if patch.previous < 0]
     ra0 = first[0].region.ra if first else 0.0
-    dec0 = np.mean([patch.region.dec for patch in first]) if first else 0.0
+    ra0 += np.median(wrap_degrees(np.array([patch.region.ra for patch in first]) - ra0)) if first else 0.0
+    dec0 = np.median([patch.region.dec for patch in first]) if first else 0.0
     seconds = np.array([patch.seconds for patch in first])
     jobs = {job: i for i, job in enumerate(sorted({(patch.step, patch.batch) for patch in first}))}
     number = np.array([jobs[patch.step, patch.batch] for patch in first])
@@ -31,7 +32,7 @@ def plot_plan(path, rows, patches, title: str) -> None:
         size = np.array([2 * patch.region.radius / 60 for patch in first])
         maps = (
             ("predicted time of one core [s]", seconds, "viridis", LogNorm),
-            (f"job: {len(jobs)} in {len({step for step, _ in jobs})} steps", number, "prism", Normalize),
+            (f"{len(jobs)} jobs in {len({step for step, _ in jobs})} steps", number, "prism", Normalize),
         )
         for axes, (label, values, colours, norm) in zip(fig.subplots(1, 2), maps, strict=True):
             circles = EllipseCollection(
@@ -42,6 +43,6 @@ def plot_plan(path, rows, patches, title: str) -> None:
             axes.plot(*place(rows["ra"], rows["dec"]), ".", color=MUTED, markersize=1.5)
             axes.set(aspect="equal", xlabel="west [arcmin]", ylabel="north [arcmin]", title=title)
             if len(first) and colours == "viridis":
-                fig.colorbar(circles, ax=axes, label=label)
+                fig.colorbar(circles, ax=axes, label=label, shrink=0.7, format=lambda value, _: f"{value:g}")
             else:
                 axes.set_title(f"{title}; {label}")
