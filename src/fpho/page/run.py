@@ -34,7 +34,7 @@ def page_of_run(root, folder=None, draws: int = 200, cores: int = 1) -> Path:
     with image_files(layout) as paths:
         frames = {path: read_frame(path) for path in paths.values()}
         content = Content(
-            title=Path(root).resolve().name,
+            title=_title(Path(root).resolve()),
             table=table,
             bands=table.meta["FILTERS"].split(",") if table.meta["FILTERS"] else [],
             frames=[(frame.wcs, frame.shape) for frame in frames.values()],
@@ -44,6 +44,11 @@ def page_of_run(root, folder=None, draws: int = 200, cores: int = 1) -> Path:
             sheets=sorted(layout.sheets.glob("source*.pdf")),
         )
         return build_page(layout.page if folder is None else folder, content, draws, cores)
+
+
+def _title(root: Path) -> str:
+    """Name of a run's folder; of one that is called as `fpho init` calls all of them, that of its data."""
+    return root.parent.name if root.name == "results" and root.parent.name else root.name
 
 
 def _chains(path: Path):

@@ -4,7 +4,7 @@ const table = {
   start() {
     const { bands } = fpho.field;
     const columns = [
-      { field: "mark", title: "✓", headerTooltip: "marked (x)", width: 44, hozAlign: "center", headerSort: true,
+      { field: "mark", title: "✓", headerTooltip: "marked (x)", width: 56, hozAlign: "center", headerSort: true,
         formatter: (cell) => (fpho.marked.has(cell.getRow().getData().row) ? "✓" : ""),
         sorter: (a, b, one, other) => fpho.marked.has(one.getData().row) - fpho.marked.has(other.getData().row) },
       this.number("source_index", "source", 0),
