@@ -49,12 +49,13 @@ class Catalog(Section):
 
 
 # `from` is a word of Python's own: as an attribute it is read by getattr.
-_FROM: Any = option(
+_FROM = option(
     "files",
     "files: PSF images of the table `psfs`; stars: those of the images themselves, for all images that "
     "have no PSF in a table, or no table",
 )
-_WithFrom: Any = create_model("_WithFrom", __base__=Section, **{"from": (Literal["files", "stars"], _FROM)})
+_FIELDS: Any = {"from": (Literal["files", "stars"], _FROM)}
+_WithFrom: Any = create_model("_WithFrom", __base__=Section, **_FIELDS)
 
 
 class Psf(_WithFrom):
