@@ -55,21 +55,24 @@ def config(layout, **options):
     return make_config({"outdir": str(layout.outdir), "bands": list(BANDS), **options})
 
 
-def test_background_then_detection(folder, truth):
+@pytest.mark.parametrize("option", ["detect.enabled", "catalog.detect"])
+def test_background_then_detection(folder, truth, option):
+    """Also where the images made the catalog: what detection has not split off is looked for again."""
     run_stage("background", config(folder), folder)
     table = read_tweakbg(folder.background)
     assert list(table["exposure"]) == list(SKY)
     assert np.all(np.abs(table["constant"] - list(SKY.values())) < 3 * table["error"])
     assert list(table["used"]) == [False, True, True]
-    run_stage("detect", config(folder, **{"detect.enabled": True}), folder)
+    run_stage("detect", config(folder, **{option: True}), folder)
     rows, bands, _ = read_scene(folder.scene("detect"))
     assert list(rows["id"]) == ["s0", "s1", "new1"] and tuple(bands) == BANDS
     assert rows["flags"][2] == Flag.DETECTED_IN_RESIDUAL
     assert 3600 * abs(rows["dec"][2] - truth["dec"][2]) < 0.03
 
 
-def test_detection_off_keeps_the_scene(folder):
-    run_stage("detect", config(folder), folder)
+@pytest.mark.parametrize("options", [{}, {"catalog.detect": True, "detect.enabled": False}])
+def test_detection_off_keeps_the_scene(folder, options):
+    run_stage("detect", config(folder, **options), folder)
     before, after = (read_scene(folder.scene(stage))[0] for stage in ("optimize", "detect"))
     assert before.tobytes() == after.tobytes()
 

@@ -37,7 +37,11 @@ class Registration(Section):
 class Detect(Section):
     """The search for objects that the catalog lacks."""
 
-    enabled: bool = option(False, "look for objects that the catalog lacks in the residual images")
+    enabled: bool | None = option(
+        None,
+        "look for objects that the catalog lacks in the residual images; absent: where catalog.detect made "
+        "it, since light of companions that were not split off goes to the galaxies beside them",
+    )
     nsigma: float = option(5.0, "threshold in the PSF-matched residual", "sigma", gt=0)
     bands: list[str] | None = option(None, "bands that are added up; all when absent")
     min_separation: float = option(0.15, "distance to the next source", "arcsec", ge=0)

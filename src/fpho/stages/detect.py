@@ -21,7 +21,7 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout) -> None:
     """Write `layout.scene("detect")`: the optimized scene, with new sources where there are any."""
     rows, bands, _ = read_scene(layout.scene("optimize"))
-    if config.detect.enabled:
+    if config.catalog.detect if config.detect.enabled is None else config.detect.enabled:
         peaks = new_peaks(config, layout, rows, bands)
         for peak in peaks:
             log.info("new source at ra %.6f, dec %.6f, S/N %.1f", peak["ra"], peak["dec"], peak["snr"])

@@ -222,6 +222,7 @@ DETECT = _stage(
     writes=lambda run: {"scene": run.layout.scene("detect")},
     options=(
         "detect",
+        "catalog.detect",
         "patches.default_roi",
         "optimize.on",
         "psf.interpolation",
