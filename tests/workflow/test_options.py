@@ -36,6 +36,7 @@ BASE_OF = {  # a scene that is drawn has images of its own; two options are of o
 }
 # Another value of each option whose next number, or whose opposite, is not one that is allowed.
 VALUES = {
+    "detect.enabled": True,
     "outdir": "elsewhere",
     "kernel": "gpu",
     "bands": ["F125W"],

@@ -7,7 +7,7 @@ from ..scene.circles import fits, make_region
 from ..scene.grouping import group, near_pairs
 from .cost import CostLaw
 
-SMALLEST = 0.25  # of a group, that one of two parts has at least, if links allow
+SMALLEST = 1 / 3  # of a group, that one of two parts has at least, if links allow
 
 
 def groups_in_parts(rows, valid, options, law: CostLaw) -> list[tuple[np.ndarray, bool]]:
