@@ -64,7 +64,7 @@ def psf_images(table: Path) -> list[tuple[np.ndarray, float]]:
 
 
 def exposures(kind: str, psfs, rng):
-    """(images, errors by band; true fluxes; true size) of one galaxy, noise of 1 nJy in a pixel."""
+    """(images by band, true fluxes, true size) of one galaxy, noise of 1 nJy in a pixel."""
     profile, size = galaxy(kind, rng)
     images, shift = {}, rng.uniform(-0.03, 0.03, 2)
     for (band, pixel), (psf, oversample) in zip(PIXEL.items(), psfs, strict=True):
@@ -79,7 +79,7 @@ def exposures(kind: str, psfs, rng):
     flux = np.exp(rng.uniform(*np.log(SNR))) / np.sqrt(max(powers.values()))
     fluxes = {"blue": flux, "red": COLOUR * flux}
     noisy = {band: fluxes[band] * one + rng.normal(size=one.shape) for band, one in images.items()}
-    return noisy, fluxes, size, shift
+    return noisy, fluxes, size
 
 
 def measured(noisy, psfs, fluxes, mode: str) -> dict:
@@ -105,7 +105,10 @@ def measured(noisy, psfs, fluxes, mode: str) -> dict:
 def row_value(table, name: str) -> tuple[float, float]:
     """(value, error) of the only source."""
     row = table[0]
-    number = lambda column: float(getattr(row[column], "value", row[column]))  # noqa: E731
+
+    def number(column: str) -> float:
+        return float(getattr(row[column], "value", row[column]))
+
     if name == "misfit":
         return number("misfit"), 0.0
     if name == "snr":
@@ -124,7 +127,7 @@ def measure(psfs, galaxies: int, seed: int, out: Path | None):
     for index in range(galaxies):
         rng = np.random.default_rng([seed, index])
         kind = KINDS[index % len(KINDS)]
-        noisy, fluxes, size, _ = exposures(kind, psfs, rng)
+        noisy, fluxes, size = exposures(kind, psfs, rng)
         truth = {**fluxes, "colour": -2.5 * np.log10(1 / COLOUR), "ln_size": np.log(size)}
         for mode in MODES:
             values = measured(noisy, psfs, fluxes, mode)

@@ -14,6 +14,7 @@ from fpho.images import read_table
 from fpho.psf.inputs import images_by_key, read_psf_table
 from fpho.simulate import make_wcs, write_image
 from fpho.stages.check import find_problems
+from fpho.stages.detect import looks_again
 from fpho.stages.inputs import Inputs
 
 CENTRE = (150.0, 2.0)
@@ -66,7 +67,7 @@ def test_a_folder_becomes_a_run(folder):
         "fpho.yaml",
     ]
     config = load_config(folder / "fpho.yaml")
-    assert config.bands == ["F200W", "F444W"] and config.catalog.detect and config.detect.enabled
+    assert config.bands == ["F200W", "F444W"] and config.catalog.detect and looks_again(config)
     assert config.preprocess.noise_scale == "measure"
     specs = {spec.id: spec for spec in read_table(config.images)}
     assert {name: spec.kind for name, spec in specs.items()} == {

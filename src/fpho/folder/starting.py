@@ -218,8 +218,7 @@ def _configuration(folder: Path, images, psfs, stars: bool, found: Found, doubts
 
 
 def _catalog_lines(found: Found, bands: list[str], doubts: list[str]) -> list[str]:
-    detect = ["  detect: true  # sources are looked for in the images"]
-    again = ["detect:", "  enabled: true  # and once more in what the first fit leaves"]
+    detect = "  detect: true  # look for sources in the images, and again in what the first fit leaves"
     if len(found.catalogs) == 1:
         path = found.catalogs[0].path
         try:
@@ -232,7 +231,7 @@ def _catalog_lines(found: Found, bands: list[str], doubts: list[str]) -> list[st
         names = ", ".join(one.path.name for one in found.catalogs)
         doubts.append(f"which catalog to take ({names}): sources are detected; or set catalog.path")
     others = [f"  # path: {_quoted(one.path)}" for one in found.catalogs]
-    return ["catalog:", *detect, *others, *again]
+    return ["catalog:", detect, *others]
 
 
 def _quoted(path) -> str:

@@ -18,8 +18,7 @@ from ..images import open_chosen
 from ..layout import Layout
 from . import register
 from .imagewise import measures_sky
-from .mapping import grouped, read_records, write_record
-from .skies import LATER, image_names, measure_skies, skies_of
+from .skies import LATER, gathered, image_names, measure_group, measure_skies, skies_of
 from .sky_inputs import read_first
 
 log = logging.getLogger("fpho")
@@ -58,15 +57,12 @@ def start(config: Config, layout: Layout) -> None:
 
 def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
     """Fit the backgrounds of a group of images."""
-    names = grouped(image_names(config, layout, LATER), config)[group]
-    path = layout.image_group("background", group, config.workflow.image_groups)
-    write_record(path, names, measure_skies(config, layout, LATER, names, cores))
+    measure_group(config, layout, "background", LATER, group, cores)
 
 
 def gather(config: Config, layout: Layout) -> None:
     """Write `layout.background` from what all groups of images gave."""
-    names = image_names(config, layout, LATER)
-    _write_fitted(config, layout, read_records(layout, "background", names, grouped(names, config)))
+    _write_fitted(config, layout, gathered(config, layout, "background", LATER))
 
 
 def _write_unfitted(config: Config, layout: Layout) -> None:

@@ -21,13 +21,19 @@ log = logging.getLogger("fpho")
 def run(config: Config, layout: Layout) -> None:
     """Write `layout.scene("detect")`: the optimized scene, with new sources where there are any."""
     rows, bands, _ = read_scene(layout.scene("optimize"))
-    if config.catalog.detect if config.detect.enabled is None else config.detect.enabled:
+    if looks_again(config):
         peaks = new_peaks(config, layout, rows, bands)
         for peak in peaks:
             log.info("new source at ra %.6f, dec %.6f, S/N %.1f", peak["ra"], peak["dec"], peak["snr"])
         log.info("%d new sources in the residual images", len(peaks))
         rows = add_new(rows, peaks, bands, roi=least_roi(config, layout, bands), limits=limits(config))
     write_scene(layout.scene("detect"), rows, bands)
+
+
+def looks_again(config: Config) -> bool:
+    """As `detect.enabled` says; where it says nothing, if the images made the catalog."""
+    enabled = config.detect.enabled
+    return config.catalog.detect if enabled is None else enabled
 
 
 def new_peaks(config: Config, layout: Layout, rows, bands) -> np.ndarray:

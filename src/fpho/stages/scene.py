@@ -12,8 +12,7 @@ from ..scene import group, read_catalog, write_scene
 from .detect import detect_initial, least_roi, measure_gaps
 from .imagewise import measures_sky
 from .inputs import catalog_of, images_of
-from .mapping import grouped, read_records, write_record
-from .skies import FIRST, image_names, measure_skies
+from .skies import FIRST, gathered, image_names, measure_group, measure_skies
 from .sky import write_first
 
 log = logging.getLogger("fpho")
@@ -36,15 +35,12 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
 def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
     """Measure the first sky of a group of images."""
-    names = grouped(image_names(config, layout, FIRST), config)[group]
-    path = layout.image_group("scene", group, config.workflow.image_groups)
-    write_record(path, names, measure_skies(config, layout, FIRST, names, cores))
+    measure_group(config, layout, "scene", FIRST, group, cores)
 
 
 def gather(config: Config, layout: Layout) -> None:
     """Write the first sky from what all groups of images gave."""
-    names = image_names(config, layout, FIRST)
-    write_first(config, layout, read_records(layout, "scene", names, grouped(names, config)))
+    write_first(config, layout, gathered(config, layout, "scene", FIRST))
 
 
 def start(config: Config, layout: Layout) -> None:
