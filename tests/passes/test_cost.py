@@ -11,7 +11,7 @@ from fpho.geometry import CircularRegion
 from fpho.parameters import scene_dtype
 from fpho.passes.cost import UNKNOWN, CostLaw, ImagePlaces, signal_to_noise
 from fpho.passes.dividing import divided, latest_before, repeat_rounds
-from fpho.passes.needs import LEAST, UNPLANNED, job_needs
+from fpho.passes.needs import LEAST, UNPLANNED, image_needs, job_needs
 from fpho.passes.planning import plan_patches, read_plan
 from tests.scene.making import random_rows
 
@@ -158,3 +158,10 @@ def test_jobs_ask_for_what_the_plan_predicts(tmp_path):
     assert LEAST <= four["runtime"] < one["runtime"] and four["mem_mb"] > 2 * one["mem_mb"]
     assert job_needs(path, 0, 1, 1, attempt=2) == {name: 2 * value for name, value in one.items()}
     assert job_needs(path, 17, 0, 1)["runtime"] == LEAST
+
+
+def test_images_need_more_with_cores_and_attempts():
+    """Each process holds an image; minutes do not hang on cores."""
+    one = image_needs(1)
+    assert image_needs(3)["mem_mb"] == 3 * one["mem_mb"] and image_needs(3)["runtime"] == one["runtime"]
+    assert image_needs(1, attempt=2) == {name: 2 * value for name, value in one.items()}

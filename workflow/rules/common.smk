@@ -22,7 +22,7 @@ from fpho.errors import InputError
 from fpho.layout import Layout
 from fpho.locks import own_locks
 from fpho.passes.files import flattened
-from fpho.passes.needs import job_needs
+from fpho.passes.needs import image_needs, job_needs
 from fpho.stages.mending import only_looks, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
@@ -201,9 +201,8 @@ def needs_of_batch(name):
 
 
 def needs_of_images(name):
-    """The same of a group of images, which processes share that hold an image each."""
-    one = {"mem_mb": 1500, "runtime": 120}[name]
-    return lambda wildcards, threads, attempt: attempt * one * (threads if name == "mem_mb" else 1)
+    """The same of a group of images."""
+    return lambda wildcards, threads, attempt: image_needs(threads, attempt)[name]
 
 
 def without_rule():

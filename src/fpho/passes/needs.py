@@ -1,4 +1,7 @@
-"""What a job of a pass needs, from the plan: memory and minutes. Imports nothing heavy, as rules use it."""
+"""What jobs need, memory and minutes: of a pass by its plan, of a group of images by the cores.
+
+Imports nothing heavy, as rules use it.
+"""
 
 import json
 import os
@@ -11,6 +14,7 @@ PIXEL = 64e-6  # MB for each pixel of a patch: data, errors, model, and what is 
 START = 60.0  # seconds before the first patch begins
 MARGIN = 2.0  # by which a prediction may be wrong
 LEAST = 5  # minutes
+IMAGE = {"mem_mb": 1500, "runtime": 120}  # of a process that holds an image; of a group of images
 UNPLANNED = {"mem_mb": 4000, "runtime": 120}
 
 
@@ -31,6 +35,11 @@ def needs_of(patches, cores: int, attempt: int = 1) -> dict[str, int]:
     wall = START + MARGIN * max(max(seconds, default=0.0), sum(seconds) / cores)
     memory = PROCESS + cores * (PROCESS + PIXEL * max((patch.pixels for patch in patches), default=0))
     return {"mem_mb": attempt * round(memory), "runtime": attempt * max(LEAST, int(wall / 60) + 1)}
+
+
+def image_needs(cores: int, attempt: int = 1) -> dict[str, int]:
+    """The same of a group of images, which processes share that hold an image each."""
+    return {"mem_mb": attempt * cores * IMAGE["mem_mb"], "runtime": attempt * IMAGE["runtime"]}
 
 
 @dataclass(frozen=True)
