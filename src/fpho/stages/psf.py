@@ -38,10 +38,10 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
         _copy(source, layout)
         return
     options, groups = config.psf, {}
-    images_of = images_by_key(read_psf_table(source, options.center))
+    images = images_by_key(read_psf_table(source, options.center))
     names = ("n_components", "max_components", "remainder")
     fit = partial(fit_locations, **{name: getattr(options, name) for name in names})
-    for key, fits in zip(images_of, one_thread_each(fit, images_of.values(), cores), strict=True):
+    for key, fits in zip(images, one_thread_each(fit, images.values(), cores), strict=True):
         groups[key] = as_group(fits)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
