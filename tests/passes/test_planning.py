@@ -201,3 +201,21 @@ def test_held_parameters_have_no_room():
     for name in ("ra", "sersic"):
         assert np.array_equal(bounds[name], np.stack([rows[name], rows[name]], axis=-1))
     assert np.all(np.ptp(bounds["dec"], axis=1) > 0) and np.all(np.ptp(bounds["g"], axis=1) > 0)
+
+
+def test_a_neighbour_with_a_wild_fit_is_fitted_along():
+    """It does not overlap the bright one, but does not know how much light it has there."""
+    rows = random_rows(3, seed=1, side=1)
+    values = {"sersic": 3.0, "q": 1.0, "pa": 0.0, "roi": 1.0, "is_point": False, "is_valid": True}
+    for name, value in values.items():
+        rows[name] = value
+    rows["q"][1], rows["pa"][1] = 0.4, 0.5 * np.pi
+    rows["rhalf"], rows["ra"], rows["dec"] = (0.2, 1.1, 0.1), 150.0, (2.0, 2.0 + 3.3 / 3600, 2.0 - 9 / 3600)
+    for band in BANDS:
+        rows[band], rows[f"{band}_err"] = (3700.0, 330.0, 50.0), (25.0, 900.0, 10.0)
+    halos = [patch.halo for patch in plan_patches(rows).patches]
+    active = [patch.active for patch in plan_patches(rows).patches]
+    assert dict(zip(active, halos, strict=True)) == {(0,): (1,), (1,): (0,), (2,): ()}
+    for band in BANDS:
+        rows[f"{band}_err"][1] = 40.0
+    assert not any(patch.halo for patch in plan_patches(rows).patches)

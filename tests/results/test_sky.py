@@ -6,12 +6,17 @@ import pytest
 from fpho.optimize import run_opt
 from fpho.parameters import source_vector
 from fpho.posterior import Posterior
-from fpho.results.sky import shaken, shaken_optimum, sky_errors, sky_shifts
+from fpho.results.shifts import shaken, shaken_optimum, shifts
+from fpho.results.sky import sky_errors, sky_slopes
 
 from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
 
 BANDS = ("g", "r")
 ERRORS = np.array([0.04, 0.0, 0.03])  # nJy per pixel, of a noise of 0.3
+
+
+def sky_shifts(model, z, errors):
+    return shifts(model, z, sky_slopes(model, z, errors))
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +30,35 @@ def fitted():
 def test_shifts_are_those_of_fits_with_sky_left_in(fitted):
     """Each exposure's constant off by a tenth of its error, up and down: the fits move as it says."""
     model, optimum = fitted
-    shifts = sky_shifts(model, optimum.z, ERRORS)
+    moved = sky_shifts(model, optimum.z, ERRORS)
     spread = np.sqrt(np.diag(optimum.covariance))
-    assert not shifts[:, 1].any() and np.abs(shifts / spread[:, None]).max() > 0.5
+    assert not moved[:, 1].any() and np.abs(moved / spread[:, None]).max() > 0.5
     start = model.arrays.exposure_start
     for e in (0, 2):
-        moved = []
+        fits = []
         for sign in (1, -1):
             data = model.arrays.data.copy()
             data[start[e] : start[e + 1]] += sign * 0.1 * ERRORS[e]
-            moved.append(run_opt(model.with_data(data), optimum.q, gtol=1e-8)[0].z)
-        slope = (moved[0] - moved[1]) / 0.2
-        assert np.abs(slope - shifts[:, e]).max() < 0.05 * np.abs(shifts[:, e]).max() + 0.01
+            fits.append(run_opt(model.with_data(data), optimum.q, gtol=1e-8)[0].z)
+        slope = (fits[0] - fits[1]) / 0.2
+        assert np.abs(slope - moved[:, e]).max() < 0.05 * np.abs(moved[:, e]).max() + 0.01
 
 
 def test_draws_and_optimum_grow_alike(fitted):
     model, optimum = fitted
-    shifts = sky_shifts(model, optimum.z, ERRORS)
+    moved = sky_shifts(model, optimum.z, ERRORS)
     rng = np.random.default_rng(1)
     draws = rng.multivariate_normal(optimum.z, optimum.covariance, 20000)
-    wide = shaken(draws, shifts, rng)
-    expected = shaken_optimum(optimum, shifts).covariance
+    wide = shaken(draws, moved, rng)
+    expected = shaken_optimum(optimum, moved).covariance
     assert wide.std(axis=0) == pytest.approx(np.sqrt(np.diag(expected)), rel=0.03)
     assert np.all(np.diag(expected) >= np.diag(optimum.covariance) * (1 - 1e-9))
 
 
 def test_where_it_does_not_count_nothing_changes(fitted):
     model, optimum = fitted
-    shifts = sky_shifts(model, optimum.z, 1e-6 * ERRORS)
-    assert not shifts.any()
+    moved = sky_shifts(model, optimum.z, 1e-6 * ERRORS)
+    assert not moved.any()
     draws = optimum.z[None]
-    assert shaken(draws, shifts, None) is draws and shaken_optimum(optimum, shifts) is optimum
+    assert shaken(draws, moved, None) is draws and shaken_optimum(optimum, moved) is optimum
     assert not sky_errors(None, ["a", "b"]).any()

@@ -2,8 +2,8 @@
 
 from ..files import checksum
 from ..results import plain, write_residuals, write_samples
-from ..results.sky import sky_errors
 from ..sampling.options import sampler_options
+from .beside import shifts_beside
 from .earlier import read_earlier
 from .halo import own_draws
 from .opening import open_patch
@@ -21,12 +21,13 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     else:
         model, out = later_draws(patch, later | run)
     out.flags |= patch.flags
+    beside = shifts_beside(patch, model, out.middle(model))
     model, out, fixed = own_draws(patch, model, out)
     how = {
         "patchID": task.patch.index,
         "apertures": task.config.model.apertures,
         "widen": patch.measures_misfit,
-        "sky": sky_errors(patch.sky, model.exposures),
+        "shifts": beside,
         "rng": task.own_generator(),
     }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)

@@ -1,8 +1,9 @@
 """The plan of a pass: which sources are fitted together, in which order, and which patches touch.
 
 Every valid source is active in exactly one patch of a pass. In other patches it is fitted along (in the
-halo) where its roi, times `patches.halo`, overlaps that of an active source, and fixed where it may shine in
-from farther; with a factor of 1 only groups that were cut have halos. Patches that touch have different
+halo) where its roi, times `patches.halo`, overlaps that of an active source, or where it does not know how
+much light it has there (`shining`), and fixed where it may shine in from farther; with a factor of 1 few
+patches have halos but those of groups that were cut. Patches that touch have different
 colours and never run at the same time. Order and seeds come from the plan, never from the number of batches
 or cores.
 """
@@ -17,11 +18,13 @@ from ..config import Patches
 from ..errors import InputError
 from ..files import verify, write_text
 from ..geometry import CircularRegion
+from ..parameters import error_col
 from ..scene.circles import CROWDED, make_region, reach_of, wide_region
 from ..scene.grouping import near_pairs
 from .cost import CostLaw
 from .cutting import groups_in_parts
 from .dividing import divided, latest_before, repeat_rounds
+from .shining import coupled_pairs
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def plan_patches(
     owner = np.full(len(rows), -1)
     for i, (part, _) in enumerate(parts):
         owner[part] = i
-    halos = _halos(rows, valid, owner, len(parts), options.halo)
+    halos = _halos(rows, valid, owner, np.array([cut for _, cut in parts], bool), options.halo)
     regions = _regions(rows, valid, owner, [part for part, _ in parts], halos, options)
     near = _others(rows, valid, owner, regions, reach_of(rows))
     fixed = [np.setdiff1d(some, halo) for some, halo in zip(near, halos, strict=True)]
@@ -175,13 +178,20 @@ def plan_patches(
     return Plan(tuple(patches), seed, n_batches)
 
 
-def _halos(rows, valid, owner, n: int, factor: float) -> list[np.ndarray]:
-    """For each of n parts, the sources of other parts whose roi overlap those of its own, a factor on all."""
-    pairs = valid[near_pairs(rows["ra"][valid], rows["dec"][valid], factor * rows["roi"][valid])]
+def _halos(rows, valid, owner, cut, factor: float) -> list[np.ndarray]:
+    """For each part, the sources of other parts that are fitted along.
+
+    Their roi overlap those of its own, a factor on all; or one does not know how much light it has under the
+    other, but for parts of groups that were cut (bool of each part): these settle in rounds.
+    """
+    some, bands = rows[valid], [name for name in rows.dtype.names if error_col(name) in rows.dtype.names]
+    overlaps = valid[near_pairs(some["ra"], some["dec"], factor * some["roi"])]
+    coupled = valid[coupled_pairs(some, bands)]
+    pairs = np.concatenate([overlaps, coupled[~cut[owner[coupled]].all(axis=1)]])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     found = np.unique(np.stack([owner[pairs[:, 0]], pairs[:, 1]], axis=1), axis=0)
-    return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, n))) if n else []
+    return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, len(cut)))) if len(cut) else []
 
 
 def colour_graph(n: int, contacts) -> np.ndarray:

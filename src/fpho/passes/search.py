@@ -9,7 +9,8 @@ from ..linear import flux_precisions
 from ..optimize import Optimum, run_opt
 from ..optimize.volume import ShapesAlone
 from ..results import misfit, widened_optimum
-from ..results.sky import shaken_optimum, sky_errors, sky_shifts
+from ..results.shifts import shaken_optimum
+from .beside import shifts_beside
 from .halo import own_optimum
 from .opening import OpenPatch
 
@@ -40,11 +41,11 @@ def find_optimum(patch: OpenPatch, options: Optimize) -> PatchOptimum:
     optimum, how = run_opt(target, q, **{name: getattr(options, name) for name in SEARCH})
     optimum = replace(optimum, lnp=model.lnprob(optimum.z))
     precision = flux_precisions(model, optimum.q, patch.n_own)
+    beside = shifts_beside(patch, model, optimum.z)
     model, optimum = own_optimum(patch, model, optimum)
     factors = np.ones(patch.n_own)
     if patch.measures_misfit:
         factors = misfit(model, optimum.q)
         optimum = widened_optimum(model, optimum, factors)
-    shifts = sky_shifts(model, optimum.z, sky_errors(patch.sky, model.exposures))
-    optimum = shaken_optimum(optimum, shifts)
+    optimum = shaken_optimum(optimum, beside)
     return PatchOptimum(model, optimum, factors, precision, how)

@@ -1,9 +1,8 @@
 """Sweeps of an optimization: which patches are fitted again, and which sources have not settled at the end.
 
 A patch is fitted with the sources around it fixed. It is done again where one of these, of which some light
-lies under its own sources, has moved since by more than MOVED of its error. That light is estimated from
-scene rows: the neighbour's profile at the own source's place, times the own one's noise-equivalent area.
-Sources of the halo are fitted along: they can't be out of date, but pass on what moves beside them.
+lies under its own sources (`shining`), has moved since by more than MOVED of its error. Sources of the halo
+are fitted along: they can't be out of date, but pass on what moves beside them.
 """
 
 from dataclasses import replace
@@ -12,15 +11,13 @@ import numpy as np
 
 from ..flags import Flag
 from ..geometry import separation
-from ..parameters import error_col, q_names, wrap_degrees
-from ..sersic.profile import surface_brightness
+from ..parameters import error_col, q_names
 from .planning import Plan
+from .shining import axes, light_in_errors
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
 MOVED = 0.3  # of its error in flux, position or size
 NEGLIGIBLE = 0.03  # light of a fixed source, of the flux error of the own one that it shines on
-WINGS, STAR = 2.0, 4.0  # least index of a galaxy, and that of a star: PSFs have wings
-SMALLEST = 1e-3  # arcsec
 KEPT = "as it was: the sources around it have settled"
 
 
@@ -51,7 +48,7 @@ def flagged(rows, bands, plan: Plan, logs: list[PatchLog]) -> np.ndarray:
         own, fixed, entry = rows[[*patch.active, *patch.halo]], rows[list(patch.fixed)], entries[patch.index]
         failed = fixed[fixed["flags"] & int(Flag.OPTIMIZE_FAILED) > 0]
         doubt = change(own, _as_noted(fixed, entry, bands), fixed, bands, entry.blur)
-        light = light_in_errors(own, failed, bands, entry.blur)
+        light = light_in_errors(own[:, None], failed, bands, entry.blur)
         doubt = np.maximum(doubt, np.max(light, axis=1, initial=0.0))
         n = len(patch.active)
         doubt = np.maximum(doubt[:n], np.max(doubt[n:], initial=0.0))
@@ -68,16 +65,8 @@ def change(own, before, now, bands, blur: float) -> np.ndarray:
     before, now : scene rows (N,) of the same fixed sources
     blur : half-light radius of the PSF, arcsec
     """
-    counts = [light_in_errors(own, some, bands, blur) > NEGLIGIBLE for some in (before, now)]
+    counts = [light_in_errors(own[:, None], some, bands, blur) > NEGLIGIBLE for some in (before, now)]
     return np.max(np.where(counts[0] | counts[1], _moves(before, now, bands, blur), 0.0), axis=1, initial=0.0)
-
-
-def light_in_errors(own, fixed, bands, blur: float) -> np.ndarray:
-    """Light (S, N) of fixed sources under own ones in flux errors of these, in the worst band."""
-    error = np.array([own[error_col(band)] for band in bands])[..., None]
-    known = np.isfinite(error) & (error > 0)
-    light = np.nan_to_num(np.abs(light_under(own, fixed, bands, blur)))
-    return np.max(np.where(known, light, 0.0) / np.where(known, error, 1.0), axis=0)
 
 
 def _moves(before, now, bands, blur: float) -> np.ndarray:
@@ -89,36 +78,11 @@ def _moves(before, now, bands, blur: float) -> np.ndarray:
     error = np.array([now[error_col(band)] for band in bands])
     error = np.where(np.isfinite(error) & (error > 0), error, np.inf)
     snr = np.max(np.abs(fluxes) / error, axis=0)
-    sizes = [np.sqrt(np.prod(_axes(rows, blur), axis=0)) for rows in (before, now)]
+    sizes = [np.sqrt(np.prod(axes(rows, blur), axis=0)) for rows in (before, now)]
     away = separation(before["ra"], before["dec"], now["ra"], now["dec"])
     moves = [np.max(np.abs(fluxes - old) / error, axis=0)]
     moves += [snr * away / (np.sqrt(2) * sizes[1]), snr * np.sqrt(2) * np.abs(np.log(sizes[1] / sizes[0]))]
     return np.nan_to_num(np.max(moves, axis=0))
-
-
-def light_under(own, fixed, bands, blur: float) -> np.ndarray:
-    """Light (B, S, N) in nJy of each fixed source within the noise-equivalent area of each own one.
-
-    The area is that of a round Gaussian, 4 pi sigma^2; sizes add to the PSF's in quadrature.
-    """
-    size = np.sqrt(np.prod(_axes(own, blur), axis=0))
-    area = 4 * np.pi * size**2 / (2 * np.log(2))
-    long, short = _axes(fixed, blur)
-    east = wrap_degrees(fixed["ra"] - own["ra"][:, None]) * np.cos(np.radians(fixed["dec"])) * 3600
-    north = (fixed["dec"] - own["dec"][:, None]) * 3600
-    angle = np.nan_to_num(fixed["pa"])
-    along, across = east * np.cos(angle) + north * np.sin(angle), north * np.cos(angle) - east * np.sin(angle)
-    radius = np.sqrt((along / long) ** 2 + (across / short) ** 2)
-    index = np.where(fixed["is_point"], STAR, np.fmax(fixed["sersic"], WINGS))
-    share = np.minimum(1.0, area[:, None] * surface_brightness(radius, index) / (long * short))
-    return np.array([fixed[band] * share for band in bands])
-
-
-def _axes(rows, blur: float) -> np.ndarray:
-    """Half-light radii (2, S) of scene rows along the major and minor axis, with the PSF's, arcsec."""
-    sizes = np.where(rows["is_point"], 0.0, np.nan_to_num(rows["rhalf"]))
-    ratio = np.where((rows["q"] > 0) & ~rows["is_point"], rows["q"], 1.0)
-    return np.sqrt(np.array([sizes / ratio, sizes * ratio]) ** 2 + max(blur, SMALLEST) ** 2)
 
 
 def _has_settled(task: PatchTask, entry: PatchLog) -> bool:

@@ -10,7 +10,7 @@ from .fit import fit_quality
 from .misfit import misfit, widened
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import draws_by_source, medians, sampled_rows
-from .sky import shaken, sky_shifts
+from .shifts import shaken
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Result:
         patchID=None,
         apertures=(0.3,),
         widen: bool = False,
-        sky: np.ndarray | None = None,
+        shifts: np.ndarray | None = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add the patch; (final scene rows at the medians with flux errors and flags, covariance of z).
@@ -99,15 +99,16 @@ class Result:
         apertures : radii (arcsec) of circles in which fluxes are kept, see `results.apertures`
         widen : draws go as much farther from their medians as the model's misfit asks for, see `misfit`; the
             coordinates z stay those of the sampler
-        sky : (E,) errors in nJy/pixel of the sky that was taken off; draws are shaken by it, see `sky`
-        rng : for that, needed with `sky`
+        shifts : (ndim, K) of z by what is uncertain beside the sources; draws are shaken by it, see `shifts`
+        rng : for that, needed with `shifts`
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
         factors = np.ones(len(model.rows))
         if widen:
             flat, factors = self._widened(model, flat)
-        if sky is not None:
-            flat = self._shaken(model, flat, sky, rng)
+        if shifts is not None and shifts.any():
+            flat = shaken(flat, shifts, rng)
+            self.chain = model.transform.transform(flat)
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         quality = fit_quality(model, q)
         self.patch = FittedPatch(
@@ -138,13 +139,9 @@ class Result:
         self.chain = model.transform.transform(flat)
         return flat, factors
 
-    def _shaken(self, model, flat, sky, rng) -> np.ndarray:
-        """z (N, ndim) with what the sky's errors add; `chain` follows."""
-        middle = model.transform.inverse_transform(medians(model, self.chain))
-        moved = shaken(flat, sky_shifts(model, middle, sky), rng)
-        if moved is not flat:
-            self.chain = model.transform.transform(moved)
-        return moved
+    def middle(self, model) -> np.ndarray:
+        """z (ndim,) at the medians of the draws, of the posterior that they were made from."""
+        return model.transform.inverse_transform(medians(model, self.chain))
 
     def structured(self, model) -> np.ndarray:
         """Draws by source, structured (S, C N), positions absolute in degrees."""

@@ -16,7 +16,7 @@ def optimum_rows(model, optimum, active) -> np.ndarray:
     Fluxes that the pixels say nothing of stay what they were: they would wander from stage to stage.
     """
     error = np.sqrt(np.diag(optimum.covariance))
-    rows = _filled(model, active, optimum.q, error)
+    rows = filled_rows(model, active, optimum.q, error)
     own = np.zeros(len(rows), int) if optimum.converged else np.full(len(rows), int(Flag.OPTIMIZE_FAILED))
     rows["flags"] = flags_of_sources(model, rows, active, optimum.q, error, own)
     for b, band in enumerate(model.bands):
@@ -51,13 +51,13 @@ def medians(model, chain) -> np.ndarray:
 def sampled_rows(model, chain, z, active, flags: int) -> tuple[np.ndarray, np.ndarray]:
     """(scene rows, q) at the medians of draws: chain (N, P) in q's order, z (N, ndim)."""
     q, spread = medians(model, chain), z.std(axis=0)
-    rows = _filled(model, active, q, spread)
+    rows = filled_rows(model, active, q, spread)
     own = np.full(len(rows), flags)
     rows["flags"] = flags_of_sources(model, rows, active, q, spread, own, chain)
     return rows, q
 
 
-def _filled(model, active, q, spread) -> np.ndarray:
+def filled_rows(model, active, q, spread) -> np.ndarray:
     """Scene rows (S,) with the values q (P,), and flux errors from standard deviations of z (ndim,)."""
     rows, plan = fill_rows(active, q, model.bands, model.reference), model.plan
     spread = np.append(spread, np.nan)  # the last is that of fluxes that are held
