@@ -26,6 +26,16 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_files_are_synced_unless_they_are_fleeting(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with files.fleeting():
+        write_text(tmp_path / "a", "abc")
+    assert not synced and (tmp_path / "a").read_text() == "abc"
+    write_text(tmp_path / "a", "abcd")
+    assert len(synced) == 1
+
+
 def test_a_temporary_name_has_the_suffix_and_the_folder(tmp_path):
     with atomic(tmp_path / "a.fits.gz") as temporary:
         assert temporary.parent == tmp_path and temporary.name.endswith(".fits.gz")

@@ -1,5 +1,7 @@
 """`fpho.fit` on cut-outs with known truth, in all forms that inputs have; the pipeline's numbers."""
 
+import os
+
 import numpy as np
 import pytest
 from astropy import units
@@ -127,7 +129,10 @@ def test_saved_and_opened(two, tmp_path):
     assert path.is_file()
 
 
-def test_a_fit_leaves_nothing_behind(cutout):
+def test_a_fit_leaves_nothing_behind(cutout, monkeypatch):
+    """And waits for no disk, as a run does whose files are to last."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
     found = fpho.fit(
         cutout.image, cutout.psf, NOISE, wcs=cutout.wcs, sources=(30, 30), draws=0, progress=False
     )
@@ -135,6 +140,7 @@ def test_a_fit_leaves_nothing_behind(cutout):
     assert folder.is_dir() and found.bands == ["flux"]
     del found
     assert not folder.exists()
+    assert len(synced) <= 1  # astropy's, which tries once whether files can be mapped
 
 
 def test_forms_of_an_image(plain, cutout, tmp_path):

@@ -15,6 +15,7 @@ import h5py
 
 from ..config import Config, Priors, make_config
 from ..errors import InputError
+from ..files import fleeting
 from ..images import Exposure, open_chosen, write_store
 from ..importing import seldom_collected
 from ..kernel.warm import start as compile_meanwhile
@@ -42,6 +43,7 @@ APART = ("psf", "preprocess", "sample")  # stages that measure, and are told of 
 
 
 @seldom_collected()
+@fleeting()
 def fit(
     image,
     psf,
