@@ -2,14 +2,17 @@
 
 import errno
 import io
+import os
+import subprocess
 import sys
 
 import pytest
 
-from fpho.errors import DamagedError, MachineError
-from fpho.files import verify, write_text
+from fpho.config import make_config
+from fpho.errors import DamagedError, InputError, MachineError
+from fpho.files import atomic, verify, write_text
 from fpho.layout import Layout
-from fpho.stages.running import damaged_set_aside, told
+from fpho.stages.running import damaged_set_aside, run_stage, told
 
 
 def spoil(path):
@@ -30,6 +33,22 @@ def test_a_damaged_file_of_the_run_is_set_aside(tmp_path):
     assert not path.exists() and path.with_name("optimize.fits.damaged").read_text() == "contend"
     write_text(path, "content", seal=True)
     verify(path)
+
+
+def test_what_a_killed_job_left_goes_before_the_next_begins(tmp_path):
+    """Beside the files that this job writes; what a living process writes stays."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    layout = Layout(tmp_path / "run")
+    write_text(layout.posterior, "whole")
+    config = make_config({"outdir": str(layout.outdir), "simulate.scene": "tiny"})
+    with atomic(layout.chains) as alive:
+        left = alive.with_name(alive.name.replace(f"-{os.getpid()}.", f"-{dead.pid}."))
+        assert left.name != alive.name
+        left.touch()
+        with pytest.raises(InputError, match="no such scene state"):
+            run_stage("postop", config, layout)
+        assert alive.is_file() and layout.posterior.read_text() == "whole" and not left.exists()
 
 
 def test_a_damaged_file_of_others_stays(tmp_path):

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, TextIO
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..faults import MACHINE, trouble
+from ..files import remove_abandoned
 from ..importing import without_collections
 from ..layout import Layout
+from ..passes.files import flattened
 from ..progress import recorded
 from .mending import with_mending
 from .registry import STAGES
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # the models of all options are slow to import: only jobs nee
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SHOWING = ("postprocess", "view", "compare")  # stages at the end of a run that draw
+NUMBERS = ("colour", "batch", "group")  # of a part of a stage
 UNRECORDED = {"check"}  # stages without a record: it writes nothing before all inputs are found right
 
 
@@ -86,7 +89,16 @@ def _call(part: StagePart, config: "Config | dict", layout: Layout, **arguments)
         if part.plain:
             work()
         else:
-            with_mending(work, ConfiguredRun(config, layout), again)
+            run = ConfiguredRun(config, layout)
+            if "only" not in arguments:
+                _sweep(part, run, {key: arguments[key] for key in NUMBERS if key in arguments})
+            with_mending(work, run, again)
+
+
+def _sweep(part: StagePart, run: ConfiguredRun, which: dict) -> None:
+    """Remove what a job that was killed left beside the files that this one writes."""
+    for folder in {path.parent for path in flattened(part.writes(run, **which))}:
+        remove_abandoned(folder)
 
 
 def job_name(stage: str, colour, batch: int, group: int | None = None) -> str:
