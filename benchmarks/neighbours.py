@@ -44,7 +44,7 @@ def collect(layout, plan, bands) -> list[dict]:
         depth[patch.index] = depth.get(patch.previous, -1) + 1
         if depth[patch.index] == len(rounds):
             rounds.append({})
-        samples = Samples(layout.samples(patch.index))
+        samples = Samples(layout.samples(patch.name))
         for s, row in enumerate(samples.active):
             for name, values in observables(samples, s, bands).items():
                 rounds[depth[patch.index]][str(row["id"]), name] = values
@@ -108,7 +108,7 @@ def main(arguments=None) -> None:
             layout, plan = sampled(run, Path(folder) / name, rows, members, one, options.cores)
             results.append(collect(layout, plan, bands))
             for patch in plan.patches:
-                found = Samples(layout.samples(patch.index))
+                found = Samples(layout.samples(patch.name))
                 s = {key: value for key, value in plain(found.summary).items() if not key.endswith("_name")}
                 text = ", ".join(f"{key} {float(value):.3f}" for key, value in s.items())
                 calls = found.attrs["ncall"]

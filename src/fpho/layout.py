@@ -155,7 +155,7 @@ class Layout:
         return self / "patches"
 
     def samples(self, patch) -> Path:
-        """Draws of a patch."""
+        """Draws of a patch, given its name."""
         return self.patches / f"patch{patch}_samples.h5"
 
     def residuals(self, patch) -> Path:

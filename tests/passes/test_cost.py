@@ -125,7 +125,8 @@ def naive_past(index, which, colours, others):
 
 def test_rounds_go_on_from_the_latest_patches():
     rng = np.random.default_rng(5)
-    which, colours = repeat_rounds(rng.integers(0, 4, 30), np.flatnonzero(rng.random(30) < 0.6), 3)
+    which, colours, rounds = repeat_rounds(rng.integers(0, 4, 30), np.flatnonzero(rng.random(30) < 0.6), 3)
+    assert np.array_equal(rounds, [np.sum(which[:k] == which[k]) for k in range(len(which))])
     others = [np.sort(rng.choice(30, 4, replace=False)) for _ in range(30)]
     found = latest_before(which, colours, others)
     assert found == [naive_past(k, which, colours, others[which[k]]) for k in range(len(which))]

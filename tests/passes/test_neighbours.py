@@ -59,7 +59,7 @@ def observables(layout):
     """Draws by source and parameter, from the last patch of each source."""
     out = {}
     for patch in read_plan(layout.plan("sample")).patches:
-        samples = Samples(layout.samples(patch.index))
+        samples = Samples(layout.samples(patch.name))
         assert samples.samples.shape[0] == len(patch.active) == len(samples.final)
         for row, draws in zip(samples.active, samples.samples, strict=True):
             values = {

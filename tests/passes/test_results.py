@@ -42,7 +42,7 @@ def test_every_patch_has_its_own_file(sample):
     layout = sample(toy.drawn)
     found = results_of(layout)
     assert len(found) > 5 and [one.patch.index for one in found] == list(range(len(found)))
-    assert all(one.path == layout.samples(one.patch.index) and not one.failure for one in found)
+    assert all(one.path == layout.samples(one.patch.name) and not one.failure for one in found)
     assert len({drawn(one.path) for one in found}) == len(found)
     rows = read_scene(layout.scene("sample"))[0]
     assert len(rows) == len(ROWS)
@@ -56,7 +56,7 @@ def test_a_patch_that_fails_does_not_show_the_draws_of_the_run_before(sample):
     layout = sample(toy.drawn_but_one, seed=2)
     found = results_of(layout)
     assert found[1].path is None and found[1].failure == "ValueError: no such luck"
-    assert not layout.samples(1).exists()
+    assert not layout.samples(found[1].patch.name).exists()
     others = [one for one in found if one.patch.index != 1]
     assert all(drawn(one.path) != before[one.patch.index] for one in others)
     rows = read_scene(layout.scene("sample"))[0]
@@ -74,14 +74,15 @@ def test_a_patch_that_fails_does_not_show_the_draws_of_the_run_before(sample):
 def test_a_file_that_is_not_what_the_pass_wrote_is_named_and_drawn_again(sample, damage):
     layout = sample(toy.drawn)
     before = {one.path: one.path.read_bytes() for one in results_of(layout)}
-    path = layout.samples(3)
+    two, three = (results_of(layout)[number].patch.name for number in (2, 3))
+    path = layout.samples(three)
     if damage == "gone":
         path.unlink()
     else:
-        content = bytearray(before[path] if damage == "flipped" else before[layout.samples(2)])
+        content = bytearray(before[path] if damage == "flipped" else before[layout.samples(two)])
         content[-9] ^= damage == "flipped"
         path.write_bytes(content)
-    with pytest.raises(DamagedError, match=r"patch3_samples.h5: damaged.*Run `fpho sample` again"):
+    with pytest.raises(DamagedError, match=rf"patch{three}_samples.h5: damaged.*Run `fpho sample` again"):
         results_of(layout)
     times = {one: one.stat().st_mtime_ns for one in before if one != path}
     sample(toy.drawn)

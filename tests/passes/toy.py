@@ -26,7 +26,7 @@ def fit(task) -> PatchOutcome:
 
 def drawn(task) -> PatchOutcome:
     """The same as a sampling, with a file."""
-    out, path = fit(task), task.layout.samples(task.patch.index)
+    out, path = fit(task), task.layout.samples(task.patch.name)
     with create(path) as file:
         file["drawn"] = out.final["g"].sum()
     return replace(out, log=replace(out.log, sums={path.name: checksum(path)}))
@@ -111,3 +111,25 @@ def wants_bfgs(task) -> PatchOutcome:
     if task.patch.index == 1 and task.config.optimize.method != "bfgs":
         raise ValueError("no such luck")
     return fit(task)
+
+
+FITTED: list[tuple[int, ...]] = []  # sources of the patches that `still` has seen in this process
+
+
+def still_of(rows):
+    """Rows as they are: who is at the optimum stays there."""
+    return rows.copy()
+
+
+def still(task) -> PatchOutcome:
+    """A fit that changes nothing, and is remembered."""
+    FITTED.append(task.patch.active)
+    return PatchOutcome(still_of(task.active), PatchLog(n_draws=8))
+
+
+def still_drawn(task) -> PatchOutcome:
+    """The same as a sampling, with a file of the patch's own random numbers."""
+    out, path = still(task), task.layout.samples(task.patch.name)
+    with create(path) as file:
+        file["drawn"] = np.random.default_rng(task.seed).normal(size=4) + task.fixed["g"].sum()
+    return replace(out, log=replace(out.log, sums={path.name: checksum(path)}))

@@ -8,9 +8,13 @@ import pytest
 from fpho.cli.app import main
 from fpho.config import make_config
 from fpho.errors import InputError
+from fpho.images import write_store
 from fpho.layout import Layout
-from fpho.passes.outcomes import write_log
-from fpho.passes.tasks import PatchLog
+from fpho.passes.batches import make_task
+from fpho.passes.identity import task_hash
+from fpho.passes.outcomes import write_log, write_outcomes
+from fpho.passes.running import kept, worker
+from fpho.passes.tasks import PatchLog, PatchOutcome
 from fpho.scene import write_scene
 from fpho.stages.outlook import outlook
 from tests.scene.making import BANDS, random_rows
@@ -45,6 +49,20 @@ def test_a_log_is_held_against_the_prediction(run):
     ]
     write_log(layout.patch_log("sample"), [*logs, replace(logs[0], seconds=0.0)])
     assert outlook(config, layout).ratio == pytest.approx(np.full(len(logs), 3.0))
+
+
+def test_what_is_not_fitted_yet_is_told(run):
+    config, layout = run
+    write_store(layout.pixels("mosaic"), layout.meta("mosaic"), [])
+    found = outlook(config, layout, "optimize", waiting=True)
+    first = [patch for patch in found.plan.patches if patch.colour == 0]
+    assert found.waiting == first and f"not fitted yet: {len(first)} patches" in str(found)
+    for patch in first:  # finished patches, as a pass keeps them
+        task = make_task(config, layout, "optimize", patch, BANDS, found.rows, found.plan)
+        task = replace(task, identity=task_hash(task, worker("optimize")))
+        write_outcomes(kept(task), [PatchOutcome(task.active)], task.active.dtype)
+    later = outlook(config, layout, "optimize", waiting=True).waiting
+    assert {patch.colour for patch in later} == {1}
 
 
 def test_the_command_draws_it_and_bad_calls_are_told(run, tmp_path, capsys):

@@ -87,6 +87,9 @@ def plan(
     out: Annotated[
         Path | None, typer.Option(help="Picture (PNG); plan_STAGE.png in the run's folder.")
     ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Say which patches are not fitted yet; looks at all stores.")
+    ] = False,
     overrides: Overrides = None,
 ):
     """What a pass will do and take: patches, steps, jobs, hours, memory; and a picture of it. Nothing is run.
@@ -101,7 +104,7 @@ def plan(
 
     options = load_config(config, overrides or ())
     layout = Layout(Path(options.outdir))
-    found = outlook(options, layout, stage)
+    found = outlook(options, layout, stage, waiting)
     typer.echo(str(found))
     typer.echo(draw(found, out or layout / f"plan_{stage}.png"))
 

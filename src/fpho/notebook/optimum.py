@@ -28,7 +28,7 @@ def optimum_results(config: Config, layout: Layout) -> Results:
     last = {index: patch for patch in made.patches for index in patch.active}
     sources, patches = {}, []
     for patch in {patch.index: patch for patch in last.values()}.values():
-        task = make_task(config, layout, stage, patch, bands, rows, made.seed)
+        task = make_task(config, layout, stage, patch, bands, rows, made)
         found = find_optimum(open_patch(task), config.optimize)
         model, optimum = found.model, found.optimum
         rng = np.random.default_rng(task.seed)  # by Cholesky: eigenvectors may turn with the last bits

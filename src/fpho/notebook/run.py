@@ -13,6 +13,7 @@ from ..flags import Flag, describe
 from ..geometry import linearize
 from ..images import open_chosen
 from ..layout import Layout
+from ..passes.planning import read_plan
 from ..products.collecting import Results, collect
 from ..products.images import pictures, read_picture
 from ..products.picture import Picture
@@ -181,7 +182,8 @@ class Run:
     def _samples_path(self, row) -> Path:
         if not self.sampled or not row["n_draws"]:
             raise self._no_draws()
-        return self._layout.samples(int(row["patch"]))
+        mine = [one for one in read_plan(self._layout.plan("sample")).patches if one.number == row["patch"]]
+        return next(path for one in reversed(mine) if (path := self._layout.samples(one.name)).is_file())
 
     def _no_draws(self) -> InputError:
         return InputError(

@@ -25,7 +25,7 @@ from .outcomes import joined, read_log, read_outcomes, write_log, write_outcomes
 from .planning import Plan, patch_seed, plan_patches, read_plan
 from .running import run_tasks
 from .settling import settled
-from .tasks import PatchOutcome, PatchTask
+from .tasks import PatchLog, PatchOutcome, PatchTask
 
 log = logging.getLogger("fpho")
 
@@ -42,7 +42,7 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     log.info(text, stage, len(made.patches), largest, made.n_colours, hours)
     remove_abandoned(layout.outdir)
     if stage == "sample":
-        _remove_beyond(layout, len(made.patches))
+        _remove_others(layout, made)
 
 
 def make_plan(config: Config, layout: Layout, stage: str, rows: np.ndarray, bands) -> Plan:
@@ -77,11 +77,10 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         cores = min(cores, config.workflow.gpu_processes)
     chosen = made.chosen(colour, batch)
     outcomes: list[PatchOutcome] = []
-    logs = earlier_logs(layout, stage, colour) if any(patch.previous >= 0 for patch in chosen) else []
-    past = {entry.patch: entry for path in logs for entry in read_log(path)}
+    past = past_of(layout, stage, colour, chosen)
     with progress(f"{stage}, patches", len(chosen)) as advance:
         for _, some in groupby(chosen, key=lambda patch: patch.colour):
-            tasks = [make_task(config, layout, stage, patch, bands, rows, made.seed) for patch in some]
+            tasks = [make_task(config, layout, stage, patch, bands, rows, made) for patch in some]
             done = settled(tasks, past)
             waiting = []
             for task in tasks:
@@ -106,6 +105,12 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         remove_abandoned(folder)  # what workers left that were killed in the middle of writing
     path = layout.batch(stage, colour, batch)
     write_outcomes(path, outcomes, rows.dtype, origin(layout, stage, scene_in))
+
+
+def past_of(layout: Layout, stage: str, colour, patches) -> dict[int, PatchLog]:
+    """Logs, by number, of the steps before one that patches of later rounds look at."""
+    logs = earlier_logs(layout, stage, colour) if any(patch.previous >= 0 for patch in patches) else []
+    return {entry.patch: entry for path in logs for entry in read_log(path)}
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
@@ -136,12 +141,14 @@ def origin(layout: Layout, stage: str, scene_in) -> str:
     return f"{checksum(layout.plan(stage))} {checksum(scene_in)}"
 
 
-def make_task(config, layout, stage, patch, bands, rows, seed) -> PatchTask:
-    """One patch with its rows of the present state."""
+def make_task(config, layout, stage, patch, bands, rows, made: Plan) -> PatchTask:
+    """One patch of a plan with its rows of the present state."""
     active, fixed = checkout(rows, patch.active, patch.fixed)
     halo = rows[list(patch.halo)].copy()
-    files, seed = present_files(config, layout, stage), patch_seed(seed, patch.index)
-    return PatchTask(config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed)
+    files, seed = present_files(config, layout, stage), patch_seed(made.seed, patch)
+    before = (patch.previous, *patch.neighbours) if stage == "sample" and patch.previous >= 0 else ()
+    earlier = tuple(made.patches[number].name for number in before)
+    return PatchTask(config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed, earlier)
 
 
 def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:
@@ -151,9 +158,9 @@ def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:
     return f"patch {task.patch.index} ({len(task.active)} sources): {text}", flagged
 
 
-def _remove_beyond(layout: Layout, n_patches: int) -> None:
-    """Results of an earlier plan with more patches would be taken for this one's."""
+def _remove_others(layout: Layout, made: Plan) -> None:
+    """Results of patches of an earlier plan, which this one does not have."""
+    wanted = {of(patch.name).name for patch in made.patches for of in (layout.samples, layout.residuals)}
     for path in layout.patches.glob("patch*_*.h5"):
-        number = path.name.removeprefix("patch").split("_")[0]
-        if number.isdigit() and int(number) >= n_patches:
+        if path.name not in wanted:
             path.unlink()

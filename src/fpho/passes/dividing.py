@@ -48,14 +48,15 @@ def _batches(steps, costs, n_batches: int) -> np.ndarray:
     return batches
 
 
-def repeat_rounds(colours, again, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """(part, colour) of each patch of a pass: all parts once, then those of `again` in each further round."""
+def repeat_rounds(colours, again, rounds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(part, colour, round) of each patch of a pass: all once, those of `again` in further rounds."""
     which, out = [np.arange(len(colours))], [colours]
     _, compact = np.unique(colours[again], return_inverse=True)
     for _ in range(rounds - 1 if len(again) else 0):
         out.append(compact + out[-1].max() + 1)
         which.append(again)
-    return np.concatenate(which), np.concatenate(out)
+    turns = np.repeat(np.arange(len(which)), [len(some) for some in which])
+    return np.concatenate(which), np.concatenate(out), turns
 
 
 def latest_before(which, colours, others) -> list[dict]:

@@ -24,14 +24,14 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     beside = shifts_beside(patch, model, out.middle(model))
     model, out, fixed = own_draws(patch, model, out)
     how = {
-        "patchID": task.patch.index,
+        "patchID": task.patch.number,
         "apertures": task.config.model.apertures,
         "widen": patch.measures_misfit,
         "shifts": beside,
         "rng": task.own_generator(),
     }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
-    paths = [task.layout.samples(task.patch.index), task.layout.residuals(task.patch.index)]
+    paths = [task.layout.samples(task.patch.name), task.layout.residuals(task.patch.name)]
     write_samples(paths[0], out, model, task.config, task.identity)
     write_residuals(paths[1], out, model)
     fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))

@@ -29,12 +29,11 @@ class EarlierRound:
 
 def read_earlier(task: PatchTask, chains: int, n_draws: int) -> EarlierRound | None:
     """The round that a patch goes on from, `n_draws` draws of each chain; None where the patch begins."""
-    path = Path(task.layout.samples(task.patch.previous))
-    if task.patch.previous < 0 or not path.is_file():
+    own, *others = [Path(task.layout.samples(name)) for name in task.earlier] or [None]
+    if own is None or not own.is_file():
         return None
-    before = Samples(path)
+    before = Samples(own)
     rows, bounds, draws, metric = _fitted(before, task.active.dtype)
-    others = [Path(task.layout.samples(number)) for number in task.patch.neighbours]
     neighbours, theirs = _neighbours(others, task.fixed, chains, n_draws)
     return EarlierRound(
         rows=rows,

@@ -5,7 +5,8 @@ halo) where its roi, times `patches.halo`, overlaps that of an active source, or
 much light it has there (`shining`), and fixed where it may shine in from farther; with a factor of 1 few
 patches have halos but those of groups that were cut. Patches that touch have different
 colours and never run at the same time. Order and seeds come from the plan, never from the number of batches
-or cores.
+or cores. A patch is named after its first source and its round, which its seed is drawn from: sources that
+are added elsewhere leave its name, its random numbers and (but for a chain of contacts) its colour alone.
 """
 
 import json
@@ -40,10 +41,22 @@ class PatchPlan:
     step: int  # of the workflow: jobs of one step run at the same time
     batch: int
     truncated: bool  # the group of its sources was cut
+    first: int = -1  # source index of the first of its sources; -1: a plan made by hand, the patch's number
+    round: int = 0  # of the pass
     previous: int = -1  # the same patch in the round before, which goes on; -1: begin
     neighbours: tuple[int, ...] = ()  # latest patches of its fixed sources, whose draws are subtracted
     pixels: int = 0  # of all images together, predicted
     seconds: float = 0.0  # of one core, predicted
+
+    @property
+    def number(self) -> int:
+        """By which its files are called, and its random numbers drawn: no other patch of its round has it."""
+        return self.index if self.first < 0 else self.first
+
+    @property
+    def name(self) -> str:
+        """Of its files; no other patch of the pass has it."""
+        return f"{self.number}_round{self.round}" if self.round else str(self.number)
 
 
 @dataclass(frozen=True)
@@ -86,8 +99,9 @@ SHARED = (
     "truncated",
     "pixels",
     "seconds",
+    "first",
 )  # by patches of several rounds
-OWN = ("index", "colour", "step", "batch", "previous", "neighbours")
+OWN = ("index", "colour", "step", "batch", "round", "previous", "neighbours")
 
 
 def read_plan(path) -> Plan:
@@ -109,17 +123,17 @@ def read_plan(path) -> Plan:
     ]
     patches = tuple(
         PatchPlan(
-            **dict(zip(SHARED, places[place], strict=True)),
-            **dict(zip(OWN, [*numbers, tuple(neighbours)], strict=True)),
+            **dict(zip(tree["shared"], places[place], strict=True)),
+            **dict(zip(tree["own"], [*numbers, tuple(neighbours)], strict=True)),
         )
         for place, *numbers, neighbours in tree["patches"]
     )
     return Plan(patches, tree["seed"], tree["n_batches"])
 
 
-def patch_seed(seed: int, patch: int) -> np.random.SeedSequence:
+def patch_seed(seed: int, patch: PatchPlan) -> np.random.SeedSequence:
     """The patch's own seed, derived from the run's."""
-    return np.random.SeedSequence(seed, spawn_key=(patch,))
+    return np.random.SeedSequence(seed, spawn_key=(patch.number, patch.round))
 
 
 def plan_patches(
@@ -155,9 +169,10 @@ def plan_patches(
     near = _others(rows, valid, owner, regions, reach_of(rows))
     fixed = [np.setdiff1d(some, halo) for some, halo in zip(near, halos, strict=True)]
     others = [np.union1d(*some) for some in zip(near, halos, strict=True)]
-    colours = colour_graph(len(parts), _contacts(owner, others))
+    first = np.array([rows["source_index"][part].min() for part, _ in parts], int)
+    colours = colour_graph(len(parts), _contacts(owner, others), first)
     again = np.flatnonzero([cut or not gibbs for _, cut in parts])
-    which, colours = repeat_rounds(colours, again, rounds)
+    which, colours, turns = repeat_rounds(colours, again, rounds)
     fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
     seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
     steps, batches = divided(colours, seconds[which], max_colours, n_batches)
@@ -169,6 +184,8 @@ def plan_patches(
     patches = []
     for index, (i, *numbers) in enumerate(zip(which, colours, steps, batches, strict=True)):
         known = {
+            "first": int(first[i]),
+            "round": int(turns[index]),
             "truncated": parts[i][1],
             "pixels": int(pixels[i]),
             "seconds": float(seconds[i]),
@@ -194,14 +211,18 @@ def _halos(rows, valid, owner, cut, factor: float) -> list[np.ndarray]:
     return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, len(cut)))) if len(cut) else []
 
 
-def colour_graph(n: int, contacts) -> np.ndarray:
-    """Colours (n,) such that the ends of each contact differ: greedy, most contacts first."""
+def colour_graph(n: int, contacts, names=None) -> np.ndarray:
+    """Colours (n,) such that the ends of each contact differ: greedy, most contacts first.
+
+    Among equals by `names` (n,), which nodes keep when others are added: so most keep their colours, too.
+    """
+    names = range(n) if names is None else names
     neighbours: list[list[int]] = [[] for _ in range(n)]
     for i, j in contacts:
         neighbours[i].append(j)
         neighbours[j].append(i)
     colours = np.full(n, -1)
-    for i in sorted(range(n), key=lambda i: (-len(neighbours[i]), i)):
+    for i in sorted(range(n), key=lambda i: (-len(neighbours[i]), names[i])):
         taken = {colours[j] for j in neighbours[i]}
         colours[i] = next(c for c in range(n + 1) if c not in taken)
     return colours

@@ -46,7 +46,7 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
     found = {entry.patch: entry for entry in entries}
     out = []
     for patch in patches:
-        entry, path = found[patch.index], layout.samples(patch.index)
+        entry, path = found[patch.index], layout.samples(patch.name)
         if not entry.failure:
             _check(path, entry.sums.get(path.name), check, cure)
         out.append(PatchFile(patch, None if entry.failure else path, entry.failure))

@@ -64,7 +64,7 @@ def worker(stage: str):
 
 def kept(task: PatchTask) -> Path:
     """The file that holds the outcome of a task once it is finished."""
-    return task.layout.work(task.stage) / f"patch{task.patch.index}_{task.identity}.h5"
+    return task.layout.work(task.stage) / f"patch{task.patch.name}_{task.identity}.h5"
 
 
 def run_task(task: PatchTask, function) -> PatchOutcome:
@@ -127,7 +127,9 @@ def finished(task: PatchTask) -> PatchOutcome | None:
         path.unlink(missing_ok=True)
         return None
     folder, sums = task.layout.patches, outcome.log.sums
-    return outcome if all(same(folder / name, digest) for name, digest in sums.items()) else None
+    if not all(same(folder / name, digest) for name, digest in sums.items()):
+        return None
+    return replace(outcome, log=replace(outcome.log, patch=task.patch.index))  # in the present plan
 
 
 def same(path: Path, digest: str) -> bool:
@@ -139,9 +141,9 @@ def _failure(task: PatchTask, error: Exception) -> PatchOutcome:
     """The sources as they were, flagged. What an earlier run drew for them is gone: it is not this run's."""
     text = "".join(traceback.format_exception(error))
     log.warning("%s: patch %d: %s", task.stage, task.patch.index, text)
-    flags, layout, number = FAILED[task.stage], task.layout, task.patch.index
+    flags, layout, name = FAILED[task.stage], task.layout, task.patch.name
     if task.stage == "sample":
-        for path in (layout.samples(number), layout.residuals(number)):
+        for path in (layout.samples(name), layout.residuals(name)):
             path.unlink(missing_ok=True)
     entry = PatchLog(failure=f"{type(error).__name__}: {error}", traceback=text)
     return PatchOutcome(_marked(task, task.active, flags), _signed(task, entry))

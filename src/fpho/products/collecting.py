@@ -68,7 +68,7 @@ class PatchResult:
 
 @dataclass(frozen=True)
 class Results:
-    """Sources in the order of their index, and patches in the order of their number."""
+    """Sources in the order of their index, and patches in that of their plan."""
 
     bands: list[str]
     sources: list[SourceResult]

@@ -18,6 +18,7 @@ STAGE = "sample"
 class PlannedPatch:
     """A patch of the plan: `path` of its samples file, or None and why in `failure`.
 
+    `number` is in the file's name, and common to the rounds of a patch; it is the index of its first source.
     `active`: source indices; None where no plan says them.
     """
 
@@ -60,8 +61,9 @@ def planned(root) -> Planned:
 
 
 def _of_files(paths) -> Planned:
-    patches = [PlannedPatch(patch_number(path), path) for path in paths]
-    return Planned(sorted(patches, key=lambda patch: patch.number))
+    by_round = sorted(paths, key=lambda path: (len(path.name), path.name))
+    ordered = sorted(by_round, key=patch_number)
+    return Planned([PlannedPatch(patch_number(path), path) for path in ordered])
 
 
 def _of_plan(layout: Layout) -> Planned:
@@ -69,7 +71,7 @@ def _of_plan(layout: Layout) -> Planned:
     patches = []
     for one in results_of(layout, STAGE):
         active = tuple(int(i) for i in rows["source_index"][list(one.patch.active)])
-        patches.append(PlannedPatch(one.patch.index, one.path, active, one.patch.region, one.failure))
+        patches.append(PlannedPatch(one.patch.number, one.path, active, one.patch.region, one.failure))
     return Planned(patches, rows[rows["is_valid"]], bands)
 
 

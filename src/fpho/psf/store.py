@@ -7,6 +7,7 @@ attribute `n_psf_per_source`. Written here, a group also has `includes_pixel` = 
 samples minus the mixture, with attributes `step` (native pixels) and `center` (x, y of the source, samples).
 """
 
+import hashlib
 import warnings
 
 import h5py
@@ -65,6 +66,7 @@ class PSFStore:
     def __init__(self, path):
         self.path = path
         self._remainders: dict[tuple[str, int], Remainder | None] = {}
+        self._contents: dict[str, str] = {}
         try:
             verify(path)
             with h5py.File(path, "r") as file:
@@ -145,9 +147,32 @@ class PSFStore:
             self._remainders[key, i] = _read_remainder(self.path, key, i, mixtures[i])
         return self._remainders[key, i]
 
+    def content(self, key) -> str:
+        """Checksum of all that the store holds of a key."""
+        if key not in self._contents:
+            with h5py.File(self.path, "r") as file:
+                self._contents[key] = _checksum(file[key])
+        return self._contents[key]
+
     def pixel_scale(self, key) -> float | None:
         """Arcsec per pixel that the PSF is for by its own file; None where that says nothing."""
         return self._groups[key][3]
+
+
+def _checksum(group) -> str:
+    """SHA-256 over names, attributes and values of all that is in a group."""
+    digest = hashlib.sha256()
+
+    def add(name, item):
+        attributes = [(key, np.asarray(value).tolist()) for key, value in sorted(item.attrs.items())]
+        digest.update(repr((name, attributes)).encode())
+        if isinstance(item, h5py.Dataset):
+            values = np.asarray(item[()])
+            digest.update(repr((values.shape, values.dtype.descr)).encode() + values.tobytes())
+
+    add("", group)
+    group.visititems(add)
+    return digest.hexdigest()
 
 
 def _groups(file):

@@ -12,6 +12,7 @@ from ..layout import Layout
 from ..passes.batches import make_plan
 from ..passes.needs import needs_of
 from ..passes.outcomes import read_log
+from ..passes.pending import pending
 from ..passes.planning import Plan
 from ..products.plots.plan import plot_plan
 from ..progress import duration
@@ -30,6 +31,7 @@ class Outlook:
     rows: np.ndarray  # scene rows (S,)
     plan: Plan
     took: dict[tuple[str, ...], float]  # seconds by the ids of a patch's sources, of an earlier pass
+    waiting: list | None = None  # patches of the first colour that is not done; None: nobody has looked
 
     @property
     def ratio(self) -> np.ndarray:
@@ -65,7 +67,15 @@ class Outlook:
             low, middle, high = np.percentile(self.ratio, [16, 50, 84])
             text = f"predicted over real time of {len(self.ratio)} patches that were done: {middle:.2f}"
             lines.append(f"{text}, two of three within {low:.2f} to {high:.2f}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._waiting()])
+
+    def _waiting(self):
+        if self.waiting is None:
+            return
+        seconds = duration(sum(patch.seconds for patch in self.waiting))
+        yield f"not fitted yet: {len(self.waiting)} patches, about {seconds} of one core"
+        if self.waiting and self.waiting[0].colour + 1 < self.plan.n_colours:
+            yield "and those of later colours that see what changes"
 
     def _steps(self):
         for step in sorted({patch.step for patch in self.plan.patches}):
@@ -79,8 +89,10 @@ class Outlook:
             yield f"{counts}  {duration(longest):>11s}  {memory} MB"
 
 
-def outlook(config: Config, layout: Layout, stage: str = "sample") -> Outlook:
+def outlook(config: Config, layout: Layout, stage: str = "sample", waiting: bool = False) -> Outlook:
     """The outlook of a pass on the latest state of the scene that is there.
+
+    waiting : see which patches are not fitted yet; takes some milliseconds for each
 
     Raises
     ------
@@ -99,7 +111,9 @@ def outlook(config: Config, layout: Layout, stage: str = "sample") -> Outlook:
     log = layout.patch_log(stage)
     done = [entry for entry in read_log(log) if entry.seconds] if log.is_file() else []
     took = {entry.active: entry.seconds for entry in done}
-    return Outlook(stage, state, rows, make_plan(config, layout, stage, rows, bands), took)
+    made = make_plan(config, layout, stage, rows, bands)
+    some = pending(config, layout, stage, made, made.chosen("all", 0), rows, bands) if waiting else None
+    return Outlook(stage, state, rows, made, took, some)
 
 
 def draw(found: Outlook, path: Path) -> str:

@@ -8,18 +8,10 @@ from pathlib import Path
 
 from ..layout import Layout
 from ..passes.files import earlier_logs, fit_files
+from ..passes.options import FIT
 from .stage import ConfiguredRun, Files, Stage, StagePart
 
 PLAN = ("patches", "seed")
-FIT = (
-    "bounds",
-    "priors",
-    "model",
-    "kernel",
-    "psf.interpolation",
-    "background.mode",
-    "background.prior_sigma",
-)
 
 
 def part_writes(part: str, layout: Layout, stage: str, colour=None, batch=None) -> Files:
