@@ -148,7 +148,9 @@ def make_task(config, layout, stage, patch, bands, rows, made: Plan) -> PatchTas
     files, seed = present_files(config, layout, stage), patch_seed(made.seed, patch)
     before = (patch.previous, *patch.neighbours) if stage == "sample" and patch.previous >= 0 else ()
     earlier = tuple(made.patches[number].name for number in before)
-    return PatchTask(config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed, earlier)
+    return PatchTask(
+        config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed, earlier=earlier
+    )
 
 
 def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:

@@ -26,10 +26,10 @@ class PatchTask:
     halo: np.ndarray  # scene rows of sources that are fitted along and not kept
     fixed: np.ndarray  # scene rows
     seed: np.random.SeedSequence
-    earlier: tuple[str, ...] = ()  # names of the patches that it goes on from: its own, then neighbours
     identity: str = ""  # hash of all that the result depends on
     checkpoint: str = ""  # path of a file for check-points, in the work folder
     cores: int = 1  # processes that the patch may use; results do not depend on it
+    earlier: tuple[str, ...] = ()  # names of the patches that it goes on from: its own, then neighbours
 
     def own_generator(self) -> np.random.Generator:
         """Random numbers that no chain of the patch has, the same in each run."""
