@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fpho.config import make_config
 from fpho.errors import InputError
 from fpho.flags import Flag
 from fpho.geometry import CircularRegion
@@ -14,6 +15,8 @@ from fpho.parameters import ellipticity, source_vector
 from fpho.posterior import Posterior
 from fpho.results import Residuals, Samples, optimum_rows, write_to_disk
 from fpho.results.fit import fit_quality
+from fpho.results.reading import read_draws
+from fpho.results.writing import write_samples
 from fpho.sampling import run_lmc
 
 from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
@@ -24,6 +27,11 @@ SOURCES = (
     {"g": 60.0, "r": 90.0, "is_point": True, "rhalf": 0.0, "offset": (0.6, 0.4)},
 )
 REGION = CircularRegion(RA, DEC, 2.0)
+NOISE = ("energy", "model_logp", "mean_tree_accept")
+FLOAT32, PLACE = (
+    6e-8,
+    1e-13,
+)  # what is lost of draws in a file: half a digit of float32; of positions, degrees
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +73,8 @@ def test_samples_file(model, filled, written):
     samples = Samples(written[0])
     assert written[0].name == "patch7_samples.h5" and samples.n_chains == 2
     assert np.array_equal(samples.final, final) and samples.active["id"][0] == "galaxy é"
-    assert np.array_equal(samples.chain, out.chain) and samples.n_draws == 200
+    assert np.allclose(samples.chain, out.chain, rtol=FLOAT32, atol=PLACE) and samples.n_draws == 200
+    assert np.array_equal(samples.z, out.z), "from which a later round goes on"
     assert samples.samples.shape == (2, 200) and samples.exposures == ["0", "1"]
     width = len(model.plan.columns)
     assert np.allclose(samples.samples["dec"][1], DEC + out.chain[:, width + 3])
@@ -81,7 +90,33 @@ def test_arviz_opens_the_samples(filled, written):
         import arviz
     data = arviz.from_netcdf(written[0])
     assert data.posterior.rhalf.dims == ("chain", "draw", "source")
-    assert np.array_equal(data.sample_stats.energy, filled[0].stats["energy"])
+    assert np.array_equal(data.sample_stats.energy, filled[0].stats["energy"].astype("f4"))
+    assert data.posterior.ra.dtype == "f8" and data.posterior.rhalf.dtype == "f4"
+
+
+@pytest.mark.parametrize(("n_sources", "most"), [(1, 80_000), (2, 60_000)])
+def test_draws_are_stored_once(tmp_path, n_sources, most):
+    """So many bytes for each source with 1,024 draws of 9 parameters, noise to the last digit."""
+    bands, rng, size = ("g", "r", "i"), np.random.default_rng(3), (4, 256)
+    light = {"g": 300.0, "r": 500.0, "i": 400.0}
+    rows = make_rows(bands, *({**light, "offset": (k, 0.0)} for k in range(n_sources)))
+    arrays = make_arrays(rows, bands, size=40, sigma=0.5)
+    model = Posterior(arrays, rows, bands, TABLE, wide_bounds(rows, bands), reference=(RA, DEC))
+    out, *_ = run_lmc(model, source_vector(rows, bands, (RA, DEC)), n_draws=4, warmup=4, chains=4, seed=4)
+    z = np.mean(out.z, axis=(0, 1)) + 0.1 * rng.normal(size=(*size, model.ndim))
+    out.z, out.chain = z, model.transform.transform(z.reshape(1024, -1))
+    for (
+        name,
+        kind,
+    ) in out.stats.items():  # others are whole or stay the same
+        out.stats[name] = rng.normal(size=size) if name in NOISE else np.resize(kind, size)
+    out.fill(REGION, rows, rows[:0], model)
+    write_samples(tmp_path / "s.h5", out, model, make_config({"simulate.scene": "tiny"}), goes_on=False)
+    assert (tmp_path / "s.h5").stat().st_size < most * n_sources
+    samples = Samples(tmp_path / "s.h5")
+    assert samples.z is None and np.allclose(samples.chain, out.chain, rtol=FLOAT32, atol=PLACE)
+    assert samples.chain.shape == (1024, 9 * n_sources)
+    assert np.array_equal(read_draws(tmp_path / "s.h5"), samples.samples)
 
 
 def test_residuals_file(model, filled, written):

@@ -32,7 +32,7 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
     }
     final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
     paths = [task.layout.samples(task.patch.name), task.layout.residuals(task.patch.name)]
-    write_samples(paths[0], out, model, task.config, task.identity)
+    write_samples(paths[0], out, model, task.config, task.identity, goes_on=task.patch.truncated)
     write_residuals(paths[1], out, model)
     fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))
     sums = {path.name: checksum(path) for path in paths}

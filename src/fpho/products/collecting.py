@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..flags import Flag
 from ..parameters import q_names
 from ..results import Apertures, Samples, plain
-from ..results.reading import open_patch
+from ..results.reading import read_draws
 from .medians import convergence, median_row
 from .planned import Planned, PlannedPatch, planned
 
@@ -198,5 +198,4 @@ def _sources(patch: PlannedPatch, samples, bands):
 @lru_cache(maxsize=4)
 def _draws(path: Path, changed: int) -> np.ndarray:
     """Draws of a patch, structured (S, N); a few are held, as their sources are asked for together."""
-    with open_patch(path, "samples") as file:
-        return file["samples"][:]
+    return read_draws(path)

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry import CircularRegion
 from ..hdf5 import verify
+from ..parameters import q_names, wrap_degrees
 from ..showing import html_table
 from .apertures import Apertures
 from .records import BY_SOURCE, PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
@@ -17,7 +18,8 @@ class Samples:
     """A samples file, read into memory.
 
     active, fixed, final : scene rows; bands, exposures, shape_cols : lists of names
-    z : (C, N, n); chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N)
+    chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N), positions in degrees
+    z : (C, N, n) the sampler's coordinates, or None where no later round goes on from these draws
     chains : dict of arrays (C, N, S) by parameter (backgrounds: (C, N, E)); stats : dict of arrays (C, N)
     summary : `Summary`; settings : `SamplerSettings`; halo : `HaloDraws` or None
     apertures : `Apertures`, fluxes within circles
@@ -30,9 +32,6 @@ class Samples:
     """
 
     # read by name below
-    chain: np.ndarray
-    samples: np.ndarray
-    z: np.ndarray
     bounds: np.ndarray
     cov: np.ndarray
     metric: np.ndarray
@@ -48,10 +47,11 @@ class Samples:
             self.bands, self.exposures, self.shape_cols = (
                 [value.decode() for value in file[name][:]] for name in ("bands", "exposures", "shape_cols")
             )
-            for name in ("chain", "samples", "z", "bounds", "cov", "chi2", "n_pix", "metric"):
+            for name in ("bounds", "cov", "chi2", "n_pix", "metric"):
                 setattr(self, name, file[name][:])
             for name in (*BY_SOURCE, "optimum_z", "optimum_q", "final_q"):
                 setattr(self, name, file[name][:])
+            self.z: np.ndarray | None = file["z"][:] if "z" in file else None
             self.chains = _group(file["posterior"])
             self.stats = _group(file["sample_stats"])
             self.apertures = Apertures(
@@ -61,6 +61,8 @@ class Samples:
             self.halo = _halo(file["halo"]) if "halo" in file else None
             self.region = CircularRegion(**{name: float(v) for name, v in file["region"].attrs.items()})
         self.reference = tuple(attrs["reference"])
+        self.samples = by_source(self.chains, self.bands)
+        self.chain = _vectors(self.samples, self.chains.get("background"), self.reference)
         self.config = json.loads(attrs["config"])
         self.settings = record_of(SamplerSettings, json.loads(attrs["sampler_settings"]))
         self.n_chains = int(attrs["n_chains"])
@@ -71,7 +73,7 @@ class Samples:
     def __repr__(self) -> str:
         return (
             f"<Samples {self.path.name}: {len(self.final)} sources in {', '.join(self.bands)}, "
-            f"{self.n_chains} x {self.z.shape[1]} draws, R-hat {self.summary.max_rhat:.3f}, "
+            f"{self.n_chains} x {self.n_draws // self.n_chains} draws, R-hat {self.summary.max_rhat:.3f}, "
             f"ESS {self.summary.min_ess:.0f}>"
         )
 
@@ -108,6 +110,34 @@ class Residuals:
     def _repr_html_(self) -> str:
         pixels = {name: f"{one['band']}, {len(one['x'])} pixels" for name, one in self._data.items()}
         return html_table(repr(self), pixels)
+
+
+def read_draws(path) -> np.ndarray:
+    """Draws of a samples file by source, structured (S, C N), chain after chain, positions in degrees."""
+    with open_patch(path, "posterior") as file:
+        return by_source(_group(file["posterior"]), [value.decode() for value in file["bands"][:]])
+
+
+def by_source(chains: dict, bands) -> np.ndarray:
+    """Structured (S, C N) of arrays (C, N, S) by parameter."""
+    names = q_names(bands)
+    n_sources = chains[names[0]].shape[-1]
+    out = np.zeros((n_sources, chains[names[0]][..., 0].size), [(name, "f8") for name in names])
+    for name in names:
+        out[name] = chains[name].reshape(-1, n_sources).T
+    return out
+
+
+def _vectors(samples, backgrounds, reference) -> np.ndarray:
+    """Draws (C N, P) in the order of q: positions from a reference (ra, dec) in degrees."""
+    own = samples.copy()
+    own["ra"] = wrap_degrees(own["ra"] - reference[0])
+    own["dec"] -= reference[1]
+    values = np.stack([own[name] for name in own.dtype.names], axis=-1)  # (S, C N, parameters)
+    vectors = values.transpose(1, 0, 2).reshape(samples.shape[1], -1)
+    if backgrounds is None:
+        return vectors
+    return np.concatenate([vectors, backgrounds.reshape(samples.shape[1], -1)], axis=1)
 
 
 def open_patch(path, needed: str):

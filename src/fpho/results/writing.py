@@ -13,6 +13,8 @@ from .record import Result
 from .records import BY_SOURCE, PREFIX, plain
 
 ID_BYTES = "S128"  # 32 characters of at most 4 bytes
+PACKED = {"compression": "gzip", "shuffle": True}  # which every reader of netCDF knows
+PLACES = ("ra", "dec")  # degrees on the sky: more digits than a float32 has
 
 
 def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
@@ -24,17 +26,20 @@ def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
     return paths
 
 
-def write_samples(path, result: Result, model, config=None, task: str = "") -> None:
-    """Everything about the draws of a patch (HDF5); the README of the products lists the contents.
+def write_samples(path, result: Result, model, config=None, task: str = "", goes_on: bool = True) -> None:
+    """Everything about the draws of a patch (HDF5), which `reading.Samples` reads.
 
-    `task`: hash of all that they depend on, the same as in the log of the pass.
+    Draws are there once, in the group `posterior`: float32, positions float64.
+
+    task : hash of all that they depend on, the same as in the log of the pass
+    goes_on : a later round may go on from these draws, so the sampler's coordinates are kept, too
     """
     import h5py
 
     from ..hdf5 import create
 
     patch = result.patch
-    with create(path) as file:
+    with create(path, latest=True) as file:
         file.attrs.update(_attributes(result, model, config) | {"task": task})
         region = file.create_group("region")
         for name in ("ra", "dec", "radius"):
@@ -51,18 +56,21 @@ def write_samples(path, result: Result, model, config=None, task: str = "") -> N
             file[f"population/{name}"] = getattr(term, name)
         for name in ("radius", "flux", "error"):
             file[f"apertures/{name}"] = getattr(patch.apertures, name)
-        file.create_dataset("chain", data=result.chain, compression="lzf", shuffle=True)
-        samples = result.structured(model)
-        file.create_dataset("samples", data=samples, compression="lzf", shuffle=True)
-        file.create_dataset("z", data=result.z, compression="lzf", shuffle=True)
         file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
-        if result.halo is not None:
-            halo = file.create_group("halo")
-            halo["rows"] = plain_rows(result.halo.rows)
-            for name in ("bounds", "metric"):
-                halo[name] = getattr(result.halo, name)
-            halo.create_dataset("z", data=result.halo.z, compression="lzf", shuffle=True)
-        _write_groups(file, result, samples, model)
+        if goes_on:
+            _write_coordinates(file, result)
+        _write_groups(file, result, model)
+
+
+def _write_coordinates(file, result: Result) -> None:
+    """What a later round goes on from: coordinates in full, of own sources and of the halo."""
+    file.create_dataset("z", data=result.z, **PACKED)
+    if result.halo is not None:
+        halo = file.create_group("halo")
+        halo["rows"] = plain_rows(result.halo.rows)
+        for name in ("bounds", "metric"):
+            halo[name] = getattr(result.halo, name)
+        halo.create_dataset("z", data=result.halo.z, **PACKED)
 
 
 def _attributes(result: Result, model, config) -> dict:
@@ -91,9 +99,9 @@ def _attributes(result: Result, model, config) -> dict:
     return out | {f"{PREFIX}{name}": value for name, value in plain(result.summary).items()}
 
 
-def _write_groups(file, result: Result, samples, model) -> None:
+def _write_groups(file, result: Result, model) -> None:
     """Groups `posterior` and `sample_stats` with the dimensions of netCDF."""
-    shape = (result.n_chains, -1)
+    shape, samples = (result.n_chains, -1), result.structured(model)
     parameters = {
         name: (samples[name].T.reshape(*shape, len(samples)), ("chain", "draw", "source"))
         for name in q_names(model.bands)
@@ -112,12 +120,19 @@ def _write_group(group, variables) -> None:
     for values, dimensions in variables.values():
         for name, size in zip(dimensions, values.shape, strict=True):
             if name not in group:
-                group[name] = np.arange(size)
+                group.create_dataset(name, data=np.arange(size, dtype="i4"), **PACKED)
                 group[name].make_scale(name)
     for name, (values, dimensions) in variables.items():
-        group[name] = np.asarray(values, "i1") if values.dtype == bool else values
+        group.create_dataset(name, data=np.asarray(values, _stored(name, values.dtype)), **PACKED)
         for axis, dimension in enumerate(dimensions):
             group[name].dims[axis].attach_scale(group[dimension])
+
+
+def _stored(name: str, kind: np.dtype) -> str:
+    """How values of a kind are stored: with the digits that draws have."""
+    if name in PLACES:
+        return "f8"
+    return {"b": "i1", "i": "i4", "u": "u4"}.get(kind.kind, "f4")
 
 
 def write_residuals(path, result: Result, model) -> None:
@@ -132,7 +147,7 @@ def write_residuals(path, result: Result, model) -> None:
 
     arrays, q, first = model.arrays, result.patch.final_q, model.plan.components.first
     x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
-    with create(path) as file:
+    with create(path, latest=True) as file:
         file.attrs["fpho_version"] = __version__
         file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())
         for e, residual in enumerate(model.residuals(q)):
@@ -140,9 +155,11 @@ def write_residuals(path, result: Result, model) -> None:
             good = arrays.weight[part] > 0
             group = file.create_group(model.exposures[e])
             group.attrs["band"] = model.bands[arrays.band[e]]
-            group["x"], group["y"] = x[part][good].astype("i4"), y[part][good].astype("i4")
-            group["data"], group["residual"] = arrays.data[part][good], residual.astype("f4")
-            group["ierr"] = np.sqrt(arrays.weight[part][good])
+            pixels = {"x": x[part][good].astype("i4"), "y": y[part][good].astype("i4")}
+            pixels |= {"data": arrays.data[part][good].astype("f4"), "residual": residual.astype("f4")}
+            pixels["ierr"] = np.sqrt(arrays.weight[part][good]).astype("f4")
+            for name, values in pixels.items():
+                group.create_dataset(name, data=values, **PACKED)
             group["position"], group["scale"] = arrays.position[e, first], arrays.scale[e, first]
 
 
