@@ -9,7 +9,7 @@ from fpho.config import Bounds, Patches
 from fpho.parameters import error_col
 from fpho.passes.planning import colour_graph, plan_patches, read_plan
 from fpho.scene import checkin, checkout, group, make_bounds
-from fpho.scene.circles import reach_of
+from fpho.scene.circles import fits, fitting, make_regions, reach_of, wide_regions
 from tests.scene.making import BANDS, random_rows
 
 
@@ -55,6 +55,21 @@ def test_every_valid_source_is_active_once(strict):
         assert strict or len(some) <= 6
         away = region.separation(some["ra"], some["dec"])
         assert len(some) == 1 or np.all(away + some["roi"] + options.buffer <= region.radius * (1 + 1e-9))
+
+
+def test_circles_hold_the_reach_of_their_groups_and_no_more():
+    """All groups at once, by astropy's separations; some share members, some have a source far away."""
+    rows, rng = random_rows(80, seed=4), np.random.default_rng(2)
+    rows["is_point"], options = True, Patches(patch_minradius=0.1, patch_maxradius=20.0)
+    groups = [rng.choice(80, n, replace=False) for n in (1, 2, 3, 5, 80)]
+    for some, region in zip(groups, make_regions(rows, groups, options), strict=True):
+        sky = SkyCoord(rows["ra"][some] * u.deg, rows["dec"][some] * u.deg)
+        away = SkyCoord(region.ra * u.deg, region.dec * u.deg).separation(sky).arcsec
+        needed = np.max(away + rows["roi"][some]) + options.buffer
+        assert region.radius == pytest.approx(min(needed, 20.0), abs=1e-6)
+        assert fits(rows[some], options) == (needed <= 20.0)
+    assert fitting(rows, groups, options).tolist() == [fits(rows[some], options) for some in groups]
+    assert make_regions(rows, [], options) == wide_regions(rows, [], [], options) == []
 
 
 def test_groups_stay_whole_when_they_fit():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..geometry import separation
-from ..scene.circles import fits, make_region
+from ..scene.circles import fitting, make_regions
 from ..scene.grouping import group, near_pairs
 from .cost import CostLaw
 
@@ -38,15 +38,10 @@ def _too_large(rows, groups, most: int, options, law: CostLaw) -> np.ndarray:
     """Whether each of some groups (or parts of them) is to be cut; all together, as images are many."""
     sizes = np.array([len(members) for members in groups])
     limit = np.inf if options.strict else most
-    large = np.array(
-        [
-            n > 1 and (n > limit or not fits(rows[some], options))
-            for n, some in zip(sizes, groups, strict=True)
-        ]
-    )
+    large = (sizes > 1) & ((sizes > limit) | ~fitting(rows, groups, options))
     timed = np.flatnonzero((sizes > 1) & ~large)
     some = [groups[i] for i in timed]
-    seconds = law.seconds(rows, some, [make_region(rows[members], options) for members in some])
+    seconds = law.seconds(rows, some, make_regions(rows, some, options))
     large[timed] = seconds > options.max_seconds
     return large
 

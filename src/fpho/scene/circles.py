@@ -19,22 +19,40 @@ def make_region(rows, options, share: float = SHARE) -> CircularRegion:
 
     Its radius is within the limits of `options`.
     """
-    ra, dec, radius = _circle(rows, np.maximum(rows["roi"], light_radius(rows, share)), options)
-    return CircularRegion(ra, dec, float(np.clip(radius, options.patch_minradius, _widest(options))))
+    return make_regions(rows, [np.arange(len(rows))], options, share)[0]
 
 
-def wide_region(rows, halo, options, share: float = SHARE) -> CircularRegion:
-    """`make_region` of sources and their halo; where that is too wide, about the sources alone."""
-    both = np.concatenate([rows, halo])
-    if fits(both, options):
-        return make_region(both, options, share)
-    own = make_region(rows, options, share)
-    return replace(own, radius=_widest(options)) if len(halo) else own
+def make_regions(rows, groups, options, share: float = SHARE) -> list[CircularRegion]:
+    """The same of groups, each the indices of some of the scene rows (S,): all at once, as there are many."""
+    reach, members = np.zeros(len(rows)), np.unique(np.concatenate([np.zeros(0, int), *groups]))
+    some = rows[members]
+    reach[members] = np.maximum(some["roi"], light_radius(some, share))
+    ra, dec, radius = _circles(rows, reach, groups, options)
+    radius = np.clip(radius, options.patch_minradius, _widest(options))
+    circles = zip(ra.tolist(), dec.tolist(), radius.tolist(), strict=True)
+    return [CircularRegion(*circle) for circle in circles]
+
+
+def wide_regions(rows, groups, halos, options, share: float = SHARE) -> list[CircularRegion]:
+    """`make_regions` of groups with their halos; where that is too wide, about the group alone."""
+    both = [np.concatenate(two) for two in zip(groups, halos, strict=True)]
+    fit = fitting(rows, both, options)
+    chosen = [all_ if fits_ else own for all_, own, fits_ in zip(both, groups, fit, strict=True)]
+    regions = make_regions(rows, chosen, options, share)
+    return [
+        replace(region, radius=_widest(options)) if len(halo) and not fits_ else region
+        for region, halo, fits_ in zip(regions, halos, fit, strict=True)
+    ]
 
 
 def fits(rows, options) -> bool:
     """Whether the roi of sources and the buffer fit into one patch."""
-    return _circle(rows, rows["roi"], options)[2] <= _widest(options)
+    return bool(fitting(rows, [np.arange(len(rows))], options)[0])
+
+
+def fitting(rows, groups, options) -> np.ndarray:
+    """The same (G,) of groups of scene rows (S,)."""
+    return _circles(rows, rows["roi"], groups, options)[2] <= _widest(options)
 
 
 def light_radius(rows, share: float = SHARE) -> np.ndarray:
@@ -52,13 +70,19 @@ def light_radius(rows, share: float = SHARE) -> np.ndarray:
     return np.where(rows["is_point"], 0.0, rows["rhalf"] / rows["q"] * radius)
 
 
-def _circle(rows, reach, options) -> tuple[float, float, float]:
-    xyz = unit_vectors(rows["ra"], rows["dec"])
-    middle = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
-    ra = np.degrees(np.arctan2(middle[1], middle[0])) % 360
-    dec = np.degrees(np.arcsin(middle[2] / np.sqrt(np.sum(middle**2))))
-    reach = np.max(separation(ra, dec, rows["ra"], rows["dec"]) + reach)
-    return float(ra), float(dec), float(reach + options.buffer)
+def _circles(rows, reach, groups, options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Circles (ra, dec in degrees, radius in arcsec), each (G,), around groups of rows (S,) with a reach."""
+    if not len(groups):
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    members, sizes = np.concatenate(groups), [len(some) for some in groups]
+    starts = np.cumsum([0, *sizes[:-1]])
+    xyz = unit_vectors(rows["ra"][members], rows["dec"][members])
+    middle = 0.5 * (np.minimum.reduceat(xyz, starts) + np.maximum.reduceat(xyz, starts))
+    ra = np.degrees(np.arctan2(middle[:, 1], middle[:, 0])) % 360
+    dec = np.degrees(np.arcsin(middle[:, 2] / np.sqrt(np.sum(middle**2, axis=1))))
+    centres = np.repeat(ra, sizes), np.repeat(dec, sizes)
+    away = separation(*centres, rows["ra"][members], rows["dec"][members])
+    return ra, dec, np.maximum.reduceat(away + reach[members], starts) + options.buffer
 
 
 def _widest(options) -> float:
