@@ -21,7 +21,7 @@ def fit(task) -> PatchOutcome:
     light = task.active["g"].sum() + 0.1 * task.fixed["g"].sum()
     final["g"] = 0.5 * final["g"] + 1e-3 * light + rng.normal(size=len(final))
     final["ra"] = np.mod(final["ra"] + 1e-6 * rng.normal(size=len(final)), 360)
-    return PatchOutcome(final, PatchLog(n_draws=8), covs=np.eye(2) * light)
+    return PatchOutcome(final, PatchLog(n_draws=8))
 
 
 def drawn(task) -> PatchOutcome:

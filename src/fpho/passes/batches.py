@@ -21,7 +21,7 @@ from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_outcomes, check_sources
 from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
-from .outcomes import joined, read_log, read_outcomes, write_log, write_outcomes
+from .outcomes import joined, read_log, read_share, write_lines, write_outcomes
 from .planning import Plan, patch_seed, plan_patches, read_plan
 from .running import run_tasks
 from .settling import settled
@@ -117,23 +117,25 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
     """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
     rows, bands, _ = read_scene(scene_in)
     n_batches = 1 if colour == "all" else config.workflow.batches
-    made, outcomes, before = read_plan(layout.plan(stage)), [], rows
+    made, outcomes, texts, before = read_plan(layout.plan(stage)), [], [], rows
     for batch in range(n_batches):
         path = layout.batch(stage, colour, batch)
-        some = read_outcomes(path, rows.dtype, origin(layout, stage, scene_in))
+        some, text = read_share(path, rows.dtype, origin(layout, stage, scene_in))
         check_outcomes(some, made.chosen(colour, batch), rows, path)
         outcomes += some
+        texts += [text] if text else []
     if outcomes:
         rows = checkin(rows, *joined(outcomes, bands))
     check_sources(before, rows, scene_out)
-    logs = [outcome.log for outcome in outcomes]
-    failed = [entry for entry in logs if entry.failure]
+    failed = [outcome.log for outcome in outcomes if outcome.log.failure]
     for entry in failed:
         log.warning("%s: patch %d failed: %s", stage, entry.patch, entry.failure)
     if failed:
-        log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(logs))
+        log.warning(
+            "%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(outcomes)
+        )
     write_scene(scene_out, rows, bands)
-    write_log(Path(scene_out).with_suffix(".log.json"), logs)
+    write_lines(Path(scene_out).with_suffix(".log.json"), texts)
 
 
 def origin(layout: Layout, stage: str, scene_in) -> str:

@@ -12,7 +12,7 @@ from .tasks import DrawsLog, PatchLog, PatchOutcome, PatchTask
 
 
 def sample_patch(task: PatchTask) -> PatchOutcome:
-    """Sample a patch; write its samples and residuals; rows at the medians, covariance in z, log."""
+    """Sample a patch; write its samples and residuals; rows at the medians, log."""
     first, later = sampler_options(task.config.sample)
     patch = open_patch(task, read_earlier(task, first["chains"], first["n_draws"]))
     run = {"seed": task.seed, "cores": task.cores, "checkpoint": task.checkpoint}
@@ -30,14 +30,14 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "shifts": beside,
         "rng": task.own_generator(),
     }
-    final, covs = out.fill(task.patch.region, model.rows, fixed, model, **how)
+    final, _ = out.fill(task.patch.region, model.rows, fixed, model, **how)
     paths = [task.layout.samples(task.patch.name), task.layout.residuals(task.patch.name)]
     write_samples(paths[0], out, model, task.config, task.identity, goes_on=task.patch.truncated)
     write_residuals(paths[1], out, model)
     fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))
     sums = {path.name: checksum(path) for path in paths}
     entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
-    return PatchOutcome(final, entry, covs)
+    return PatchOutcome(final, entry)
 
 
 def describe(out) -> str:

@@ -11,7 +11,7 @@ log = logging.getLogger("fpho")
 
 
 def optimize_patch(task: PatchTask) -> PatchOutcome:
-    """Optimum of a patch's active sources: rows with flux errors and flags, covariance in z, log."""
+    """Optimum of a patch's active sources: rows with flux errors and flags, log."""
     patch = open_patch(task)
     found = find_optimum(patch, task.config.optimize)
     model, optimum = found.model, found.optimum
@@ -27,4 +27,4 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
         apertures=optimum_apertures(model, optimum, task.config.model.apertures).plain(),
     )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, found.how["ncall"])
-    return PatchOutcome(rows, PatchLog(fit=fit, blur=patch.blur), optimum.covariance)
+    return PatchOutcome(rows, PatchLog(fit=fit, blur=patch.blur))

@@ -11,6 +11,7 @@ are added elsewhere leave its name, its random numbers and (but for a chain of c
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,16 @@ class Plan:
 
     def chosen(self, step, batch: int) -> list[PatchPlan]:
         """Patches of a step and batch (`all`: of every step and batch), by colour."""
-        some = [p for p in self.patches if step == "all" or (p.step, p.batch) == (step, batch)]
+        some = self.patches if step == "all" else self._shares.get((step, batch), [])
         return sorted(some, key=lambda patch: (patch.colour, patch.index))
+
+    @cached_property
+    def _shares(self) -> dict[tuple[int, int], list[PatchPlan]]:
+        """Patches of each step and batch."""
+        out: dict[tuple[int, int], list[PatchPlan]] = {}
+        for patch in self.patches:
+            out.setdefault((patch.step, patch.batch), []).append(patch)
+        return out
 
     def write(self, path) -> None:
         """As JSON: what patches of several rounds share stands there once."""

@@ -82,7 +82,7 @@ def run_task(task: PatchTask, function) -> PatchOutcome:
         if outcome.log.failure:
             return outcome
     entry = _signed(task, replace(outcome.log, seconds=time.perf_counter() - start))
-    outcome = PatchOutcome(_marked(task, outcome.final), entry, outcome.covs)
+    outcome = PatchOutcome(_marked(task, outcome.final), entry)
     write_outcomes(kept(task), [outcome], outcome.final.dtype)
     for path in kept(task).parent.glob(f"{Path(task.checkpoint).name}*"):
         path.unlink(missing_ok=True)

@@ -102,4 +102,3 @@ class PatchOutcome:
 
     final: np.ndarray  # scene rows (S,) of the active sources, with errors and flags
     log: PatchLog = PatchLog()
-    covs: np.ndarray | None = None  # (n, n) covariance in z, for the next pass
