@@ -10,12 +10,13 @@ from ..config import Preprocess
 from ..detect import usable_stars
 from ..errors import InputError
 from ..geometry import inside_image, linearize, pixel_scale, to_pixels
-from ..images import Exposure, ExposureSpec, calibrated, neighbour_correlation, pixel_scatter, read_raw
+from ..images import Exposure, ExposureSpec, calibrated, read_raw
 from ..images.integrity import check_file
 from ..psf.readers import READERS
 from ..psf.source import Source
 from ..scene.catalog.formats import read_table
 from ..scene.catalog.programs import find
+from .blank import BlankSky, blank_sky
 from .recognising import Seen, is_mosaic, recognise
 from .walking import walk
 
@@ -73,10 +74,10 @@ def _image(seen: Seen, catalog) -> list[tuple[str, str]]:
     spec = spec_of(seen, _beside(seen))
     exposure, raw = read_whole(spec), read_raw(spec)
     ny, nx = exposure.data.shape
-    njy = raw.calibration.njy
+    njy, blank = raw.calibration.njy, blank_sky(exposure)
     lines = [
         ("band", seen.band or "not stated by FILTER or the name"),
-        ("kind", _kind_text(seen, exposure)),
+        ("kind", ", ".join(kind_of(seen, blank))),
         ("size", f"{nx} x {ny} pixels of {pixel_scale(exposure.wcs, (ny, nx)):.5g} arcsec"),
         ("orientation", orientation(exposure.wcs, (ny, nx))),
         ("read as", f"{raw.spec.reader}; {_extensions(raw.spec)}"),
@@ -84,7 +85,7 @@ def _image(seen: Seen, catalog) -> list[tuple[str, str]]:
         ("factor", f"{njy:.6g} nJy per unit and pixel, by {raw.calibration.text}"),
         ("zeropoint", f"AB {31.4 - 2.5 * np.log10(njy):.4f} per unit and pixel"),
         ("bad pixels", _bad_text(raw.rejected)),
-        *_noise_lines(exposure),
+        *_noise_lines(exposure, blank),
     ]
     if catalog is not None:
         lines.append(("catalog", _cover_text(exposure, catalog)))
@@ -101,10 +102,9 @@ def orientation(wcs, shape) -> str:
     return f"north is {angle:+.1f} deg from the y axis, counter-clockwise; {side}"
 
 
-def _noise_lines(exposure):
+def _noise_lines(exposure, blank: BlankSky):
     """Facts of blank sky."""
-    scatter = pixel_scatter(exposure.data, exposure.ierr)
-    corr = neighbour_correlation(exposure.data, exposure.ierr)
+    scatter, corr = blank.scatter, blank.correlation
     if not np.isfinite(scatter):
         return [("noise", "too little blank sky to measure it"), ("sky", "not measured")]
     words = "as the errors say" if 0.9 < scatter < 1.1 else f"{scatter:.2f} times what the errors say"
@@ -121,17 +121,12 @@ def _noise_lines(exposure):
     ]
 
 
-def _kind_text(seen: Seen, exposure) -> str:
-    kind, why = kind_of(seen, exposure)
-    return f"{kind}, {why}"
-
-
-def kind_of(seen: Seen, exposure) -> tuple[str, str]:
+def kind_of(seen: Seen, blank: BlankSky) -> tuple[str, str]:
     """`mosaic` or `exposure`, and what says so."""
     stated = is_mosaic(seen)
     if stated is not None:
         return ("mosaic" if stated else "exposure"), "by its name or header"
-    corr = neighbour_correlation(exposure.data, exposure.ierr)
+    corr = blank.correlation
     if not np.isfinite(corr):
         return "exposure", "as nothing says that it is resampled"
     return ("mosaic" if corr > RESAMPLED else "exposure"), f"as neighbouring pixels correlate by {corr:.2f}"

@@ -12,10 +12,11 @@ from ..config import make_config
 from ..config.yaml_text import parse
 from ..errors import InputError
 from ..files import write_text
-from ..images import ExposureSpec, neighbour_correlation, pixel_scatter
+from ..images import ExposureSpec
 from ..images.table import LONGEST
 from ..scene import read_catalog
-from ..stars import FEWEST, gather, groups_without_psf
+from ..stars import FEWEST, Star, groups_without_psf, joined, stars_of
+from .blank import BlankSky, blank_sky
 from .facts import RESAMPLED, kind_of, psf_source, read_whole, spec_of
 from .recognising import Seen
 from .walking import Found, walk
@@ -30,8 +31,8 @@ class Image:
     seen: Seen
     spec: ExposureSpec
     why_kind: str
-    correlation: float  # of neighbouring blank pixels; NaN: no blank sky
-    blank: bool  # whether there is blank sky
+    blank: BlankSky
+    stars: list[Star]  # where no PSF is here for it
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ def _images(found: Found, doubts: list[str]) -> list[Image]:
             name = _free(seen, {image.spec.id for image in out})
             spec = spec_of(seen, found.companions.get(seen.path), id=name)
             exposure = read_whole(spec)
-            kind, why = kind_of(seen, exposure)
+            blank = blank_sky(exposure)
+            stars = stars_of(exposure, level=0.0) if _lacks_psf(seen, found) else []  # they are only counted
         except InputError as error:
             doubts.append(f"{seen.path.name}: {error.found}: left out. {error.cure}")
             continue
+        kind, why = kind_of(seen, blank)
         spec = spec_of(seen, found.companions.get(seen.path), id=name, kind=kind)
-        corr = neighbour_correlation(exposure.data, exposure.ierr)
-        blank = bool(pixel_scatter(exposure.data, exposure.ierr) > 0)
-        out.append(Image(seen, spec, why, corr, blank))
+        out.append(Image(seen, spec, why, blank, stars))
     return sorted(out, key=lambda image: (_order(image.seen.band), image.spec.id))
 
 
@@ -133,20 +134,31 @@ def _psfs(found: Found, images: list[Image], doubts: list[str]) -> tuple[list[tu
     return list(chosen.items()), missing
 
 
+def _lacks_psf(seen: Seen, found: Found) -> bool:
+    """Whether no PSF of a folder is of this image, or, named like no other image, of its band."""
+    stem, band = seen.stem.lower(), seen.band.lower()
+    others = {image.stem.lower() for image in found.images} - {stem}
+    return not any(
+        psf.stem.lower() == stem or (psf.stem.lower() not in others and psf.band.lower() == band)
+        for psf in found.psfs
+    )
+
+
 def _from_stars(images: list[Image], psfs, missing: set[str], said, doubts) -> bool:
     """Whether PSFs are to be made of stars: of some images that have none, enough are there."""
     specs = [image.spec for image in images]
     groups = groups_without_psf(specs, [key for key, _ in psfs], per="band")
     enough = False
     for group in groups:
-        found = gather(read_whole(spec) for spec in group.specs)
+        inside = {spec.id for spec in group.specs}
+        found = joined(star for image in images if image.spec.id in inside for star in image.stars)
         stars = 0 if found is None else found.stars
         if stars < FEWEST:
             text = f"no PSF for {group.key}, and too few stars to make one ({stars}, {FEWEST} are needed)"
             doubts.append(f"{text}: add a row to {PSFS} before the run (stpsf, PSFEx or a stamp)")
             continue
         said.append(f"PSF {group.key}: to be made from {stars} stars")
-        missing -= {spec.id for spec in group.specs}
+        missing -= inside
         enough = True
     return enough
 
@@ -203,14 +215,14 @@ def _configuration(folder: Path, images, psfs, stars: bool, found: Found, doubts
         *(["psf:", "  from: stars  # of the images, for those without a PSF"] if stars else []),
         *_catalog_lines(found, bands, doubts),
     ]
-    resampled = [image for image in images if image.correlation > RESAMPLED]
+    resampled = [image for image in images if image.blank.correlation > RESAMPLED]
     if resampled:
-        worst = max(image.correlation for image in resampled)
+        worst = max(image.blank.correlation for image in resampled)
         lines += [
             "preprocess:",
             f"  noise_scale: measure  # neighbouring pixels correlate by up to {worst:.2f}",
         ]
-    crowded = [image for image in images if not image.blank]
+    crowded = [image for image in images if not image.blank.scatter > 0]
     if crowded:
         many = f"{len(crowded)} of {len(images)} images have too little blank sky"
         lines += ["background:", f"  mode: in_fit  # {many}: the sky is fitted with the sources"]
@@ -241,5 +253,5 @@ def _quoted(path) -> str:
 def _sentence(image: Image) -> str:
     companions = [name for name in ("unc_path", "mask_path", "background_path") if getattr(image.spec, name)]
     beside = ", ".join(getattr(image.spec, name).name for name in companions)
-    text = f"{image.seen.path.name}: {image.spec.band}, {image.spec.kind} {image.why_kind}"
+    text = f"{image.seen.path.name}: {image.spec.band}, {image.spec.kind}, {image.why_kind}"
     return f"{text}, with {beside}" if beside else text

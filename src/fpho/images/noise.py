@@ -27,10 +27,17 @@ def blank_pixels(data, ierr) -> np.ndarray:
     for _ in range(6):
         if np.count_nonzero(good) < BLOCK**2:
             return good
-        levels = [np.median(one[good]) + THRESHOLD * mad_std(one[good]) for one in images]
-        bright = np.any([one > level for one, level in zip(images, levels, strict=True)], axis=0)
-        good = usable & ~binary_dilation(usable & bright, iterations=GROW)
+        bright = np.any([one > _level(one[good]) for one in images], axis=0)
+        before, good = good, usable & ~binary_dilation(usable & bright, iterations=GROW)
+        if np.array_equal(before, good):
+            break
     return good
+
+
+def _level(values) -> float:
+    """Beyond which a smoothed value is a source's."""
+    middle = np.median(values)
+    return middle + THRESHOLD * mad_std(values, about=middle)
 
 
 def _smoothed(image, usable, width) -> np.ndarray:
@@ -79,18 +86,22 @@ def measure_noise_slope(data, ierr, waves: float | None = None) -> float:
     return float(np.clip(np.sum(count * x * y) / np.sum(count * x**2), *SLOPES))
 
 
-def pixel_scatter(data, ierr) -> float:
-    """Scatter of single blank pixels in units of the given uncertainties; NaN without blank sky."""
-    blank = blank_pixels(data, ierr)
+def pixel_scatter(data, ierr, blank=None) -> float:
+    """Scatter of single blank pixels in units of the given uncertainties; NaN without blank sky.
+
+    blank : those of `blank_pixels`, where they are known
+    """
+    blank = blank_pixels(data, ierr) if blank is None else blank
     return mad_std((data * ierr)[blank]) if np.count_nonzero(blank) >= BLOCK**2 else np.nan
 
 
-def neighbour_correlation(data, ierr) -> float:
+def neighbour_correlation(data, ierr, blank=None) -> float:
     """Correlation of blank pixels with their neighbours in x and y; NaN without blank sky.
 
-    0 for a detector's own pixels; drizzled and resampled mosaics have 0.2 to 0.6.
+    0 for a detector's own pixels; drizzled and resampled mosaics have 0.2 to 0.6. blank : those of
+    `blank_pixels`, where they are known
     """
-    blank = blank_pixels(data, ierr)
+    blank = blank_pixels(data, ierr) if blank is None else blank
     snr = _signal(data, ierr, blank, None)
     pairs = [
         (snr[:, 1:] * snr[:, :-1])[blank[:, 1:] & blank[:, :-1]],

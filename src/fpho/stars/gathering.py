@@ -43,27 +43,46 @@ class Gathered:
         return self.only(np.isin(star, names[np.argsort(-best, kind="stable")[:most]]))
 
 
+@dataclass(frozen=True)
+class Star:
+    """A star in one exposure. seen : of `stars_and_others`. place : (ra, dec), degrees. cut : of `_cut`."""
+
+    seen: np.void
+    place: tuple[float, float]
+    cut: tuple
+
+
 def gather(exposures: Iterable, listed=None) -> Gathered | None:
     """Stars of exposures of one band, which are looked at one after the other; None where there is none.
 
     listed : (ra, dec) of the stars to be taken, degrees (N,) each; None: those on the locus of sizes
     """
-    rows, sky = [], []
-    for exposure in exposures:
-        stars, labels = stars_and_others(exposure, listed)
-        level = fit_background(exposure, np.zeros(exposure.data.shape)).constant if len(stars) else 0.0
-        ra, dec = exposure.wcs.pixel_to_world_values(stars["x"], stars["y"])
-        for star, *place in zip(stars, np.atleast_1d(ra), np.atleast_1d(dec), strict=True):
-            rows.append((star, _cut(exposure, labels, star, HALF[2] + 1, level)))
-            sky.append(place)
-    if not rows:
+    return joined(star for exposure in exposures for star in stars_of(exposure, listed))
+
+
+def stars_of(exposure, listed=None, level: float | None = None) -> list[Star]:
+    """Stars of one exposure. level : of the sky, nJy per pixel; None: measured. listed : as of `gather`."""
+    stars, labels = stars_and_others(exposure, listed)
+    if level is None and len(stars):
+        level = fit_background(exposure, np.zeros(exposure.data.shape)).constant
+    places = zip(*map(np.atleast_1d, exposure.wcs.pixel_to_world_values(stars["x"], stars["y"])), strict=True)
+    return [
+        Star(star, place, _cut(exposure, labels, star, HALF[2] + 1, level))
+        for star, place in zip(stars, places, strict=True)
+    ]
+
+
+def joined(stars: Iterable[Star]) -> Gathered | None:
+    """Stamps of stars of exposures of one band; None where there is none that is whole."""
+    stars = list(stars)
+    if not stars:
         return None
-    fwhm = FWHM_OF_HALF * float(np.median([star["half"] for star, _ in rows]))
+    fwhm = FWHM_OF_HALF * float(np.median([star.seen["half"] for star in stars]))
     half = int(np.clip(np.ceil(HALF[0] * fwhm), *HALF[1:])) + 1
-    stamps = _stamps([cut for _, cut in rows], half, _same(np.array(sky)))
-    place = np.array([(star["x"], star["y"]) for star, _ in rows])
-    snr = np.array([star["snr"] for star, _ in rows])
-    whole = np.array([cut[3] >= half for _, cut in rows])
+    stamps = _stamps([star.cut for star in stars], half, _same(np.array([star.place for star in stars])))
+    place = np.array([(star.seen["x"], star.seen["y"]) for star in stars])
+    snr = np.array([star.seen["snr"] for star in stars])
+    whole = np.array([star.cut[3] >= half for star in stars])
     return Gathered(stamps, place, snr, fwhm).only(whole) if whole.any() else None
 
 
