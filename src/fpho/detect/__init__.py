@@ -1,6 +1,7 @@
 """New sources: significant peaks in images with the known sources subtracted; starts of known ones."""
 
 from .gaps import fill_gaps, has_gaps
+from .ground import uneven_sky
 from .locus import ALONE, stars_and_others, usable_stars
 from .peaks import find_peaks
 from .rows import add_new, detect_catalog, find_new
@@ -15,6 +16,7 @@ __all__ = [
     "find_peaks",
     "has_gaps",
     "stars_and_others",
+    "uneven_sky",
     "usable_stars",
     "widest_core",
 ]

@@ -94,7 +94,7 @@ def _images(found: Found, doubts: list[str]) -> list[Image]:
             spec = spec_of(seen, found.companions.get(seen.path), id=name)
             exposure = read_whole(spec)
             blank = blank_sky(exposure)
-            stars = stars_of(exposure, level=0.0) if _lacks_psf(seen, found) else []  # they are only counted
+            stars = stars_of(exposure) if _lacks_psf(seen, found) else []
         except InputError as error:
             doubts.append(f"{seen.path.name}: {error.found}: left out. {error.cure}")
             continue

@@ -16,7 +16,7 @@ from scipy import linalg, optimize, sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .image import PSFImage
-from .mixture import evaluate
+from .mixture import evaluate, gaussians
 from .splines import Square, basis
 
 COMPONENTS = 5
@@ -30,6 +30,10 @@ PSF_ERROR = 0.003  # of a star's light in a pixel, added to its noise: bright st
 MIXTURE_ERROR = 0.1  # the same for the mixture alone: its core is wrong and must not rule its wings
 CONSERVED = 1e-3  # how well a star's light is the same at all places within a pixel
 CLIP = 6.0  # sigma of a pixel that is no star's
+MODEL_ERROR = 0.6  # and part of a star's light that a model may be wrong by, before others' light is seen
+# Of others: sigmas (pixels) of the Gaussian means in which they are looked for, how many sigma of such a mean
+# they have, how far (pixels) around them nothing is used, and how often they are looked for
+BLOTS, BLOT, GROWN, CLEANINGS = (2.0, 4.0), 3.0, 3, 2
 OVERSAMPLE = 4  # samples per pixel of the image that is made
 WINGS, REACH = 0.5, 4.0  # half-widths of the square: where its wings begin, and where they end
 FOLDS = 3  # parts that stars are left out in
@@ -108,8 +112,8 @@ class Empirical:
         return PSFImage(data, 1 / OVERSAMPLE, (float(n), float(n)), self.inside, where)
 
 
-def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
-    """The effective PSF of stars (N stamps).
+def fit_stars(stamps: Stamps, fwhm: float, rounds: int = ROUNDS) -> Empirical:
+    """The effective PSF of stars (N stamps), improved in `rounds`.
 
     fwhm : a guess, pixels
     """
@@ -118,7 +122,7 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
     widths = variance * min(4.0, (widest / variance) ** (1 / (COMPONENTS - 1))) ** np.arange(COMPONENTS)
     mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
     now = Empirical(mixture, np.zeros(len(square.knots) ** 2), square, *_start(stamps))
-    for number in range(ROUNDS):
+    for number in range(rounds):
         now = _stars(now, stamps, steps=2)
         if number < MIXTURE_ROUNDS:  # then what is left is the remainder's
             now = _mixture(now, stamps)
@@ -126,6 +130,38 @@ def fit_stars(stamps: Stamps, fwhm: float) -> Empirical:
             now = _remainder(now, stamps, fwhm)
         now = _normalised(now)
     return _stars(now, stamps, steps=2)
+
+
+def without_others(stamps: Stamps, fwhm: float) -> Stamps:
+    """Stamps less the pixels where something else shines, which is no part of the PSF that the stars share.
+
+    A faint galaxy beside a star is seen in no single pixel, but its light is as much as that of the PSF's
+    wings. It shows in Gaussian means of what a first fit leaves. Dark ones go as well: the mean is kept.
+    """
+    for _ in range(CLEANINGS):
+        now = fit_stars(stamps, fwhm, MIXTURE_ROUNDS)
+        stamps = replace(stamps, ierr=np.where(_others(now, stamps), 0.0, stamps.ierr))
+    return stamps
+
+
+def _others(now: Empirical, stamps: Stamps) -> np.ndarray:
+    """Pixels (N, P) where something else shines."""
+    from scipy.ndimage import binary_dilation, gaussian_filter
+
+    light = now.flux[:, None] * now.values(*_offsets(now, stamps))
+    square = (len(light), *2 * [int(np.sqrt(light.shape[1]))])
+    light, residual, weight = (
+        values.reshape(square) for values in (light, stamps.data - light, stamps.ierr.astype("f8") ** 2)
+    )
+    off = np.zeros(square, bool)
+    for width in BLOTS:
+        mean, model = (
+            gaussian_filter(weight * values, (0, width, width)) for values in (residual, np.abs(light))
+        )
+        narrow = width / np.sqrt(2)  # the square of a Gaussian is one
+        noise = np.sqrt(gaussian_filter(weight, (0, narrow, narrow)) / (4 * np.pi * width**2))
+        off |= np.abs(mean) > BLOT * noise + MODEL_ERROR * model
+    return binary_dilation(off, np.ones((1, 3, 3), bool), iterations=GROWN).reshape(stamps.ierr.shape)
 
 
 def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +200,7 @@ def _weights(now: Empirical, stamps: Stamps, model, error: float = PSF_ERROR) ->
     light = now.flux[:, None] * model
     with np.errstate(divide="ignore"):
         variance = np.where(stamps.ierr > 0, stamps.ierr**-2.0, np.inf) + (error * light) ** 2
-    off = (stamps.data - light) ** 2 > CLIP**2 * (variance + (0.1 * light) ** 2)
+    off = (stamps.data - light) ** 2 > (CLIP**2 * variance + (MODEL_ERROR * light) ** 2)
     return np.where(off, 0.0, 1 / variance)
 
 
@@ -217,11 +253,14 @@ def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
     def rows(theta):
         return root * (evaluate(_of(theta), u, v) - target)
 
+    def derivatives(theta):
+        return (_derivatives(theta, u, v) * root).T
+
     start = _theta(now.mixture)
     spread = np.tile([6.0, 3.0, 1.0, 1.0], COMPONENTS)
     low, high = start - spread, start + spread
     high[1::4] = np.minimum(high[1::4], 2 * np.log(WIDEST * now.half) + 0.1)
-    found = optimize.least_squares(rows, start, bounds=(low, high), max_nfev=12)
+    found = optimize.least_squares(rows, start, derivatives, bounds=(low, high), max_nfev=12)
     return replace(now, mixture=_of(found.x))
 
 
@@ -315,6 +354,22 @@ def _of(theta) -> np.ndarray:
     a, b, rho = np.exp(variance + np.tanh(stretch)), np.exp(variance - np.tanh(stretch)), np.tanh(turn)
     zero = np.zeros(len(a))
     return np.stack([np.exp(amplitude), zero, zero, a, b, 0.9 * rho * np.sqrt(a * b)], axis=1)
+
+
+def _derivatives(theta, u, v) -> np.ndarray:
+    """Of the mixture's values at points (P,) by its parameters: (4 J, P)."""
+    mixture = _of(theta)
+    values, precision = gaussians(mixture, u, v)
+    values = mixture[:, :1] * values
+    xx, yy, xy = precision.T[:, :, None]
+    p, q = xx * u + xy * v, xy * u + yy * v
+    by_a, by_b, by_c = 0.5 * values * (p * p - xx), 0.5 * values * (q * q - yy), values * (p * q - xy)
+    a, b, c = mixture[:, 3:].T[:, :, None]
+    _, _, stretch, turn = theta.reshape(-1, 4).T[:, :, None]
+    wider = a * by_a + b * by_b + c * by_c
+    longer = (1 - np.tanh(stretch) ** 2) * (a * by_a - b * by_b)
+    turned = 0.9 * (1 - np.tanh(turn) ** 2) * np.sqrt(a * b) * by_c
+    return np.stack([values, wider, longer, turned], axis=1).reshape(len(theta), -1)
 
 
 def _theta(mixture) -> np.ndarray:

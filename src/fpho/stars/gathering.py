@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from ..background import fit_background
-from ..detect import ALONE, stars_and_others
+from ..detect import ALONE, stars_and_others, uneven_sky
 from ..geometry import unit_vectors
 from ..psf.empirical import Stamps
 
@@ -36,6 +35,10 @@ class Gathered:
         """Some of the stamps."""
         return Gathered(self.stamps.only(which), self.place[which], self.snr[which], self.fwhm)
 
+    def with_stamps(self, stamps: Stamps) -> "Gathered":
+        """The same stars with other stamps of them."""
+        return Gathered(stamps, self.place, self.snr, self.fwhm)
+
     def brightest(self, most: int = MOST) -> "Gathered":
         """Stamps of the brightest stars."""
         names, star = np.unique(self.stamps.star), self.stamps.star
@@ -60,14 +63,15 @@ def gather(exposures: Iterable, listed=None) -> Gathered | None:
     return joined(star for exposure in exposures for star in stars_of(exposure, listed))
 
 
-def stars_of(exposure, listed=None, level: float | None = None) -> list[Star]:
-    """Stars of one exposure. level : of the sky, nJy per pixel; None: measured. listed : as of `gather`."""
+def stars_of(exposure, listed=None) -> list[Star]:
+    """Stars of one exposure. listed : as of `gather`."""
     stars, labels = stars_and_others(exposure, listed)
-    if level is None and len(stars):
-        level = fit_background(exposure, np.zeros(exposure.data.shape)).constant
+    if not len(stars):
+        return []
+    sky = uneven_sky(exposure, binary_dilation(labels > 0, iterations=AROUND))
     places = zip(*map(np.atleast_1d, exposure.wcs.pixel_to_world_values(stars["x"], stars["y"])), strict=True)
     return [
-        Star(star, place, _cut(exposure, labels, star, HALF[2] + 1, level))
+        Star(star, place, _cut(exposure, labels, star, HALF[2] + 1, sky))
         for star, place in zip(stars, places, strict=True)
     ]
 
@@ -86,7 +90,7 @@ def joined(stars: Iterable[Star]) -> Gathered | None:
     return Gathered(stamps, place, snr, fwhm).only(whole) if whole.any() else None
 
 
-def _cut(exposure, labels, star, half: int, sky: float):
+def _cut(exposure, labels, star, half: int, sky):
     """(data, ierr, half-sizes of them, those within the image) around a star; 0 outside of the image.
 
     Pixels of other objects are not used; what is near the star itself is taken for a part of its image.
@@ -103,7 +107,7 @@ def _cut(exposure, labels, star, half: int, sky: float):
         slice(part.start - at + half, part.stop - at + half) for part, at in zip(inside, (y, x), strict=True)
     )
     ierr[there] = np.where(other, 0.0, exposure.ierr[inside])
-    data[there] = np.where(ierr[there] > 0, exposure.data[inside] - sky, 0.0)
+    data[there] = np.where(ierr[there] > 0, exposure.data[inside] - sky[inside], 0.0)
     return data, ierr, half, min(x, y, nx - 1 - x, ny - 1 - y)
 
 

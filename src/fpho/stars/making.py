@@ -149,4 +149,5 @@ def _figures(psf: StarPSF) -> dict:
         "light": psf.offset,
         "light_error": psf.error,
         "light_scatter": psf.scatter,
+        "wings_error": psf.wings_error,
     }

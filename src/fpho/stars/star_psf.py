@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..psf.empirical import Empirical, Stamps, fit_stars, left_out
+from ..psf.empirical import Empirical, Stamps, fit_stars, left_out, without_others
 from .gathering import FEWEST, Gathered
 
 log = logging.getLogger("fpho")
@@ -39,6 +39,13 @@ class StarPSF:
         return self.scatter / np.sqrt(max(1, self.stars))
 
     @property
+    def wings_error(self) -> float:
+        """Of the part of the light that is beyond a third of the stamp: the noise of the pixels there."""
+        pixels = (4 - np.pi / 9) * self.made.half**2
+        known = np.sum(self.made.flux**2 * np.mean(self.stamps.ierr**2, axis=1))
+        return float(np.sqrt(pixels / known))
+
+    @property
     def poor(self) -> bool:
         """Whether stars that it was made without are not described."""
         return self.chi2 > POOR["chi2"] or self.scatter > POOR["scatter"]
@@ -49,7 +56,10 @@ class StarPSF:
         made = (
             f"from {self.stars} stars of S/N {self.snr[0]:.0f} to {self.snr[1]:.0f} in {stamps} stamps{where}"
         )
-        inside = f"of {2 * half:.0f} pixels, with {100 * self.made.inside:.1f}% of the light"
+        inside = (
+            f"of {2 * half:.0f} pixels, with {100 * self.made.inside:.1f}% of the light, "
+            f"its wings known to {100 * self.wings_error:.1f}%"
+        )
         light = f"{100 * self.offset:+.2f}% +- {100 * self.error:.2f}% (each {100 * self.scatter:.2f}%)"
         judged = f"chi2 {self.chi2:.2f} per pixel, light within {half / 3:.1f} pixels {light}"
         return f"{made} {inside}; stars left out: {judged}"
@@ -90,6 +100,7 @@ def _parts(found: Gathered, side: int) -> list[Gathered]:
 
 def _psf_of(found: Gathered, place=None) -> StarPSF | None:
     """One PSF of all stars, those left out that are none; None where too few are left."""
+    found = found.with_stamps(without_others(found.stamps, found.fwhm))
     for _ in range(2):
         if found.stars < FEWEST:
             return None

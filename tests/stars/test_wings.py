@@ -1,0 +1,48 @@
+"""What is as faint as the wings of stars and spoils their PSF: an uneven sky, and galaxies beside them."""
+
+import galsim
+import numpy as np
+from numpy.random import default_rng
+
+from fpho.images import Exposure
+from fpho.simulate import make_wcs
+from fpho.stars import gather, psfs_of_stars
+
+SIDE = 640  # pixels
+SKY = 0.25  # sigma, from the middle of the image to an edge
+NEIGHBOUR = 600.0  # sigma: its light, which is in no pixel above 4
+
+
+def psf():
+    return galsim.Convolve(galsim.Moffat(beta=3.0, half_light_radius=1.5), galsim.Pixel(1.0))
+
+
+def exposure(number: int) -> Exposure:
+    """Ten stars of S/N 400 to 800, three of them with a faint galaxy beside them, on a sloping sky."""
+    rng = default_rng([12, number])
+    image = galsim.Image(SIDE, SIDE, scale=1.0)
+
+    def add(profile, x, y):
+        profile.drawImage(image, center=galsim.PositionD(x + 1, y + 1), add_to_image=True, method="no_pixel")
+
+    for i in range(10):
+        x, y = 80 + 160 * (i % 4) + rng.uniform(), 110 + 210 * (i // 4) + rng.uniform()
+        add(psf() * (2000 + 240 * i), x, y)
+        if i % 4 == 1:
+            galaxy = galsim.Convolve(galsim.Exponential(half_light_radius=8), psf())
+            add(galaxy * NEIGHBOUR, x + 16 * np.cos(i), y + 16 * np.sin(i))
+    slope = SKY * (np.arange(SIDE) / (SIDE / 2) - 1)
+    data = image.array + slope + slope[:, None] + rng.standard_normal((SIDE, SIDE))
+    wcs = make_wcs(150.0, 2.0, 0.05, (SIDE, SIDE))
+    return Exposure(str(number), "F200W", "exposure", data.astype("f4"), np.ones((SIDE, SIDE), "f4"), wcs, {})
+
+
+def test_flux_of_a_star_through_the_psf_of_others():
+    """Within 2% of that through the true PSF, weighed as a fit weighs pixels; 5% off if all are used."""
+    (made,) = psfs_of_stars(gather(exposure(number) for number in range(3)))
+    pixels = np.arange(-20, 21.0)
+    u, v = np.meshgrid(pixels, pixels)
+    truth = psf().drawImage(nx=41, ny=41, scale=1.0, method="no_pixel").array
+    model = made.made.values(u, v) * made.made.inside
+    assert abs(np.sum(truth * model) / np.sum(model**2) - 1) < 0.02
+    assert abs(made.offset) < 3 * made.error + 0.002
