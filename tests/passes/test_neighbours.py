@@ -16,7 +16,7 @@ OPTIMIZE, SAMPLE = ("optimize", "initial", "optimize"), ("sample", "optimize", "
 STEP = 0.32  # arcsec between neighbours: each overlaps the next (roi 0.17), not the one after
 OPTIONS = {
     "bounds": {"dpos": 0.1, "held": ["sersic", "q", "pa"], "rhalf_range": [0.02, 1.0]},
-    "sample": {"sampling_draws": 500, "chains": 4, "max_extensions": 0},
+    "sample": {"sampling_draws": 500, "chains": 4, "max_extensions": 0, "residuals": False},
     "background": {"mode": "off"},
     "optimize": {"on": "exposure", "rounds": 2},
 }
@@ -92,6 +92,9 @@ def test_two_patches_agree_with_one(row):
         ((2, 3), (1,), (0,)),
     ]
     assert sorted(p.previous for p in plan.patches) == [-1, -1, 0, 1]
+    assert not [*whole.patches.glob("*_residuals.h5"), *cut.patches.glob("*_residuals.h5")]
+    assert Samples(whole.samples(0)).z is None, "nothing goes on from it"
+    assert all(Samples(cut.samples(patch.name)).z is not None for patch in plan.patches)
     joint, parts = observables(whole), observables(cut)
     shift = [(parts[key].mean() - joint[key].mean()) / joint[key].std() for key in joint]
     width = [interval(parts[key]) / interval(joint[key]) for key in joint]

@@ -162,6 +162,11 @@ class Sample(Section):
         gt=0,
     )
     checkpoint_seconds: float = option(60.0, "time between check-points", "s", gt=0)
+    residuals: bool = option(
+        True,
+        "keep a file of pixels and residuals for each patch, three quarters of what a run leaves; images of "
+        "residuals are made without them",
+    )
     max_snr: float | None = option(None, "cap on the S/N per pixel in this stage", gt=0)
     gibbs_rounds: int = option(
         2,

@@ -98,6 +98,7 @@ SOURCES = {
     "sample.max_extensions": "a choice: 31 times the draws in all; what misses then is flagged",
     "sample.evaluations": SAMPLING,
     "sample.checkpoint_seconds": "a choice: what a kill may cost",
+    "sample.residuals": "a choice: all that is known of a patch; surveys switch them off",
     "sample.gibbs_rounds": "measured: `python benchmarks/neighbours.py`, means within 0.1 sigma",
     "postprocess": "a choice: all that a person looks at",
     "postprocess.max_plots": "a choice: some seconds each",

@@ -1,5 +1,7 @@
 """The worker of the stage `sample`: draws from the posterior of one patch."""
 
+from pathlib import Path
+
 from ..files import checksum
 from ..results import plain, write_residuals, write_samples
 from ..sampling.options import sampler_options
@@ -31,13 +33,22 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "rng": task.own_generator(),
     }
     final, _ = out.fill(task.patch.region, model.rows, fixed, model, **how)
-    paths = [task.layout.samples(task.patch.name), task.layout.residuals(task.patch.name)]
-    write_samples(paths[0], out, model, task.config, task.identity, goes_on=task.patch.truncated)
-    write_residuals(paths[1], out, model)
+    paths = _written(task, out, model)
     fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))
     sums = {path.name: checksum(path) for path in paths}
     entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
     return PatchOutcome(final, entry)
+
+
+def _written(task: PatchTask, out, model) -> list[Path]:
+    """Files of a patch's draws, and of its residuals where they are wanted."""
+    samples, residuals = (of(task.patch.name) for of in (task.layout.samples, task.layout.residuals))
+    write_samples(samples, out, model, task.config, task.identity, goes_on=task.patch.truncated)
+    if not task.config.sample.residuals:
+        residuals.unlink(missing_ok=True)  # of an earlier run
+        return [samples]
+    write_residuals(residuals, out, model)
+    return [samples, residuals]
 
 
 def describe(out) -> str:
