@@ -7,6 +7,7 @@ import pytest
 
 from fpho.detect import add_new, detect_catalog, find_new
 from fpho.flags import Flag
+from fpho.geometry import separation
 from fpho.parameters import error_col
 from fpho.patch import render
 from fpho.sersic import load_table
@@ -104,3 +105,21 @@ def test_a_catalog_from_images(rows, store):
         for band in BANDS:
             assert abs(near[band] - row[band]) < 0.2 * row[band] + 3 * near[error_col(band)]
     assert found["rhalf"][0] == pytest.approx(0.3, rel=0.2)
+
+
+@pytest.mark.parametrize("source, radius, listed", [(0, 0.8, 0), (0, 0.4, 1), (1, 0.06, 1)])
+def test_a_mask_has_no_pieces_on_its_rim_and_a_source_in_its_middle(rows, store, source, radius, listed):
+    """A mask over what is ten times as bright: whether the light around it is of one source, or of none."""
+    bright = rows.copy()
+    for band in BANDS:
+        bright[band][source] *= 10 if radius != 0.4 else 1
+    there = bright[source]
+    masked = []
+    for exposure in views(bright):
+        y, x = np.indices(exposure.data.shape)
+        off = separation(there["ra"], there["dec"], *exposure.wcs.pixel_to_world_values(x, y))
+        masked.append(replace(exposure, ierr=np.where(off < radius, 0, exposure.ierr)))
+    found = detect_catalog(masked, store, BANDS, nsigma=5.0, roi=1.0)
+    off = separation(there["ra"], there["dec"], found["ra"], found["dec"])
+    assert np.sum(off < max(radius, 0.05) - 0.02) == listed
+    assert np.any(off > 1.5)  # the star, or the galaxy: all else is as it was

@@ -6,6 +6,7 @@ import numpy as np
 
 from .extraction import extract
 from .grid import common_grid
+from .hidden import hidden
 from .measuring import RHALF_OF_SIGMA, SIZES, measure, peak_dtype
 from .significance import significance
 from .width import core_sizes
@@ -65,7 +66,8 @@ def objects_by_tile(exposures, models, psfstore, bands, core, nsigma, model_erro
     for tile in grid.tiles():
         snr = significance(tile, images, models, psfs, bands, model_error)
         objects = extract(snr, nsigma, core / grid.pixel)
-        yield tile, objects.only(tile.owns(np.round(objects.x), np.round(objects.y)))
+        mine = tile.owns(np.round(objects.x), np.round(objects.y))
+        yield tile, objects.only(mine & ~hidden(tile, images, objects.x, objects.y, core / grid.pixel))
 
 
 def on_sky(tile, objects, bands) -> np.ndarray:
