@@ -61,6 +61,16 @@ def test_a_running_stage_says_how_far_it_is(run):
     assert states(status(run))["optimize"] == "done"
 
 
+def test_a_job_that_counts_nothing_says_for_how_long_it_works(run):
+    path = run.layout.progress("psf")
+    with recorded(path):
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {"started": record["started"] - 300}))
+        assert "running; at work for 5 min" in str(status(run))
+    path.write_text(json.dumps(record | {"started": record["updated"] - 60, "began": "1"}))
+    assert "stopped; for 60 s" in str(status(run))  # it was killed
+
+
 def test_a_killed_and_a_failed_job(run):
     with pytest.raises(ZeroDivisionError), recorded(run.layout.progress("psf")):
         raise ZeroDivisionError

@@ -105,9 +105,9 @@ def records(layout: Layout, stage: str) -> list[dict]:
 def job_text(job: dict) -> str:
     """What a job is at, in words."""
     total, done = job.get("total", 0), job.get("done", 0)
-    if not total:
-        return f"for {duration(job.get('updated', 0) - job['started'])}" if job["ended"] else "at work"
     end = job["updated"] if job["ended"] or job["state"] != "running" else time.time()
+    if not total:
+        return f"{'at work ' if job['state'] == 'running' else ''}for {duration(end - job['started'])}"
     speed = pace(done, total, end - job.get("counting", job["started"]))
     text = f"{done} of {total} patches, {total - done} left, {job.get('flagged', 0)} sources flagged"
     return f"{text}, {speed}" if speed else text
