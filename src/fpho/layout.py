@@ -150,6 +150,11 @@ class Layout:
         return self / "catalogs" / "postop_catalog.fits"
 
     @property
+    def structure(self) -> Path:
+        """Table (TSV) of what no smooth profile describes in the field's galaxies, used by later stages."""
+        return self / "background" / "structure.tsv"
+
+    @property
     def patches(self) -> Path:
         """Folder of the draws and residuals of each patch."""
         return self / "patches"

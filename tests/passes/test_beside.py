@@ -46,6 +46,7 @@ def patch(tmp_path_factory):
         flags=0,
         measures_misfit=False,
         sky=None,
+        structure=None,
         blur=0.09,
     )
 

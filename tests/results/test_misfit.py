@@ -5,7 +5,7 @@ import pytest
 
 from fpho.optimize import run_opt
 from fpho.posterior import Posterior
-from fpho.results.misfit import OF_COLOURS, misfit, widened, widened_optimum, widening
+from fpho.results.misfit import OF_COLOURS, patterns, widened, widened_optimum, widening
 
 from ..posterior.scenes import TABLE, make_arrays, make_rows, wide_bounds
 
@@ -35,13 +35,13 @@ KNOTS = (
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_right_model_keeps_its_errors(seed):
     model, optimum = posterior([GALAXY], seed, **GALAXY)
-    assert misfit(model, optimum.q) == pytest.approx([1.0])
+    assert patterns(model, optimum.q).factors() == pytest.approx([1.0])
 
 
 def test_a_galaxy_with_knots_does_not():
     """Errors of its shape grow by sqrt(k), those of fluxes nearly as much; the true flux is within three."""
     model, optimum = posterior(KNOTS, **GALAXY)
-    factors = misfit(model, optimum.q)
+    factors = patterns(model, optimum.q).factors()
     assert factors[0] > 5
     wider = widened_optimum(model, optimum, factors)
     old, new = (np.sqrt(np.diag(one.covariance)) for one in (optimum, wider))

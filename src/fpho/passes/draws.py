@@ -29,6 +29,7 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "patchID": task.patch.number,
         "apertures": task.config.model.apertures,
         "widen": patch.measures_misfit,
+        "structure": patch.structure,
         "shifts": beside,
         "rng": task.own_generator(),
     }

@@ -15,8 +15,11 @@ def fit_files(config: "Config", layout: Layout, stage: str) -> dict[str, Path | 
 
     Stores of both kinds of images: of a band without the kind that a stage asks for, it takes the other. The
     tables are the first `sky` and `given` ones in the first pass, later those of the stage `background`.
+    Draws have a table of galaxies' `structure`, too.
     """
     files = {"stores": layout.stores, "psf": layout.psf_store, "sersic": layout.sersic_table}
+    if stage == "sample":
+        files = files | {"structure": layout.structure}
     if stage != "optimize":
         return files | {"tables": [layout.background, layout.registration]}
     tables = config.background.tweakbg, config.registration.table
@@ -36,6 +39,7 @@ class FitFiles:
     sersic: Path
     background: str  # table that is subtracted: a given one or the first sky, later the fitted one; or none
     shifts: str  # table of shifts of exposures: a given one, or after `background` the measured one; or none
+    structure: str  # table of what smooth profiles leave of galaxies, for draws; or none
     state: tuple[str, ...]  # name, size and time of each: files that changed are opened anew
 
 
@@ -47,7 +51,8 @@ def present_files(config: "Config", layout: Layout, stage: str) -> FitFiles:
     else:
         background, shifts = _present(layout.background), _present(layout.registration)
     state = tuple(map(fingerprint, flattened(fit_files(config, layout, stage))))
-    return FitFiles(layout.psf_store, layout.sersic_table, background, shifts, state)
+    structure = _present(layout.structure) if stage == "sample" else ""
+    return FitFiles(layout.psf_store, layout.sersic_table, background, shifts, structure, state)
 
 
 def fingerprint(path) -> str:

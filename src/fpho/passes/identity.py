@@ -14,6 +14,7 @@ from ..images import open_chosen
 from ..layout import Layout
 from ..psf import PSFStore
 from ..registration import read_shifts
+from ..results.structure import read_structure
 from .files import FitFiles
 from .options import fit_options
 from .tasks import PatchTask
@@ -31,6 +32,7 @@ def task_hash(task: PatchTask, function) -> str:
         code_hash(function.__module__, without=("products",)),
         *(checksum(path) if path.is_file() else "absent" for path in data_files(task)),
         *images_of(task),
+        *structure_of(task),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
@@ -38,6 +40,12 @@ def task_hash(task: PatchTask, function) -> str:
 def data_files(task: PatchTask) -> list[Path]:
     """Files that a worker reads as a whole: what it takes of images, tables and PSFs is in `images_of`."""
     return [task.layout.sersic_table, *map(task.layout.samples, task.earlier)]
+
+
+def structure_of(task: PatchTask) -> list[str]:
+    """What is known of the structure of the field's galaxies, in words."""
+    shares = read_structure(task.files.structure, task.bands)
+    return [] if shares is None else [f"structure {shares.tolist()}"]
 
 
 def images_of(task: PatchTask) -> Iterator[str]:

@@ -12,6 +12,7 @@ from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
 from ..registration import read_shifts
+from ..results.structure import read_structure
 from ..sersic import load_table
 from .earlier import EarlierRound
 from .files import FitFiles
@@ -43,6 +44,7 @@ class OpenPatch:
     flags: int  # of the patch as a whole
     measures_misfit: bool  # errors grow by what the model leaves of the data
     sky: np.ndarray | None  # table of the backgrounds that were taken off, with their errors
+    structure: np.ndarray | None  # of the field's galaxies (K, B), see `results.structure`; None: not known
     blur: float  # half-light radius of the widest PSF, arcsec
     earlier: EarlierRound | None = None  # what the patch goes on from
 
@@ -72,6 +74,7 @@ def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatc
         flags=flags_of(patcher, task.patch),
         measures_misfit=config.model.misfit == "measure" and patcher.whole,
         sky=patcher.tweakbg,
+        structure=read_structure(task.files.structure, task.bands),
         blur=widest_psf(patcher),
         earlier=earlier,
     )

@@ -3,6 +3,7 @@
 import logging
 
 from ..results import optimum_apertures, optimum_rows
+from ..results.structure import telling
 from .opening import open_patch
 from .search import find_optimum
 from .tasks import OptimumLog, PatchLog, PatchOutcome, PatchTask
@@ -24,6 +25,7 @@ def optimize_patch(task: PatchTask) -> PatchOutcome:
         chi2=tuple(map(float, model.chi2(optimum.q))),
         n_pix=tuple(map(int, model.n_pix)),
         flux_precision=tuple(found.precision.tolist()),
+        structure=() if found.left is None else telling(found.left),
         apertures=optimum_apertures(model, optimum, task.config.model.apertures).plain(),
     )
     log.info("patch %d: ln p %.2f after %d evaluations", task.patch.index, optimum.lnp, found.how["ncall"])

@@ -9,6 +9,7 @@ from ..errors import DamagedError
 from ..files import checksum
 from ..layout import Layout
 from ..results import Apertures, apertures_of
+from ..results.structure import learnt
 from .accounts import check_numbers
 from .outcomes import read_log
 from .planning import PatchPlan, read_plan
@@ -58,6 +59,17 @@ def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
         raise DamagedError(path, "the file is gone, though the pass wrote it", cure)
     if check and checksum(path) != digest:
         raise DamagedError(path, "damaged, or of another run: not what this pass wrote", cure)
+
+
+def learnt_structure(layout: Layout, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the last optima tell of the structure of a field's galaxies, see `results.structure.learnt`."""
+    told = {}
+    for stage in ("optimize", "reoptimize"):
+        if layout.patch_log(stage).is_file():
+            for entry in read_log(layout.patch_log(stage)):
+                if isinstance(entry.fit, OptimumLog):
+                    told |= dict(zip(entry.active, entry.fit.structure, strict=False))
+    return learnt(told.values(), n_bands)
 
 
 def optimum_apertures(layout: Layout) -> dict[int, Apertures]:

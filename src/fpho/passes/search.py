@@ -8,7 +8,7 @@ from ..config import Optimize
 from ..linear import flux_precisions
 from ..optimize import Optimum, run_opt
 from ..optimize.volume import ShapesAlone
-from ..results import misfit, widened_optimum
+from ..results import Patterns, patterns, widened_optimum
 from ..results.shifts import shaken_optimum
 from .beside import shifts_beside
 from .halo import own_optimum
@@ -24,6 +24,7 @@ class PatchOptimum:
     model: object  # `Posterior` of the own sources, the halo at its optimum
     optimum: Optimum
     factors: np.ndarray  # (S,) by which variances grew for what the models leave of the data
+    left: Patterns | None  # what the models leave, where it is measured
     precision: np.ndarray  # (B, S, S) nJy^-2, other parameters held
     how: dict  # see `fpho.run_opt`
 
@@ -43,9 +44,10 @@ def find_optimum(patch: OpenPatch, options: Optimize) -> PatchOptimum:
     precision = flux_precisions(model, optimum.q, patch.n_own)
     beside = shifts_beside(patch, model, optimum.z)
     model, optimum = own_optimum(patch, model, optimum)
-    factors = np.ones(patch.n_own)
+    factors, left = np.ones(patch.n_own), None
     if patch.measures_misfit:
-        factors = misfit(model, optimum.q)
+        left = patterns(model, optimum.q)
+        factors = left.factors()
         optimum = widened_optimum(model, optimum, factors)
     optimum = shaken_optimum(optimum, beside)
-    return PatchOptimum(model, optimum, factors, precision, how)
+    return PatchOptimum(model, optimum, factors, left, precision, how)

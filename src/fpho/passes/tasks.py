@@ -53,6 +53,7 @@ class OptimumLog:
     chi2: tuple[float, ...]  # (E,)
     n_pix: tuple[int, ...]  # (E,) good pixels
     flux_precision: tuple  # (B, S, S) nJy^-2, other parameters held
+    structure: tuple = ()  # (S,) what patterns tell of each source, see `results.structure.telling`
     apertures: tuple = ()  # (3, S, B, A) radii (arcsec), fluxes and errors (nJy) of `results.Apertures`
 
 

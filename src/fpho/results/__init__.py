@@ -1,7 +1,7 @@
 """Result records of patches, their files, and readers of these."""
 
 from .apertures import Apertures, apertures_of, optimum_apertures
-from .misfit import misfit, widened_optimum
+from .misfit import Patterns, patterns, widened_optimum
 from .reading import Residuals, Samples
 from .record import Result
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
@@ -12,15 +12,16 @@ __all__ = [
     "Apertures",
     "FittedPatch",
     "HaloDraws",
+    "Patterns",
     "Residuals",
     "Result",
     "SamplerSettings",
     "Samples",
     "Summary",
     "apertures_of",
-    "misfit",
     "optimum_apertures",
     "optimum_rows",
+    "patterns",
     "plain",
     "widened_optimum",
     "write_residuals",

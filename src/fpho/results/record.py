@@ -7,7 +7,7 @@ import numpy as np
 from ..showing import html_table
 from .apertures import drawn_apertures
 from .fit import fit_quality
-from .misfit import misfit, widened
+from .misfit import patterns, widened
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import draws_by_source, medians, sampled_rows
 from .shifts import shaken
@@ -83,6 +83,7 @@ class Result:
         patchID=None,
         apertures=(0.3,),
         widen: bool = False,
+        structure: np.ndarray | None = None,
         shifts: np.ndarray | None = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -99,13 +100,14 @@ class Result:
         apertures : radii (arcsec) of circles in which fluxes are kept, see `results.apertures`
         widen : draws go as much farther from their medians as the model's misfit asks for, see `misfit`; the
             coordinates z stay those of the sampler
+        structure : for that, what is known of the field's galaxies, see `Patterns.factors`
         shifts : (ndim, K) of z by what is uncertain beside the sources; draws are shaken by it, see `shifts`
         rng : for that, needed with `shifts`
         """
         flat = self.z.reshape(-1, self.z.shape[-1])
         factors = np.ones(len(model.rows))
         if widen:
-            flat, factors = self._widened(model, flat)
+            flat, factors = self._widened(model, flat, structure)
         if shifts is not None and shifts.any():
             flat = shaken(flat, shifts, rng)
             self.chain = model.transform.transform(flat)
@@ -129,10 +131,10 @@ class Result:
         )
         return final, self.patch.cov
 
-    def _widened(self, model, flat) -> tuple[np.ndarray, np.ndarray]:
+    def _widened(self, model, flat, structure) -> tuple[np.ndarray, np.ndarray]:
         """z (N, ndim) with what a misfit adds, and its factors (S,); `chain` follows."""
         q = medians(model, self.chain)
-        factors = misfit(model, q)
+        factors = patterns(model, q).factors(structure)
         if np.all(factors == 1):
             return flat, factors
         flat = widened(model, flat, q, flat.std(axis=0), factors)

@@ -241,7 +241,7 @@ POSTOP = _stage(
         "plans": [run.layout.plan(stage) for stage in ("optimize", "reoptimize")],
         "patches": [run.layout.patch_log(stage) for stage in ("optimize", "reoptimize")],
     },
-    writes=lambda run: {"catalog": run.layout.postop},
+    writes=lambda run: {"catalog": run.layout.postop, "structure": run.layout.structure},
     measures=True,
 )
 POSTPROCESS = _stage(
