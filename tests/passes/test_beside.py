@@ -60,7 +60,7 @@ def fitted(patch):
 def test_shifts_are_those_of_fits_with_the_neighbour_moved(patch, fitted):
     """A tenth of the error of its flux in each band, up and down; the small one far off does not count."""
     model, optimum = fitted
-    assert uncertain_neighbours(patch, model, optimum.z)["id"].tolist() == ["s1"]
+    assert uncertain_neighbours(patch, model, optimum.z, model.fisher(optimum.z))["id"].tolist() == ["s1"]
     shifts, spread = shifts_beside(patch, model, optimum.z), np.sqrt(np.diag(optimum.covariance))
     assert shifts.shape == (model.ndim, 2) and np.abs(shifts / spread[:, None]).max() > 2
     for b, (band, name) in enumerate(zip(BANDS, ERRORS, strict=True)):
@@ -88,14 +88,14 @@ def test_errors_grow_by_the_squares_of_the_shifts(patch, fitted):
 
 def test_nothing_is_added_where_errors_are_not_known(patch, fitted):
     model, optimum = fitted
-    fixed = patch.fixed.copy()
+    fixed, matrix = patch.fixed.copy(), model.fisher(optimum.z)
     for name in ERRORS:
         fixed[name] = np.nan
     assert not shifts_beside(replace(patch, fixed=fixed), model, optimum.z).any()
     assert not shifts_beside(replace(patch, fixed=fixed[:0]), model, optimum.z).any()
     fixed = patch.fixed.copy()
     fixed["roi"][0] = 1.2  # overlaps: its errors are wide by what it shares with the bright one
-    assert not len(uncertain_neighbours(replace(patch, fixed=fixed), model, optimum.z))
+    assert not len(uncertain_neighbours(replace(patch, fixed=fixed), model, optimum.z, matrix))
     fixed = patch.fixed.copy()
     fixed["is_valid"] = False
-    assert not len(uncertain_neighbours(replace(patch, fixed=fixed), model, optimum.z))
+    assert not len(uncertain_neighbours(replace(patch, fixed=fixed), model, optimum.z, matrix))

@@ -16,7 +16,8 @@ ERRORS = np.array([0.04, 0.0, 0.03])  # nJy per pixel, of a noise of 0.3
 
 
 def sky_shifts(model, z, errors):
-    return shifts(model, z, sky_slopes(model, z, errors))
+    matrix, slopes = model.fisher_and_sky(z)
+    return shifts(model, matrix, sky_slopes(model, slopes, errors))
 
 
 @pytest.fixture(scope="module")

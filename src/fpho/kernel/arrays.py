@@ -58,12 +58,13 @@ class PatchArrays:
 def near_pixels(arrays: PatchArrays, reach: float) -> np.ndarray:
     """(E, S) whether an exposure has a good pixel within `reach` pixels of a source's reference position."""
     near = np.zeros((arrays.n_exposures, arrays.n_sources), bool)
-    place = np.arange(TILE * TILE)
-    x, y = arrays.tile_x[:, None] + place % TILE, arrays.tile_y[:, None] + place // TILE
+    place, most = np.arange(TILE * TILE), TILE / 2 + reach
     for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
-        good = arrays.weight[a:b] > 0
+        corner_x, corner_y, weight = arrays.tile_x[a:b], arrays.tile_y[a:b], arrays.weight[a:b]
         for s, (x0, y0) in enumerate(arrays.position[e]):
-            near[e, s] = np.any(good & (np.hypot(x[a:b] - x0, y[a:b] - y0) < reach))
+            tile = np.maximum(np.abs(corner_x + TILE / 2 - x0), np.abs(corner_y + TILE / 2 - y0)) <= most
+            x, y = corner_x[tile, None] + place % TILE, corner_y[tile, None] + place // TILE
+            near[e, s] = np.any((weight[tile] > 0) & (np.hypot(x - x0, y - y0) < reach))
     return near
 
 

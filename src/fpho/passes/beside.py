@@ -23,14 +23,15 @@ def shifts_beside(patch: OpenPatch, model, z) -> np.ndarray:
 
     model : `Posterior` of all its sources, halo included: these take up a part
     """
-    sky = sky_slopes(model, z, sky_errors(patch.sky, model.exposures))
-    slopes = np.concatenate([sky, neighbour_slopes(patch, model, z)], axis=1)
-    return shifts(model, z, slopes)[model.plan.of_sources(patch.n_own)[0]]
+    matrix, constants = model.fisher_and_sky(z)
+    sky = sky_slopes(model, constants, sky_errors(patch.sky, model.exposures))
+    slopes = np.concatenate([sky, neighbour_slopes(patch, model, z, matrix)], axis=1)
+    return shifts(model, matrix, slopes)[model.plan.of_sources(patch.n_own)[0]]
 
 
-def neighbour_slopes(patch: OpenPatch, model, z) -> np.ndarray:
+def neighbour_slopes(patch: OpenPatch, model, z, matrix) -> np.ndarray:
     """J^t W I (ndim, K), I: one standard deviation of a fixed neighbour's flux in a band."""
-    some = uncertain_neighbours(patch, model, z)
+    some = uncertain_neighbours(patch, model, z, matrix)
     if not len(some):
         return np.zeros((model.ndim, 0))
     n, n_bands = len(model.rows), len(model.bands)
@@ -45,7 +46,7 @@ def neighbour_slopes(patch: OpenPatch, model, z) -> np.ndarray:
     return both.fisher(at, prior=False)[np.ix_(own, fluxes[free])] * (errors / unit[free])
 
 
-def uncertain_neighbours(patch: OpenPatch, model, z) -> np.ndarray:
+def uncertain_neighbours(patch: OpenPatch, model, z, matrix) -> np.ndarray:
     """Fixed rows whose uncertain light counts under a source of the patch, at most MOST.
 
     None in a first optimization, whose values are a guess: errors that are wide by a neighbour's would hide
@@ -60,7 +61,7 @@ def uncertain_neighbours(patch: OpenPatch, model, z) -> np.ndarray:
         return fixed[:0]
     away = separation(rows["ra"][:, None], rows["dec"][:, None], fixed["ra"], fixed["dec"])
     fixed = fixed[np.all(away > rows["roi"][:, None] + fixed["roi"], axis=0)]
-    spread = 1 / np.sqrt(np.diag(model.fisher(z)))
+    spread = 1 / np.sqrt(np.diag(matrix))
     own = filled_rows(model, rows, model.transform.transform(z), spread)
     light = light_in_errors(own[:, None], uncertain(fixed, model.bands), model.bands, patch.blur).max(axis=0)
     order = np.argsort(-light, kind="stable")[:MOST]

@@ -17,16 +17,15 @@ import numpy as np
 SMALL = 1e-3  # of a coordinate's standard deviation: shifts that are left out
 
 
-def shifts(model, z, slopes) -> np.ndarray:
+def shifts(model, matrix, slopes) -> np.ndarray:
     """(ndim, K) what z (ndim,) moves by with one standard deviation of each of K images.
 
-    slopes : (ndim, K) J^t W I, for one standard deviation
+    matrix : (ndim, ndim) H. slopes : (ndim, K) J^t W I, for one standard deviation
 
     Where the model is not linear, a shift is not longer than the prior is wide. Zeros where none counts.
     """
     if not slopes.any():
         return np.zeros_like(slopes)
-    matrix = model.fisher(z)
     scale = 1 / np.sqrt(np.diag(matrix))
     covariance = np.linalg.inv(matrix * np.outer(scale, scale)) * np.outer(scale, scale)
     most = np.where(model.plan.linear, np.inf, model.prior_width)[:, None]

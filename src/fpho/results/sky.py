@@ -17,11 +17,13 @@ def sky_errors(tweakbg, exposures) -> np.ndarray:
     return np.where(np.isfinite(errors), errors, 0.0)
 
 
-def sky_slopes(model, z, errors) -> np.ndarray:
-    """J^t W 1 (ndim, E) at z, for one standard deviation (E,) of each exposure's sky.
+def sky_slopes(model, slopes, errors) -> np.ndarray:
+    """J^t W 1 (ndim, E) for one standard deviation (E,) of each exposure's sky.
+
+    slopes : (ndim, E) of `Posterior.fisher_and_sky`
 
     No columns (ndim, 0) where the sky is fitted with the sources, or no error is known.
     """
     if model.in_fit_background or not np.any(errors > 0):
         return np.zeros((model.ndim, 0))
-    return model.fisher_and_sky(z)[1] * errors
+    return slopes * errors
