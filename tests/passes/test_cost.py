@@ -18,11 +18,14 @@ from tests.scene.making import random_rows
 LOGGED = Path(__file__).with_name("logged.csv")
 
 
+DENSITY = 3800.0  # pixels in a square arcsec, as in the fields of the logs
+
+
 class Counted(ImagePlaces):
-    """Images of which each region's pixels are known."""
+    """Images that are as deep everywhere."""
 
     def pixels(self, regions):
-        return np.array([region.radius for region in regions])  # the test puts them there
+        return DENSITY * np.pi * np.array([region.radius for region in regions]) ** 2
 
 
 def rows_of(snr) -> np.ndarray:
@@ -37,7 +40,7 @@ def test_sampled_patches_took_what_was_predicted():
     starts = np.concatenate([[0], np.cumsum(n)]).astype(int)
     rows = rows_of(np.repeat(snr, n.astype(int)))
     fitted = [range(a, b) for a, b in itertools.pairwise(starts)]
-    regions = [CircularRegion(0, 0, one) for one in pixels]
+    regions = [CircularRegion(0, 0, one) for one in np.sqrt(pixels / DENSITY / np.pi)]
     predicted = CostLaw(True, Counted(*np.zeros((4, 0)))).seconds(rows, fitted, regions)
     ratio = predicted / seconds
     assert np.mean((ratio > 0.5) & (ratio < 2)) > 0.85
