@@ -135,6 +135,13 @@ def test_products_are_written(tmp_path):
         assert (tmp_path / name).stat().st_size > 100, name
 
 
+def test_galaxies_without_an_index_have_products_too(tmp_path):
+    table = field_table(*catalogs(n=60), BANDS, 100.0)
+    table["sersic_true"] = table["sersic_pull"] = np.nan
+    write_products([table], [], tmp_path)
+    assert (tmp_path / "fields.png").stat().st_size > 10_000
+
+
 def test_finished_fields_are_not_done_again(tmp_path, monkeypatch):
     """And a changed option of a fit makes them anew."""
     done = []

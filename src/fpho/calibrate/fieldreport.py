@@ -115,6 +115,9 @@ def plot(path, table) -> None:
         ax.set(
             xscale="log", xlabel="measured S/N", ylabel=f"{group}: (value - truth) / error", ylim=(-8.5, 8.5)
         )
+        if not len(snr):  # clumpy galaxies have no index; an axis of logarithms needs something on it
+            ax.set_xlim(1, 1000)
+            ax.text(30, 2, "no truth to compare with", ha="center", color="0.4")
     figure.axes[0].legend(fontsize=8, loc="upper left")
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=100)
