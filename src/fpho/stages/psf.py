@@ -32,7 +32,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
 
     PSFs are fitted in `cores` processes; each mixture depends on its own images alone.
     """
-    source = _of_stars(config, layout) if from_stars(config) else psfs_of(config, layout)
+    source = _of_stars(config, layout, cores) if from_stars(config) else psfs_of(config, layout)
     layout.psf_plots.mkdir(parents=True, exist_ok=True)
     if source.is_file() and h5py.is_hdf5(source):
         _copy(source, layout)
@@ -53,7 +53,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     _write_quality(layout, rows)
 
 
-def _of_stars(config: Config, layout: Layout) -> Path:
+def _of_stars(config: Config, layout: Layout, cores: int) -> Path:
     """Table of PSFs made from the stars of the images that have none; pictures beside it."""
     from ..stars import groups_without_psf, make_psfs
 
@@ -68,7 +68,8 @@ def _of_stars(config: Config, layout: Layout) -> Path:
         if spec.band in config.bands or not config.bands
     ]
     groups = groups_without_psf(specs, [row["key"] for row in given], config.psf.per)
-    return make_psfs(groups, config.psf, config.preprocess, given, layout.star_psfs)
+    each = partial(one_thread_each, cores=cores)
+    return make_psfs(groups, config.psf, config.preprocess, given, layout.star_psfs, each)
 
 
 def one_thread_each(function, items, cores):

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,11 @@ EQUAL = 0.03  # by which pixels of images that share a PSF may differ
 CURE = "Give PSF images of these in `psfs` (stpsf, PSFEx, stamps), or more stars by a list in `psf.stars`"
 
 
-def make_psfs(groups: list[Group], options, preprocess, given: list[dict], folder: Path) -> Path:
+def make_psfs(groups: list[Group], options, preprocess, given: list[dict], folder: Path, each=map) -> Path:
     """Write PSFs of all groups, pictures, how good they are, and a table; its path.
 
-    options : section `psf` of the configuration. given : rows of PSFs that there are, for the table
+    options : section `psf` of the configuration. given : rows of PSFs that there are, for the table.
+    each : applies a function to a list as `map` does, perhaps in several processes
 
     Raises
     ------
@@ -40,9 +42,9 @@ def make_psfs(groups: list[Group], options, preprocess, given: list[dict], folde
     """
     rows, quality = list(given), []
     listed = None if options.stars is None else read_stars(options.stars)
-    for group in groups:
-        found = gathered(group, preprocess, listed)
-        psfs = psfs_of_stars(found, options.max_cells)
+    stars = [gathered(group, preprocess, listed) for group in groups]
+    made = each(partial(psfs_of_stars, max_cells=options.max_cells), stars)
+    for group, found, psfs in zip(groups, stars, made, strict=True):
         problem = too_few(group, found) if not psfs else _not_good(group, psfs)
         if problem:
             raise problem
