@@ -84,7 +84,7 @@ def write_exposure(path, exposure: Exposure, provenance: dict | None = None) -> 
         file.attrs["fpho_version"] = __version__
         file.attrs["provenance"] = json.dumps(provenance or {})
         file.attrs["entry"] = json.dumps(asdict(entry))
-        file.attrs["content"] = content
+        file.attrs["content"] = np.bytes_(content)  # fixed length: in other damaged texts HDF5 hangs
     return entry
 
 
@@ -161,7 +161,7 @@ class OpenFiles:
         if not path.is_file():
             raise DamagedError(path, "the file is gone, though the index of exposures has it")
         file = h5py.File(path, "r", rdcc_nbytes=1 << 17)
-        if file.attrs["content"] != entry.content:
+        if file.attrs["content"] != entry.content.encode():
             file.close()
             raise DamagedError(path, "damaged, or another exposure than the index of exposures speaks of")
         self._open[key] = file
