@@ -12,6 +12,7 @@ log = logging.getLogger("fpho")
 POOR = {"chi2": 2.0, "scatter": 0.03}  # of stars left out: beyond, it is no PSF, or these are no stars
 STRANGE = 4.0  # times the median chi-square per pixel: no star, or blended
 FEWEST_OF_PLACE = 8  # stars of a part of the image
+SKY = 0.013  # of the light: error of wings by the sky and faint sources in it (docs/inputs.md, two fields)
 GAIN = 0.05  # by which the chi-square of stars left out has to fall for PSFs that vary
 
 
@@ -40,10 +41,10 @@ class StarPSF:
 
     @property
     def wings_error(self) -> float:
-        """Of the part of the light that is beyond a third of the stamp: the noise of the pixels there."""
+        """Of the part of the light beyond a third of the stamp: noise of the pixels there, and SKY."""
         pixels = (4 - np.pi / 9) * self.made.half**2
         known = np.sum(self.made.flux**2 * np.mean(self.stamps.ierr**2, axis=1))
-        return float(np.sqrt(pixels / known))
+        return float(np.hypot(np.sqrt(pixels / known), SKY))
 
     @property
     def poor(self) -> bool:
