@@ -66,10 +66,12 @@ def _plain(value) -> str:
     if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     text = value.decode() if isinstance(value, bytes) else str(value)
-    try:
-        return json.dumps(_steady(json.loads(text)))
-    except ValueError:
-        return text
+    for trees in ([text], text.splitlines()):  # a text of JSON, or one in each line
+        try:
+            return "\n".join(json.dumps(_steady(json.loads(tree))) for tree in trees)
+        except ValueError:
+            continue
+    return text
 
 
 def _json(path):
