@@ -32,6 +32,7 @@ READERS = {
     "scene/detect.fits": "reoptimize",
     "scene/reoptimize.fits": "postop",
     "catalogs/postop_catalog.fits": "sample",
+    "background/structure.tsv": "sample",
     "work/optimize/*.h5": "optimize",
     "work/sample/*.h5": "sample",
     "plans/sample.json": "postprocess",

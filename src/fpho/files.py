@@ -21,7 +21,7 @@ from .errors import DamagedError, InputError, MachineError
 
 DIGITS = 32  # of a checksum
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_lasting = ContextVar("_lasting", default=True)
+_fleeting: ContextVar[Path | None] = ContextVar("_fleeting", default=None)  # see `fleeting`
 _verified: dict[str, tuple] = {}  # path to the state of the file that was found whole, in this process
 
 
@@ -46,7 +46,7 @@ def atomic(path, seal: bool = False):
     temporary = Path(name)
     try:
         yield temporary
-        if _lasting.get():
+        if not _is_fleeting(path):
             with open(temporary, "rb") as stream:
                 os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
@@ -65,17 +65,22 @@ def atomic(path, seal: bool = False):
 
 
 @contextmanager
-def fleeting():
-    """Files written in the block need not outlive the machine: those of a temporary folder.
+def fleeting(folder):
+    """Files that the block writes in a temporary folder need not outlive the machine.
 
     They are whole or absent all the same, but are not synced to the disk: a small fit writes a hundred, and
-    would wait a fifth of its time for that.
+    would wait a fifth of its time for that. Files elsewhere, such as those kept between runs, are.
     """
-    token = _lasting.set(False)
+    token = _fleeting.set(Path(folder))
     try:
         yield
     finally:
-        _lasting.reset(token)
+        _fleeting.reset(token)
+
+
+def _is_fleeting(path: Path) -> bool:
+    folder = _fleeting.get()
+    return folder is not None and path.is_relative_to(folder)
 
 
 def write_text(path, text: str, seal: bool = False) -> None:

@@ -54,6 +54,12 @@ def error_col(band: str) -> str:
     return f"{band}_err"
 
 
+def bands_of(rows) -> list[str]:
+    """Bands of scene rows: columns that have one for their errors."""
+    names = rows.dtype.names
+    return [name for name in names if error_col(name) in names]
+
+
 def scene_dtype(bands) -> np.dtype:
     """Row of a scene: bookkeeping, fluxes and their errors by band (nJy), position, shape."""
     values = [*bands, *map(error_col, bands), *POSITION_COLS, *SHAPE_COLS]

@@ -26,14 +26,16 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_files_are_synced_unless_they_are_fleeting(tmp_path, monkeypatch):
+def test_files_are_synced_but_for_those_of_a_fleeting_folder(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    with files.fleeting():
-        write_text(tmp_path / "a", "abc")
-    assert not synced and (tmp_path / "a").read_text() == "abc"
-    write_text(tmp_path / "a", "abcd")
-    assert len(synced) == 1
+    with files.fleeting(tmp_path / "fit"):
+        write_text(tmp_path / "fit" / "deep" / "a", "abc")
+        assert not synced and (tmp_path / "fit" / "deep" / "a").read_text() == "abc"
+        write_text(tmp_path / "kept", "abc")
+        assert len(synced) == 1, "what is kept between runs outlives them"
+    write_text(tmp_path / "fit" / "deep" / "a", "abcd")
+    assert len(synced) == 2
 
 
 def test_a_temporary_name_has_the_suffix_and_the_folder(tmp_path):

@@ -1,9 +1,11 @@
 """What bright galaxies tell of the structure of all: shares that were put in, and errors of faint ones."""
 
+import os
+
 import numpy as np
 import pytest
 
-from fpho.errors import InputError
+from fpho.errors import DamagedError, InputError
 from fpho.results.misfit import SCALES, patterns
 from fpho.results.structure import FEWEST, STEP, learnt, read_structure, telling, write_structure
 
@@ -79,7 +81,12 @@ def test_table(tmp_path):
     assert np.allclose(read_structure(path, BANDS), shares)
     assert np.allclose(read_structure(path, ["r", "z"]), np.stack([shares[:, 1], np.zeros(4)], axis=1))
     assert read_structure(path, ["z"]) is None and read_structure("", BANDS) is None
-    path.write_text(path.read_text().replace("0.07", "much"))
+    state = path.stat()
+    path.write_text(path.read_text().replace("0.07", "0.7"))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a failing disk does it
+    with pytest.raises(DamagedError, match=r"structure\.tsv"):
+        read_structure(path, BANDS)
+    path.write_text(path.read_text().replace("0.7", "much"))
     with pytest.raises(InputError, match=r"structure\.tsv"):
         read_structure(path, BANDS)
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,6 @@ APART = ("psf", "preprocess", "sample")  # stages that measure, and are told of 
 
 
 @seldom_collected()
-@fleeting()
 def fit(
     image,
     psf,
@@ -114,8 +114,7 @@ def fit(
     compile_meanwhile()
     shape = places(image)
     images = spread(image, "image", shape)
-    folder = Path(tempfile.mkdtemp(prefix="fpho-fit-"))
-    try:
+    with _temporary_folder() as folder:
         given = _given(images, shape, band, error=error, mask=mask, wcs=wcs, pixel_scale=pixel_scale)
         each = {"psf": psf, "psf_oversample": psf_oversample, "psf_pixel": psf_pixel}
         points = [spread(value, name, shape) for name, value in each.items()]
@@ -134,13 +133,22 @@ def fit(
         catalog = peaks.write_catalog(sources, model, first.wcs(given[0].id), folder / "inputs")
         config = _with_catalog(config, catalog)
         _run(config, layout, draws > 0, cores, told, catalog)
+    sky = any(one.pixel_scale is None for one in given)
+    return Fit(folder, [one.id for one in given], shape, on_sky=sky, temporary=True)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder for a fit, which stays if the block ends well; errors name arguments, not its files."""
+    folder = Path(tempfile.mkdtemp(prefix="fpho-fit-"))
+    try:
+        with fleeting(folder):
+            yield folder
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, InputError):
             raise _as_given(error, folder) from None
         raise
-    sky = any(one.pixel_scale is None for one in given)
-    return Fit(folder, [one.id for one in given], shape, on_sky=sky, temporary=True)
 
 
 def _given(images, shape: list[Place], band, **planes) -> list[Given]:

@@ -182,8 +182,16 @@ class Run:
     def _samples_path(self, row) -> Path:
         if not self.sampled or not row["n_draws"]:
             raise self._no_draws()
-        mine = [one for one in read_plan(self._layout.plan("sample")).patches if one.number == row["patch"]]
-        return next(path for one in reversed(mine) if (path := self._layout.samples(one.name)).is_file())
+        paths = [self._layout.samples(name) for name in self._names[int(row["patch"])]]
+        return next(path for path in reversed(paths) if path.is_file())
+
+    @cached_property
+    def _names(self) -> dict[int, list[str]]:
+        """Names of each patch's rounds, by its number."""
+        out: dict[int, list[str]] = {}
+        for patch in read_plan(self._layout.plan("sample")).patches:
+            out.setdefault(patch.number, []).append(patch.name)
+        return out
 
     def _no_draws(self) -> InputError:
         return InputError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry import unit_vectors
-from ..parameters import error_col
+from ..parameters import bands_of, error_col
 from ..scene.grouping import chord
 
 EVALUATION = 1.0e-4, 2.0e-8, 5.0e-9  # seconds, for each source and pixel around it, for each pixel
@@ -104,7 +104,7 @@ class CostLaw:
 
 def signal_to_noise(rows: np.ndarray) -> np.ndarray:
     """S/N (S,) of scene rows in the best band; UNKNOWN where no error is known."""
-    bands = [name for name in rows.dtype.names if error_col(name) in rows.dtype.names]
+    bands = bands_of(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
         every = np.array([np.abs(rows[band]) / rows[error_col(band)] for band in bands])
     known = np.isfinite(every)

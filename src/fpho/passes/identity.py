@@ -14,9 +14,9 @@ from ..images import open_chosen
 from ..layout import Layout
 from ..psf import PSFStore
 from ..registration import read_shifts
-from ..results.structure import read_structure
 from .files import FitFiles
 from .options import fit_options
+from .structure import known_structure
 from .tasks import PatchTask
 
 
@@ -44,7 +44,7 @@ def data_files(task: PatchTask) -> list[Path]:
 
 def structure_of(task: PatchTask) -> list[str]:
     """What is known of the structure of the field's galaxies, in words."""
-    shares = read_structure(task.files.structure, task.bands)
+    shares = known_structure(task.files, task.bands)
     return [] if shares is None else [f"structure {shares.tolist()}"]
 
 

@@ -12,11 +12,11 @@ from ..layout import Layout
 from ..patch import CPUPatchMixin, GPUPatchMixin, StorePatch
 from ..psf import PSFStore
 from ..registration import read_shifts
-from ..results.structure import read_structure
 from ..sersic import load_table
 from .earlier import EarlierRound
 from .files import FitFiles
 from .psfs import flags_of, widest_psf
+from .structure import known_structure
 from .tasks import PatchTask
 
 
@@ -74,7 +74,7 @@ def open_patch(task: PatchTask, earlier: EarlierRound | None = None) -> OpenPatc
         flags=flags_of(patcher, task.patch),
         measures_misfit=config.model.misfit == "measure" and patcher.whole,
         sky=patcher.tweakbg,
-        structure=read_structure(task.files.structure, task.bands),
+        structure=known_structure(task.files, task.bands),
         blur=widest_psf(patcher),
         earlier=earlier,
     )

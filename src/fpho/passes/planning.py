@@ -20,7 +20,7 @@ from ..config import Patches
 from ..errors import InputError
 from ..files import verify, write_text
 from ..geometry import CircularRegion
-from ..parameters import error_col
+from ..parameters import bands_of
 from ..scene.circles import CROWDED, make_regions, reach_of, wide_regions
 from ..scene.grouping import near_pairs
 from .cost import CostLaw
@@ -210,9 +210,9 @@ def _halos(rows, valid, owner, cut, factor: float) -> list[np.ndarray]:
     Their roi overlap those of its own, a factor on all; or one does not know how much light it has under the
     other, but for parts of groups that were cut (bool of each part): these settle in rounds.
     """
-    some, bands = rows[valid], [name for name in rows.dtype.names if error_col(name) in rows.dtype.names]
+    some = rows[valid]
     overlaps = valid[near_pairs(some["ra"], some["dec"], factor * some["roi"])]
-    coupled = valid[coupled_pairs(some, bands)]
+    coupled = valid[coupled_pairs(some, bands_of(some))]
     pairs = np.concatenate([overlaps, coupled[~cut[owner[coupled]].all(axis=1)]])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]

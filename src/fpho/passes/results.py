@@ -9,7 +9,6 @@ from ..errors import DamagedError
 from ..files import checksum
 from ..layout import Layout
 from ..results import Apertures, apertures_of
-from ..results.structure import learnt
 from .accounts import check_numbers
 from .outcomes import read_log
 from .planning import PatchPlan, read_plan
@@ -61,26 +60,30 @@ def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
         raise DamagedError(path, "damaged, or of another run: not what this pass wrote", cure)
 
 
-def learnt_structure(layout: Layout, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the last optima tell of the structure of a field's galaxies, see `results.structure.learnt`."""
-    told = {}
+@dataclass(frozen=True)
+class FoundOptimum:
+    """How the optimum of a patch was found."""
+
+    active: tuple[int, ...]  # rows of the scene
+    fit: OptimumLog
+
+
+def last_optima(layout: Layout) -> list[FoundOptimum]:
+    """Optima of all passes that are finished, later ones last; none of patches whose fit failed."""
+    out = []
     for stage in ("optimize", "reoptimize"):
         if layout.patch_log(stage).is_file():
-            for entry in read_log(layout.patch_log(stage)):
-                if isinstance(entry.fit, OptimumLog):
-                    told |= dict(zip(entry.active, entry.fit.structure, strict=False))
-    return learnt(told.values(), n_bands)
+            patches = read_plan(layout.plan(stage)).patches
+            found = [(patches[one.patch].active, one.fit) for one in read_log(layout.patch_log(stage))]
+            out += [FoundOptimum(active, fit) for active, fit in found if isinstance(fit, OptimumLog)]
+    return out
 
 
-def optimum_apertures(layout: Layout) -> dict[int, Apertures]:
-    """Fluxes within circles of the last optimum, by row of the scene; no entry where the fit failed."""
+def optimum_apertures(optima: list[FoundOptimum]) -> dict[int, Apertures]:
+    """Fluxes within circles of the last of optima, by row of the scene; no entry where no fit is."""
     out = {}
-    for stage in ("optimize", "reoptimize"):
-        if not layout.patch_log(stage).is_file():
-            continue
-        patches = {patch.index: patch for patch in read_plan(layout.plan(stage)).patches}
-        for entry in read_log(layout.patch_log(stage)):
-            if isinstance(entry.fit, OptimumLog) and entry.fit.apertures:
-                found = np.array(entry.fit.apertures, "f8")
-                out |= {row: apertures_of(found[:, i]) for i, row in enumerate(patches[entry.patch].active)}
+    for one in optima:
+        if one.fit.apertures:
+            found = np.array(one.fit.apertures, "f8")
+            out |= {row: apertures_of(found[:, i]) for i, row in enumerate(one.active)}
     return out

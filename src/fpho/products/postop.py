@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from ..layout import Layout
-from ..passes.results import optimum_apertures
+from ..passes.results import last_optima, optimum_apertures
 from ..scene import read_scene, write_scene
 from .apertures import optimum_columns
 
 BOOKKEEPING = ("n_iter", "n_patch")  # of the optimization; sampling counts anew
 
 
-def postop_catalog(root, catname=None):
+def postop_catalog(root, catname=None, optima=None):
     """Write the optimized scene of a run in the input format, with flux uncertainties; its rows.
 
     Columns: ids, positions, `q` = sqrt(b/a) and `pa` (rad from east to north), sersic, rhalf, roi, flux and
@@ -20,6 +20,7 @@ def postop_catalog(root, catname=None):
     Parameters
     ----------
     root : folder of a run. catname : the file; `catalogs/postop_catalog.fits` in that folder when absent.
+    optima : of `passes.results.last_optima`, where they are read already
     """
     layout = Layout(Path(root))
     rows, bands, header = read_scene(optimized(layout))
@@ -28,7 +29,8 @@ def postop_catalog(root, catname=None):
         rows[name] = 0
     rows["is_active"] = False
     seed = {"SEED": header["SEED"]} if "SEED" in header else {}
-    more = optimum_columns(optimum_apertures(layout), len(rows), bands)
+    optima = last_optima(layout) if optima is None else optima
+    more = optimum_columns(optimum_apertures(optima), len(rows), bands)
     write_scene(layout.postop if catname is None else catname, rows, bands, seed, more)
     return rows
 

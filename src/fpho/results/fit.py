@@ -51,9 +51,8 @@ def _excess(mean, n) -> np.ndarray:
 def fit_quality(model, q) -> FitQuality:
     """`FitQuality` of a posterior's sources at a vector q (P,)."""
     arrays, n_bands = model.arrays, len(model.bands)
-    names, first = q_names(model.bands), model.plan.components.first
-    n_sources = len(first)
-    rhalf = np.asarray(q)[: n_sources * len(names)].reshape(n_sources, -1)[:, names.index("rhalf")]
+    first = model.plan.components.first
+    n_sources, rhalf = len(first), sizes_of(model, q)
     state, _ = model.state(model.transform.inverse_transform(q))
     squares = arrays.weight * (arrays.data - model.kernel.model(arrays, state)) ** 2
     x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
@@ -87,6 +86,12 @@ def _typical(arrays, squares) -> list[tuple[float, int]]:
     good = arrays.weight > 0
     pixels = [squares[a:b][good[a:b]] for a, b in pairwise(arrays.exposure_start)]
     return [(np.median(some) / MEDIAN if len(some) else 0.0, len(some)) for some in pixels]
+
+
+def sizes_of(model, q) -> np.ndarray:
+    """Half-light radii (S,) of a posterior's sources in a vector q (P,), arcsec."""
+    names, n_sources = q_names(model.bands), len(model.rows)
+    return np.asarray(q)[: n_sources * len(names)].reshape(n_sources, -1)[:, names.index("rhalf")]
 
 
 def source_light(model, state: SourceArrays, s: int) -> np.ndarray:

@@ -22,9 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..parameters import q_names
 from ..patch.tiles import exposure_image
-from .fit import source_light
+from .fit import sizes_of, source_light
 
 SCALES = (1.0, 1.5, 2.5, 4.0)  # pixels, sigma of the smoothing
 PARTS = 6.0
@@ -74,8 +73,7 @@ def patterns(model, q) -> Patterns:
     arrays = model.arrays
     state, _ = model.state(model.transform.inverse_transform(q))
     residual = np.sqrt(arrays.weight) * (arrays.data - model.kernel.model(arrays, state))
-    names = q_names(model.bands)
-    sizes = np.asarray(q)[: len(model.rows) * len(names)].reshape(-1, len(names))[:, names.index("rhalf")]
+    sizes = sizes_of(model, q)
     excess = np.zeros((len(model.rows), len(SCALES), len(model.bands)))
     chance, leverage = np.full(excess.shape, np.inf), np.zeros(excess.shape)
     images = [_image(arrays, e, residual) for e in range(arrays.n_exposures)]

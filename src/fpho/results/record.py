@@ -108,9 +108,9 @@ class Result:
         factors = np.ones(len(model.rows))
         if widen:
             flat, factors = self._widened(model, flat, structure)
-        if shifts is not None and shifts.any():
-            flat = shaken(flat, shifts, rng)
-            self.chain = model.transform.transform(flat)
+        moved = flat if shifts is None else shaken(flat, shifts, rng)
+        if moved is not flat:
+            flat, self.chain = moved, model.transform.transform(moved)
         final, q = sampled_rows(model, self.chain, flat, active, self.flags)
         quality = fit_quality(model, q)
         self.patch = FittedPatch(

@@ -67,7 +67,7 @@ def write_structure(path, bands, shares: np.ndarray, counts: np.ndarray) -> None
     lines = ["\t".join(column.name for column in READ)]
     for b, band in enumerate(bands):
         lines += [f"{band}\t{scale}\t{shares[k, b]:.6g}\t{counts[k, b]}" for k, scale in enumerate(SCALES)]
-    write_text(path, HEADER + "\n".join(lines) + "\n")
+    write_text(path, HEADER + "\n".join(lines) + "\n", seal=True)
 
 
 def read_structure(path: str | Path, bands) -> np.ndarray | None:
@@ -77,6 +77,8 @@ def read_structure(path: str | Path, bands) -> np.ndarray | None:
     ------
     InputError
         If a value is no number.
+    DamagedError
+        If the file is not what was written, and nobody edited it.
     """
     if not path or not Path(path).is_file():
         return None

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..geometry import CircularRegion, separation, unit_vectors
+from ..parameters import bands_of, error_col
 from ..sersic.profile import radius_of, radius_of_information
 
 HALF_LIGHT_RADII = 5.0  # within which a fixed source counts, also beyond its roi
@@ -60,9 +61,9 @@ def light_radius(rows, share: float = SHARE) -> np.ndarray:
 
     The S/N is that of the best band; without errors UNKNOWN of the light is left out.
     """
-    names = [name for name in rows.dtype.names if f"{name}_err" in rows.dtype.names]
+    names = bands_of(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
-        snr = np.array([np.abs(rows[name]) / rows[f"{name}_err"] for name in names])
+        snr = np.array([np.abs(rows[name]) / rows[error_col(name)] for name in names])
     snr = np.max(snr, axis=0, initial=0, where=np.isfinite(snr))
     index = np.where(rows["is_point"], 1.0, np.clip(rows["sersic"], 0.3, 8.0))
     seen = radius_of_information(np.minimum((FAINT / np.maximum(snr, FAINT)) ** 2, 1), index)
