@@ -123,7 +123,9 @@ def test_a_second_sky_goes_on_top_of_the_first():
     assert total["constant"] == pytest.approx(2.0 + 0.1 * 5 + 0.5) and total["error"] == 0.1
     assert (total["x_slope"], total["y_slope"], total["x_ref"], total["y_ref"]) == (0.1, 0.2, 15.0, 5.0)
     assert changed(first, continued(first, more))
-    small = row(used=False, constant=0.01, error=0.1)
+    weak = row(used=False, constant=-0.2, x_ref=10.0, error=0.1, significance=2.0)
+    assert continued(first, weak)["constant"] == pytest.approx(1.8) and changed(first, continued(first, weak))
+    small = row(used=False, constant=0.01, error=0.1, significance=0.1)
     assert continued(first, small) == first and not changed(first, continued(first, small))
     unused = row(used=False, constant=0.3)
     assert continued(unused, more) == more and changed(unused, more) and not changed(unused, small)

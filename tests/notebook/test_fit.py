@@ -2,6 +2,7 @@
 
 import os
 
+import galsim
 import numpy as np
 import pytest
 from astropy import units
@@ -213,3 +214,26 @@ def test_the_numbers_are_those_of_the_pipeline(tmp_path):
     assert len(found) == len(pipeline) > 2
     for name in pipeline.table.colnames:
         np.testing.assert_array_equal(found.table[name], pipeline.table[name], err_msg=name)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sky_that_has_a_galaxy_s_wings_in_it_is_mended(seed):
+    """In a cut-out of 2.8 arcsec: fluxes were 2 to 2.5 errors below those of a fit of both.
+
+    What is measured later counts, also where it is below three errors of the sky.
+    """
+    psf = galsim.Moffat(beta=3, fwhm=0.12)
+    model = galsim.Sersic(n=2, half_light_radius=0.3, flux=2000).shear(q=0.6, beta=40 * galsim.degrees)
+    image, stamp = (
+        one.drawImage(nx=n, ny=n, scale=0.04).array
+        for one, n in ((galsim.Convolve(model, psf), 71), (psf, 61))
+    )
+    image = image + np.random.default_rng(seed).normal(0.1, 0.6, image.shape)
+    fits = [
+        fpho.fit(
+            image, stamp, 0.6, pixel_scale=0.04, sources=(35, 35), draws=0, background=how, progress=False
+        )
+        for how in ("constant", "in_fit")
+    ]
+    measured, together = (float(one.table["flux"][0].value) for one in fits)
+    assert abs(measured - together) < 0.6 * float(fits[0].table["flux_err"][0].value)

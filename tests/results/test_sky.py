@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fpho.background.table import DTYPE
 from fpho.optimize import run_opt
 from fpho.parameters import source_vector
 from fpho.posterior import Posterior
@@ -63,3 +64,10 @@ def test_where_it_does_not_count_nothing_changes(fitted):
     draws = optimum.z[None]
     assert shaken(draws, moved, None) is draws and shaken_optimum(optimum, moved) is optimum
     assert not sky_errors(None, ["a", "b"]).any()
+
+
+def test_a_sky_that_was_left_in_is_uncertain_by_its_value():
+    table = np.zeros(3, DTYPE)
+    table["exposure"], table["constant"], table["error"] = ["a", "b", "c"], 0.04, [0.03, 0.03, np.nan]
+    table["used"] = [True, False, False]
+    assert sky_errors(table, ["b", "a", "c", "d"]) == pytest.approx([0.05, 0.03, 0.0, 0.0])

@@ -11,6 +11,7 @@ from ..geometry import pixel_scale, to_pixels
 from .fit import Sky, fit_background
 from .table import DTYPE
 
+MOVED = 0.3  # of a sky's error
 DIFFER = ("constant", "x_slope", "y_slope", "x_ref", "y_ref", "used")
 
 
@@ -42,7 +43,11 @@ def covered(exposure, rows) -> np.ndarray:
 
 
 def continued(first: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Backgrounds on top of a first sky, as one table: what is significant is added to the row of the first.
+    """Backgrounds on top of a first sky, as one table: what was measured later is added to the first.
+
+    Also where it is not significant by itself: the first sky was measured beside guesses of sources and has
+    their wings in it; what is left of these counts as soon as it is a part of the sky's error (MOVED). In a
+    small cut-out three errors of the sky are as many of the flux.
 
     first, table : structured as `DTYPE`; rows of `table` without a first one, or with one that was not used,
     stay as they are.
@@ -53,10 +58,10 @@ def continued(first: np.ndarray, table: np.ndarray) -> np.ndarray:
         old = before.get(str(row["exposure"]))
         if old is None:
             continue
-        more, used = row.copy(), bool(row["used"])
+        more = row.copy()
         for name in DTYPE.names:
             row[name] = old[name]
-        if used:
+        if np.isfinite(more["error"]) and more["significance"] > MOVED:
             row["constant"] = more["constant"] + old["constant"] + _at(old, more["x_ref"], more["y_ref"])
             for name in ("x_slope", "y_slope"):
                 row[name] = old[name] + more[name]

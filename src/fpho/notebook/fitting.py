@@ -98,7 +98,7 @@ def fit(
     priors : by parameter (`flux`, `position`, `q`, `sersic`, `rhalf`) as in the configuration, such as
         ``{"sersic": {"name": "normal", "loc": 1, "scale": 0.2}}``
     background : `constant` or `plane` (measured beside the sources), `in_fit` (a constant of each image
-        fitted with them), `off`
+        fitted with them: better where a galaxy fills an image), `off`
     draws : of each chain, after warm-up; 0: the optimum alone, with errors from the curvature there
     chains, seed, cores : as in the pipeline; results do not depend on `cores`
     progress : say on standard error what is done

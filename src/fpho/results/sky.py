@@ -11,10 +11,15 @@ from ..background.table import rows_by_exposure
 
 
 def sky_errors(tweakbg, exposures) -> np.ndarray:
-    """(E,) standard deviations in nJy/pixel of the sky of named exposures; 0 where no table knows them."""
+    """(E,) standard deviations in nJy/pixel of the sky of named exposures; 0 where no table knows them.
+
+    A sky that was measured and, not being significant, left in is uncertain by its value, too.
+    """
     known = {} if tweakbg is None else rows_by_exposure(tweakbg)
-    errors = [float(known[name]["error"]) if name in known else 0.0 for name in exposures]
-    return np.where(np.isfinite(errors), errors, 0.0)
+    rows = [known.get(name) for name in exposures]
+    left = [0.0 if row is None or row["used"] else float(row["constant"]) for row in rows]
+    errors = np.array([0.0 if row is None else float(row["error"]) for row in rows])
+    return np.where(np.isfinite(errors), np.hypot(errors, left), 0.0)
 
 
 def sky_slopes(model, slopes, errors) -> np.ndarray:
