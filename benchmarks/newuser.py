@@ -17,14 +17,13 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_area
 
 from fpho.config import make_config
 from fpho.layout import Layout
-from fpho.simulate import write_field
+from fpho.simulate import write_cal, write_field
+from fpho.simulate.jwst import cal_name
 
-SQUARE_DEGREE = (np.pi / 180) ** 2  # sr
-NJY_PER_MJY = 1e15
+PROGRAM = 9999
 SAME = 0.1  # arcsec between a source and its truth
 BRIGHT = (50, 200, np.inf)  # S/N
 
@@ -37,27 +36,10 @@ def draw(folder: Path, sources: int, stars: int, seed: int) -> None:
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for visit, band in enumerate(options.bands, 1):
         for number in range(1, options.exposures + 1):
-            name = f"jw09999001001_0{visit}101_{number:05d}_nrc{'a1' if visit == 1 else 'along'}_cal.fits"
-            as_cal(folder / "drawn" / "images" / f"{band}_{number}.fits", folder / "data" / name, band)
-
-
-def as_cal(drawn: Path, path: Path, band: str) -> None:
-    """An image in nJy per pixel as JWST's pipeline writes it: MJy/sr, PIXAR_SR, DQ of 32 bits."""
-    with fits.open(drawn) as hdus:
-        sr = proj_plane_pixel_area(WCS(hdus["SCI"].header)) * SQUARE_DEGREE
-        header = hdus["SCI"].header.copy()
-        header["BUNIT"], header["PIXAR_SR"] = "MJy/sr", sr
-        for name in ("CHECKSUM", "DATASUM", "FILTER"):
-            header.remove(name, ignore_missing=True)
-        factor = 1 / (NJY_PER_MJY * sr)
-        layers = {name: (hdus[name].data * factor).astype("f4") for name in ("SCI", "ERR")}
-        layers["DQ"] = np.zeros(layers["SCI"].shape, "u4")
-    primary = fits.PrimaryHDU()
-    primary.header.update(
-        {"TELESCOP": "JWST", "INSTRUME": "NIRCAM", "FILTER": band, "PUPIL": "CLEAR", "EXP_TYPE": "NRC_IMAGE"}
-    )
-    images = [fits.ImageHDU(data, header if name == "SCI" else None, name) for name, data in layers.items()]
-    fits.HDUList([primary, *images]).writeto(path, overwrite=True)
+            name = cal_name(PROGRAM, visit, number, options.pixel_scale[visit - 1])
+            with fits.open(folder / "drawn" / "images" / f"{band}_{number}.fits") as hdus:
+                wcs = WCS(hdus["SCI"].header)
+                write_cal(folder / "data" / name, hdus["SCI"].data, hdus["ERR"].data, wcs, band)
 
 
 def judge(folder: Path, run: Path, other: Path | None) -> None:

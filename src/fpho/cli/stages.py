@@ -12,6 +12,7 @@ from ..stages.registry import STAGES
 from ..stages.running import require_all, run_stage
 from ..stages.stage import Stage
 from .common import ConfigFile, Cores, Overrides, Verbose, prepare
+from .simulating import simulate
 
 SINGLE = "Stages one by one; `fpho run` does them in order"
 PANELS = {"view": "Look and use", "calibrate": "Test", "inject": "Test"}
@@ -163,5 +164,10 @@ def _older(one: Path, other: Path) -> bool:
     return other.is_file() and one.stat().st_mtime < other.stat().st_mtime
 
 
-OWN_COMMANDS = {"postprocess": postprocess, "view": view, "calibrate": calibrate}
+OWN_COMMANDS = {
+    "simulate": simulate,
+    "postprocess": postprocess,
+    "view": view,
+    "calibrate": calibrate,
+}
 WITHOUT_COMMAND = ("calibrate_field",)  # `calibrate --field`

@@ -76,19 +76,27 @@ def _accuracy(sersic: float):
 
 
 def jacobian(wcs, ra: float, dec: float):
-    """GalSim WCS from pixels (x, y) to the local sky (east, north) in arcsec, at (ra, dec) in degrees.
+    """GalSim WCS from pixels (x, y) to the local sky (east, north) in arcsec, at (ra, dec) in degrees."""
+    return jacobian_at(pixel_matrices(wcs, ra, dec))
 
-    Central differences of the WCS on the sky, inverted: no analytic formula in common with
-    `fpho.geometry`.
-    """
+
+def jacobian_at(matrix):
+    """GalSim WCS of d(x, y) / d(east, north), (2, 2), pixels per arcsec."""
     import galsim
 
+    (dudx, dudy), (dvdx, dvdy) = np.linalg.inv(matrix)
+    return galsim.JacobianWCS(dudx, dudy, dvdx, dvdy)
+
+
+def pixel_matrices(wcs, ra, dec) -> np.ndarray:
+    """d(x, y) / d(east, north) at places, (..., 2, 2), pixels per arcsec.
+
+    Central differences of the WCS on the sky: no analytic formula in common with `fpho.geometry`.
+    """
     dra = STEP / np.cos(np.radians(dec))
     east = np.subtract(*(_pixel(wcs, ra + s * dra, dec) for s in (1, -1)))
     north = np.subtract(*(_pixel(wcs, ra, dec + s * STEP) for s in (1, -1)))
-    pixel_per_arcsec = np.stack([east, north], axis=-1) / (2 * STEP * 3600)
-    (dudx, dudy), (dvdx, dvdy) = np.linalg.inv(pixel_per_arcsec)
-    return galsim.JacobianWCS(dudx, dudy, dvdx, dvdy)
+    return np.moveaxis(np.stack([east, north], axis=-1), 0, -2) / (2 * STEP * 3600)
 
 
 def _pixel(wcs, ra, dec) -> np.ndarray:

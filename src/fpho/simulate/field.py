@@ -61,12 +61,12 @@ def write_field(options: SimulatedField, folder, seed: int) -> tuple[np.ndarray,
     image in its second extension. Deterministic in `seed`.
     """
     folder = Path(folder)
-    psfs = _psfs(options, folder)
+    psfs = field_psfs(options, folder)
     side = 60 * np.sqrt(options.sources / options.density)
-    place, rng = _place(side), np.random.default_rng([seed, 21])
-    rows = draw_population(options.sources, options.bands, _faintest(options), place, rng)
-    rows = _with_stars(rows, options, place, np.random.default_rng([seed, 26]))
-    rows, profiles = _structures(rows, options, np.random.default_rng([seed, 22]))
+    place, rng = place_within(side), np.random.default_rng([seed, 21])
+    rows = draw_population(options.sources, options.bands, faintest(options), place, rng)
+    rows = with_stars(rows, options, place, np.random.default_rng([seed, 26]))
+    rows, profiles = structures(rows, options, np.random.default_rng([seed, 22]))
     images = _images(options, side, psfs, np.random.default_rng([seed, 23]))
     header = {"FPHOVER": __version__, "SEED": seed, "SCENE": "field"}
     snr2 = {band: np.zeros(len(rows)) for band in options.bands}
@@ -80,10 +80,10 @@ def write_field(options: SimulatedField, folder, seed: int) -> tuple[np.ndarray,
         write_image(path, data, image.noise, image.wcs, image.band, None, {**header, "EXPOSURE": image.id})
     snr = np.sqrt([snr2[band] for band in options.bands])
     listed = snr.max(axis=0) >= options.listed_snr
-    extra = _truth_columns(rows, snr, listed, options.bands)
+    extra = seen_columns(rows, snr, listed, options.bands)
     if options.structure == "clumpy":
         rows["sersic"] = np.where(rows["is_point"], rows["sersic"], np.nan)
-    write_table(folder / "truth.fits", rows, options.bands, header, extra, _skies(images))
+    write_table(folder / "truth.fits", rows, options.bands, header, extra, sky_table(images))
     off = {"position": OFF_PIXELS * options.pixel_scale[0], **OFF}
     peaks = perturbed(rows[listed], options.bands, np.random.default_rng([seed, 25]), **off)
     write_table(folder / "catalog.fits", peaks, options.bands, header, columns=LISTED_COLS)
@@ -91,12 +91,12 @@ def write_field(options: SimulatedField, folder, seed: int) -> tuple[np.ndarray,
     return rows, images
 
 
-def _faintest(options) -> float:
+def faintest(options) -> float:
     """Sources are drawn to below the depth: half a magnitude beyond S/N 5 is S/N 3 for a point."""
     return options.depth + 0.5
 
 
-def _with_stars(rows, options, place, rng):
+def with_stars(rows, options, place, rng):
     """Rows, and after them the bright stars that were asked for."""
     snr = 2.5 * np.log10(np.divide(STAR_SNR, 5))
     stars = bright_stars(options.stars, options.bands, options.depth - snr, place, rng)
@@ -104,7 +104,7 @@ def _with_stars(rows, options, place, rng):
     return np.concatenate([rows, stars])
 
 
-def _psfs(options, folder) -> dict[str, PSFImage]:
+def field_psfs(options, folder) -> dict[str, PSFImage]:
     """Effective PSF image of each band; psfs.tsv names the files."""
     if options.psfs is None:
         rows = [_telescope(options, i, folder) for i in range(len(options.bands))]
@@ -146,11 +146,11 @@ def _given(source, form) -> dict:
     }
 
 
-def _place(side: float):
-    """What `draw_population` asks: places in the field, and their positions on the sky."""
+def place_within(side: float, middle=(0.0, 0.0)):
+    """What `draw_population` asks: places in a square about `middle` (arcsec), and theirs on the sky."""
 
     def spots(count, rng):
-        return rng.uniform(-side / 2, side / 2, (count, 2))
+        return rng.uniform(-side / 2, side / 2, (count, 2)) + middle
 
     def to_sky(offsets):
         ra = REFERENCE[0] + offsets[:, 0] / 3600 / np.cos(np.radians(REFERENCE[1]))
@@ -159,7 +159,7 @@ def _place(side: float):
     return spots, to_sky
 
 
-def _structures(rows, options, rng):
+def structures(rows, options, rng):
     """(rows with the true half-light radii, GalSim profile of each source or None)."""
     if options.structure == "sersic":
         return rows, [None] * len(rows)
@@ -174,27 +174,32 @@ def _structures(rows, options, rng):
 
 
 def _images(options, side: float, psfs, rng) -> list[FieldImage]:
-    flux = 10 ** (-0.4 * (options.depth - ZEROPOINT)) / 5.0  # of S/N 1
     images = []
     for band, scale in zip(options.bands, options.pixel_scale, strict=True):
-        psf = psfs[band]
-        whole = flux * np.sqrt(np.sum((psf.data * psf.step) ** 2))
+        whole = deep_noise(options, psfs[band])
         n = int((side + MARGIN) / scale)
         for i in range(options.exposures):
             offset = tuple(rng.uniform(-DITHER, DITHER, 2))
             wcs = make_wcs(*REFERENCE, scale, (n, n + 5), 3.0 + i * TURN, offset)
             noise = whole * np.sqrt(options.exposures)
-            shape, sky = (n, n + 5), _sky(options, noise, n, rng)
+            shape, sky = (n, n + 5), random_sky(options, noise, n, rng)
             images.append(FieldImage(f"{band}_{i + 1}", band, "exposure", wcs, shape, scale, noise, sky))
         if options.mosaic:
             shape = n + 20, n + 25
             wcs = make_wcs(*REFERENCE, scale, shape)
-            sky = _sky(options, whole, n, rng)
+            sky = random_sky(options, whole, n, rng)
             images.append(FieldImage(f"{band}_mosaic", band, "mosaic", wcs, shape, scale, whole, sky))
     return images
 
 
-def _sky(options, noise, n, rng) -> tuple[float, float, float]:
+def deep_noise(options, psf: PSFImage) -> float:
+    """Noise of a pixel in all exposures of a band together, nJy: a point source of the depth has S/N 5."""
+    flux = 10 ** (-0.4 * (options.depth - ZEROPOINT)) / 5.0
+    return flux * np.sqrt(np.sum((psf.data * psf.step) ** 2))
+
+
+def random_sky(options, noise, n, rng) -> tuple[float, float, float]:
+    """Level (nJy per pixel), and slopes along x and y, of what is left in an image of n pixels a side."""
     level = options.sky * noise * rng.uniform(0.1, 1.0)
     angle, change = rng.uniform(0, 2 * np.pi), level * options.slope * rng.uniform(0, 1) / n
     return float(level), float(change * np.cos(angle)), float(change * np.sin(angle))
@@ -215,7 +220,8 @@ def _light(rows, profiles, image: FieldImage, psf: PSFImage):
     return light, squares
 
 
-def _truth_columns(rows, snr, listed, bands) -> dict:
+def seen_columns(rows, snr, listed, bands) -> dict:
+    """Columns that only a truth table has: name to (values, unit, description); snr : (bands, sources)."""
     text = "S/N of the flux in all exposures, shape known"
     each = {f"{band}_snr": (values, "", f"{text}, {band}") for band, values in zip(bands, snr, strict=True)}
     return {
@@ -226,7 +232,8 @@ def _truth_columns(rows, snr, listed, bands) -> dict:
     } | each
 
 
-def _skies(images):
+def sky_table(images):
+    """The true sky of each image."""
     from astropy.table import Table
 
     rows = [(image.id, image.band, *image.sky) for image in images]

@@ -113,6 +113,16 @@ def write_table(path, rows, bands, header, extra=None, backgrounds=None, columns
     extra : name to (values, unit, description). backgrounds : table of a second extension.
     """
     from astropy.io import fits
+
+    hdus = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(as_table(rows, bands, header, extra, columns))])
+    if backgrounds is not None:
+        hdus.append(fits.table_to_hdu(backgrounds))
+    with atomic(path, seal=True) as temporary:
+        hdus.writeto(temporary, overwrite=True)
+
+
+def as_table(rows, bands, header, extra=None, columns=None):
+    """Scene rows as an astropy table; arguments as of `write_table`."""
     from astropy.table import Table
 
     table = Table(meta={**header, "FILTERS": ",".join(bands), "CONVENT": "internal"})
@@ -125,11 +135,7 @@ def write_table(path, rows, bands, header, extra=None, backgrounds=None, columns
     for name, (values, unit, text) in (extra or {}).items():
         table[name] = values
         table[name].unit, table[name].description = unit or None, text
-    hdus = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)])
-    if backgrounds is not None:
-        hdus.append(fits.table_to_hdu(backgrounds))
-    with atomic(path, seal=True) as temporary:
-        hdus.writeto(temporary, overwrite=True)
+    return table
 
 
 def _backgrounds(scene: Scene):
