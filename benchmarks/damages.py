@@ -35,7 +35,7 @@ READERS = {
     "background/structure.tsv": "sample",
     "work/optimize/*.h5": "optimize",
     "work/sample/*.h5": "sample",
-    "plans/sample.json": "postprocess",
+    "plans/sample.h5": "postprocess",
     "scene/sample.fits": "postprocess",
     "scene/sample.log.json": "postprocess",
     "patches/*_samples.h5": "postprocess",

@@ -82,8 +82,8 @@ def image(folder, rng):
 def readers(layout: Layout) -> list:
     """(files, function that reads them to bytes) of the kinds of files that a run leaves for later stages."""
     from fpho.images import open_store
-    from fpho.passes.outcomes import read_log
-    from fpho.passes.planning import read_plan
+    from fpho.passes.logs import read_log
+    from fpho.passes.plan import read_plan
     from fpho.psf import PSFStore
     from fpho.results import Samples
     from fpho.scene import read_scene

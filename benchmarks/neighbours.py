@@ -19,7 +19,8 @@ from fpho.config import load_config
 from fpho.layout import Layout
 from fpho.parameters import ellipticity
 from fpho.passes import batches
-from fpho.passes.planning import Plan, plan_patches
+from fpho.passes.plan import Plan
+from fpho.passes.planning import plan_patches
 from fpho.results import Samples, plain
 from fpho.sampling.diagnostics import bulk_ess
 from fpho.scene import read_scene

@@ -24,7 +24,7 @@ from fpho.parameters import error_col, scene_dtype
 from fpho.passes.batches import gather, make_plan, origin
 from fpho.passes.needs import job_needs
 from fpho.passes.outcomes import write_outcomes
-from fpho.passes.planning import read_plan
+from fpho.passes.plan import read_plan
 from fpho.passes.tasks import DrawsLog, OptimumLog, PatchLog, PatchOutcome
 from fpho.results.records import Summary
 from fpho.scene import write_scene

@@ -102,8 +102,8 @@ class Layout:
         return self / "scene" / f"{stage}.fits"
 
     def plan(self, stage: str) -> Path:
-        """Patches of a stage (JSON)."""
-        return self / "plans" / f"{stage}.json"
+        """Patches of a stage, as columns (HDF5)."""
+        return self / "plans" / f"{stage}.h5"
 
     def batch(self, stage: str, colour, batch) -> Path:
         """Updated rows and log of the patches of one colour and batch of a stage."""

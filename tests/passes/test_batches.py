@@ -17,7 +17,8 @@ from fpho.files import write_text
 from fpho.flags import Flag
 from fpho.layout import Layout
 from fpho.passes import accounts, batches, identity, outcomes, running
-from fpho.passes.planning import plan_patches, read_plan
+from fpho.passes.plan import read_plan
+from fpho.passes.planning import plan_patches
 from fpho.passes.results import results_of
 from fpho.scene import read_scene, write_scene
 from tests.conftest import TOP
@@ -235,24 +236,27 @@ def test_a_batch_of_another_plan_is_not_taken(use, tmp_path):
         batches.gather(config, layout, "optimize", "all", start, after)
     batches.run_batch(config, layout, "optimize", "all", 0, 1, start)
     some = outcomes.read_outcomes(layout.batch("optimize", "all", 0), ROWS.dtype)
-    patches = read_plan(layout.plan("optimize")).patches
-    for wrong, words in (
-        (some[1:], "no patch"),
-        (some + some[:1], "twice"),
-        (some[:1] * 2, "no patch.*twice"),
-    ):
-        with pytest.raises(InputError, match=words):
-            accounts.check_outcomes(wrong, list(patches), ROWS, "batch.h5")
+    made = read_plan(layout.plan("optimize"))
     swapped = [replace(some[0], log=some[1].log), replace(some[1], log=some[0].log), *some[2:]]
-    with pytest.raises(InputError, match="other sources"):
-        accounts.check_outcomes(swapped, list(patches), ROWS, "batch.h5")
+    cut = [replace(some[0], final=some[0].final[1:]), *some[1:]]
+    for wrong, words in (
+        (some[1:], f"no patch {some[0].log.patch}"),
+        (some + some[:1], f"twice patch {some[0].log.patch}"),
+        (some[:1] * 2, "no patch.*twice"),
+        (swapped, f"patch {some[0].log.patch} has other sources"),
+        (cut, f"patch {some[0].log.patch} has other sources"),
+    ):
+        outcomes.write_outcomes(tmp_path / "batch.h5", wrong, ROWS.dtype)
+        share = outcomes.read_share(tmp_path / "batch.h5", ROWS.dtype)
+        with pytest.raises(InputError, match=words):
+            accounts.check_share(share, made, made.places("all", 0), ROWS, "batch.h5")
 
 
 def test_a_source_in_no_patch_is_seen():
     plan = plan_patches(ROWS)
-    accounts.check_cover(plan, ROWS, "plan.json")
+    accounts.check_cover(plan, ROWS, "plan.h5")
     with pytest.raises(InputError, match="sources are in no patch, the first with index"):
-        accounts.check_cover(replace(plan, patches=plan.patches[1:]), ROWS, "plan.json")
+        accounts.check_cover(replace(plan, patches=plan.patches[1:]), ROWS, "plan.h5")
     with pytest.raises(InputError, match="60 sources went in and 59"):
         accounts.check_sources(ROWS, ROWS[1:], "state.fits")
 

@@ -12,7 +12,8 @@ from fpho.parameters import scene_dtype
 from fpho.passes.cost import UNKNOWN, CostLaw, ImagePlaces, signal_to_noise
 from fpho.passes.dividing import divided, latest_before, repeat_rounds
 from fpho.passes.needs import LEAST, UNPLANNED, image_needs, job_needs
-from fpho.passes.planning import plan_patches, read_plan
+from fpho.passes.plan import read_plan
+from fpho.passes.planning import plan_patches
 from tests.scene.making import random_rows
 
 LOGGED = Path(__file__).with_name("logged.csv")
@@ -144,14 +145,14 @@ def test_a_plan_comes_back_from_its_file(tmp_path):
     sizes = []
     for rounds in (1, 6):
         plan = plan_patches(rows, options, seed=4, n_batches=3, rounds=rounds, gibbs=rounds == 1)
-        plan.write(tmp_path / "plan.json")
-        assert read_plan(tmp_path / "plan.json") == plan
-        sizes.append((tmp_path / "plan.json").stat().st_size)
+        plan.write(tmp_path / "plan.h5")
+        assert read_plan(tmp_path / "plan.h5") == plan
+        sizes.append((tmp_path / "plan.h5").stat().st_size)
     assert sizes[1] < 2.5 * sizes[0], "what rounds share is there once"
 
 
 def test_jobs_ask_for_what_the_plan_predicts(tmp_path):
-    path = tmp_path / "plan.json"
+    path = tmp_path / "plan.h5"
     assert job_needs(path, 0, 0, 4) == UNPLANNED
     assert job_needs(path, 0, 0, 4, attempt=3)["mem_mb"] == 3 * UNPLANNED["mem_mb"]
     plan = plan_patches(random_rows(300, seed=2), n_batches=3, law=CostLaw(True, draws=25600))

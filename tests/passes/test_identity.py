@@ -13,7 +13,7 @@ from fpho.images import Exposure, write_store
 from fpho.layout import Layout
 from fpho.passes import identity
 from fpho.passes.files import present_files
-from fpho.passes.planning import PatchPlan
+from fpho.passes.plan import PatchPlan
 from fpho.passes.tasks import PatchTask
 from fpho.registration import write_shifts
 from tests.images.making import DEC, RA, header

@@ -19,7 +19,7 @@ from fpho.parameters import q_names
 from fpho.passes import identity, running, steps
 from fpho.passes.batches import past_of
 from fpho.passes.pending import pending
-from fpho.passes.planning import read_plan
+from fpho.passes.plan import read_plan
 from fpho.passes.results import results_of
 from fpho.psf.store import write_store as write_psfs
 from fpho.scene import read_scene, write_scene

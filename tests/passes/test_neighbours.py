@@ -6,7 +6,7 @@ import pytest
 from fpho.config import make_config
 from fpho.layout import Layout
 from fpho.passes import batches, opening
-from fpho.passes.planning import read_plan
+from fpho.passes.plan import read_plan
 from fpho.results import Samples
 from fpho.scene import read_scene, write_scene
 from tests.patch.scenes import Patcher, draw, make_rows, make_store

@@ -6,8 +6,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from fpho.config import Bounds, Patches
+from fpho.errors import InputError
 from fpho.parameters import error_col
-from fpho.passes.planning import colour_graph, plan_patches, read_plan
+from fpho.passes.plan import PlanColumns, read_plan
+from fpho.passes.planning import colour_graph, plan_patches
 from fpho.scene import checkin, checkout, group, make_bounds
 from fpho.scene.circles import fits, fitting, make_regions, reach_of, wide_regions
 from tests.scene.making import BANDS, random_rows
@@ -150,8 +152,32 @@ def test_only_cut_groups_are_visited_again():
 
 def test_a_plan_is_read_back(tmp_path):
     plan = plan_patches(random_rows(30, seed=9), seed=3, n_batches=2)
-    plan.write(tmp_path / "plan.json")
-    assert read_plan(tmp_path / "plan.json") == plan
+    plan.write(tmp_path / "plan.h5")
+    assert read_plan(tmp_path / "plan.h5") == plan
+
+
+def test_a_share_of_a_plan_is_read_without_the_rest(tmp_path, monkeypatch):
+    plan = plan_patches(random_rows(80, seed=9), seed=3, n_batches=3, rounds=2)
+    plan.write(tmp_path / "plan.h5")
+    known = read_plan(tmp_path / "plan.h5")
+    made, real = [], PlanColumns.patch
+    monkeypatch.setattr(PlanColumns, "patch", lambda self, i: made.append(i) or real(self, i))
+    wanted = [patch for patch in plan.patches if (patch.step, patch.batch) == (1, 2)]
+    wanted.sort(key=lambda patch: (patch.colour, patch.index))
+    assert known.chosen(1, 2) == wanted and wanted
+    assert sorted(made) == sorted(patch.index for patch in wanted)
+    places = known.places("all", 0)[::3]
+    rows, counts = known.active(places)
+    active = [plan.patches[i].active for i in places]
+    assert rows.tolist() == [row for some in active for row in some]
+    assert counts.tolist() == [len(some) for some in active]
+    assert known.patches[-2:] == plan.patches[-2:] and known.patches[-1] == plan.patches[-1]
+
+
+def test_a_plan_of_an_earlier_version_is_no_plan(tmp_path):
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(InputError, match=r"plan.h5: no plan.*plan.json, which an earlier version"):
+        read_plan(tmp_path / "plan.h5")
 
 
 def test_nothing_to_plan():

@@ -9,7 +9,7 @@ from fpho.config import make_config, view, with_values
 from fpho.flags import Flag
 from fpho.layout import Layout
 from fpho.passes import identity, running
-from fpho.passes.planning import PatchPlan
+from fpho.passes.plan import PatchPlan
 from fpho.passes.safer import SAFER, safer
 from fpho.passes.tasks import PatchTask
 from tests.passes import toy

@@ -7,8 +7,8 @@ from fpho.config import make_config
 from fpho.flags import Flag
 from fpho.layout import Layout
 from fpho.passes import batches, identity, running, settling
-from fpho.passes.outcomes import read_log
-from fpho.passes.planning import read_plan
+from fpho.passes.logs import read_log
+from fpho.passes.plan import read_plan
 from fpho.scene import read_scene, write_scene
 from tests.passes import toy
 from tests.scene.making import BANDS, random_rows
@@ -41,7 +41,8 @@ def run(folder, function, monkeypatch, rounds=3, n_batches=1, max_colours=None, 
         logs += read_log(layout.patch_log("optimize", colour))
         state = after
     plan = read_plan(layout.plan("optimize"))
-    return settling.flagged(read_scene(state)[0], BANDS, plan, logs), plan, logs
+    noted = [settling.Settling.of(entry) for entry in logs]
+    return settling.flagged(read_scene(state)[0], BANDS, plan, noted), plan, logs
 
 
 def unsettled(rows):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from fpho.errors import InputError
-from fpho.files import checksum, write_text
+from fpho.files import checksum
 from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.parameters import axis_ratio
-from fpho.passes.planning import PatchPlan, Plan
+from fpho.passes.logs import write_lines
+from fpho.passes.plan import PatchPlan, Plan
 from fpho.products import chain_catalog, collect, postsample_catalog, write_sourcereg
 from fpho.products.report import write_summary
 from fpho.results import Samples
@@ -45,7 +46,7 @@ def write_log(layout, entries):
     for entry in entries:
         path = layout.samples(entry["patch"])
         entry["sums"] = {path.name: checksum(path)} if path.is_file() else {}
-    write_text(layout.scene("sample").with_suffix(".log.json"), json.dumps(entries), seal=True)
+    write_lines(layout.patch_log("sample"), [json.dumps(entry).encode() for entry in entries])
 
 
 def test_a_source_without_draws_stands_at_its_optimum(planned, tmp_path):

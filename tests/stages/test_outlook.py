@@ -12,7 +12,8 @@ from fpho.images import write_store
 from fpho.layout import Layout
 from fpho.passes.batches import make_task
 from fpho.passes.identity import task_hash
-from fpho.passes.outcomes import write_log, write_outcomes
+from fpho.passes.logs import line_of, write_lines
+from fpho.passes.outcomes import write_outcomes
 from fpho.passes.running import kept, worker
 from fpho.passes.tasks import PatchLog, PatchOutcome
 from fpho.scene import write_scene
@@ -47,7 +48,8 @@ def test_a_log_is_held_against_the_prediction(run):
         PatchLog(active=tuple(ids[list(patch.active)]), seconds=patch.seconds / 3)
         for patch in found.plan.patches
     ]
-    write_log(layout.patch_log("sample"), [*logs, replace(logs[0], seconds=0.0)])
+    lines = [line_of(entry).encode() for entry in (*logs, replace(logs[0], seconds=0.0))]
+    write_lines(layout.patch_log("sample"), lines)
     assert outlook(config, layout).ratio == pytest.approx(np.full(len(logs), 3.0))
 
 

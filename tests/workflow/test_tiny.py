@@ -182,7 +182,7 @@ def test_damaged_files_cost_one_ordinary_command(folder, tmp_path):
         "sersic/mixtures.h5",
         "background/tweakbg.tsv",
         "scene/sample.fits",
-        "plans/sample.json",
+        "plans/sample.h5",
         "patches/patch0_samples.h5",
         "catalogs/posterior.fits",
     ]

@@ -5,9 +5,9 @@ import numpy as np
 from ..config import Config
 from ..layout import Layout
 from ..passes.batches import make_task
+from ..passes.logs import logs_in
 from ..passes.opening import open_patch
-from ..passes.outcomes import read_log
-from ..passes.planning import read_plan
+from ..passes.plan import read_plan
 from ..passes.search import find_optimum
 from ..products.collecting import PatchResult, Results, SourceResult
 from ..results.rows import draws_by_source
@@ -23,7 +23,7 @@ def optimum_results(config: Config, layout: Layout) -> Results:
     The patches of the last optimization are opened again, at the values that they ended with.
     """
     rows, bands, _ = read_scene(layout.postop)
-    stage = next(name for name in STAGES if read_log(layout.patch_log(name)))
+    stage = next(name for name in STAGES if any(logs_in(layout.patch_log(name))))
     made = read_plan(layout.plan(stage))
     last = {index: patch for patch in made.patches for index in patch.active}
     sources, patches = {}, []

@@ -13,7 +13,7 @@ from ..flags import Flag, describe
 from ..geometry import linearize
 from ..images import open_chosen
 from ..layout import Layout
-from ..passes.planning import read_plan
+from ..passes.plan import read_plan
 from ..products.collecting import Results, collect
 from ..products.images import pictures, read_picture
 from ..products.picture import Picture

@@ -6,30 +6,34 @@ import numpy as np
 
 from ..errors import InputError
 from ..flags import Flag
-from .outcomes import PatchOutcome
-from .planning import PatchPlan, Plan
+from .outcomes import Share
+from .plan import Plan
 
 
-def check_outcomes(outcomes: list[PatchOutcome], patches: list[PatchPlan], rows, where) -> None:
-    """Stop unless the outcomes are those of the patches, each once and with the patch's sources.
+def check_share(share: Share, plan: Plan, places: np.ndarray, rows, where) -> None:
+    """Stop unless a share of a pass has the patches at some places of the plan, each once, with its sources.
 
     Raises
     ------
     InputError
         With what is missing, double or foreign; `where` names the file.
     """
-    check_numbers([outcome.log.patch for outcome in outcomes], patches, where)
-    sources = {patch.index: rows["source_index"][list(patch.active)] for patch in patches}
-    for outcome in outcomes:
-        number = outcome.log.patch
-        if not np.array_equal(outcome.final["source_index"], sources[number]):
-            found = f"patch {number} has other sources than the plan says"
-            raise InputError(where, found, "Delete this file and run the same command again")
+    check_numbers(share.patches, places, where)
+    active, counts = plan.active(share.patches)
+    if np.array_equal(counts, share.counts):
+        differ = np.flatnonzero(rows["source_index"][active] != share.rows["source_index"])
+        if not len(differ):
+            return
+        first = np.searchsorted(np.cumsum(counts), differ[0], side="right")
+    else:
+        first = np.flatnonzero(counts != share.counts)[0]
+    found = f"patch {share.patches[first]} has other sources than the plan says"
+    raise InputError(where, found, "Delete this file and run the same command again")
 
 
-def check_numbers(numbers: list[int], patches: list[PatchPlan], where) -> None:
-    """Stop unless the numbers are those of the patches, each once."""
-    came, wanted = Counter(numbers), {patch.index for patch in patches}
+def check_numbers(numbers, wanted, where) -> None:
+    """Stop unless the numbers of patches are those that are wanted, each once."""
+    came, wanted = Counter(np.asarray(numbers).tolist()), set(np.asarray(wanted).tolist())
     lost, foreign = sorted(wanted - set(came)), sorted(set(came) - wanted)
     double = sorted(number for number, n in came.items() if n > 1)
     words = [
@@ -51,8 +55,7 @@ def check_sources(before: np.ndarray, after: np.ndarray, where) -> None:
 def check_cover(plan: Plan, rows: np.ndarray, where) -> None:
     """Stop unless every valid source is active in a patch of the plan."""
     covered = np.zeros(len(rows), bool)
-    for patch in plan.patches:
-        covered[list(patch.active)] = True
+    covered[plan.columns.lists["active"].values] = True
     lost = rows["source_index"][rows["is_valid"] & ~covered]
     if len(lost):
         found = f"{len(lost)} sources are in no patch, the first with index {lost[0]}"

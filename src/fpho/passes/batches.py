@@ -18,11 +18,13 @@ from ..images import open_chosen
 from ..layout import Layout
 from ..progress import progress
 from ..scene import checkin, checkout, read_scene, write_scene
-from .accounts import check_cover, check_outcomes, check_sources
+from .accounts import check_cover, check_share, check_sources
 from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
-from .outcomes import joined, read_log, read_share, write_lines, write_outcomes
-from .planning import Plan, patch_seed, plan_patches, read_plan
+from .logs import logs_in, write_lines
+from .outcomes import Share, changed_rows, joined, read_lines, read_share, write_outcomes
+from .plan import Plan, patch_seed, read_plan
+from .planning import plan_patches
 from .running import run_tasks
 from .settling import settled
 from .tasks import PatchLog, PatchOutcome, PatchTask
@@ -108,34 +110,36 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
 
 
 def past_of(layout: Layout, stage: str, colour, patches) -> dict[int, PatchLog]:
-    """Logs, by number, of the steps before one that patches of later rounds look at."""
-    logs = earlier_logs(layout, stage, colour) if any(patch.previous >= 0 for patch in patches) else []
-    return {entry.patch: entry for path in logs for entry in read_log(path)}
+    """Logs, by number, of the patches of earlier rounds that those of a step go on from."""
+    before = {patch.previous for patch in patches if patch.previous >= 0}
+    paths = earlier_logs(layout, stage, colour) if before else []
+    return {entry.patch: entry for path in paths for entry in logs_in(path, before)}
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
     """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
-    rows, bands, _ = read_scene(scene_in)
+    before, bands, _ = read_scene(scene_in)
     n_batches = 1 if colour == "all" else config.workflow.batches
-    made, outcomes, texts, before = read_plan(layout.plan(stage)), [], [], rows
-    for batch in range(n_batches):
-        path = layout.batch(stage, colour, batch)
-        some, text = read_share(path, rows.dtype, origin(layout, stage, scene_in))
-        check_outcomes(some, made.chosen(colour, batch), rows, path)
-        outcomes += some
-        texts += [text] if text else []
-    if outcomes:
-        rows = checkin(rows, *joined(outcomes, bands))
+    made, made_from = read_plan(layout.plan(stage)), origin(layout, stage, scene_in)
+    paths, shares = [layout.batch(stage, colour, batch) for batch in range(n_batches)], []
+    for batch, path in enumerate(paths):
+        share = read_share(path, before.dtype, made_from)
+        check_share(share, made, made.places(colour, batch), before, path)
+        shares.append(share)
+    rows = checkin(before, *changed_rows(shares, bands))
     check_sources(before, rows, scene_out)
-    failed = [outcome.log for outcome in outcomes if outcome.log.failure]
-    for entry in failed:
-        log.warning("%s: patch %d failed: %s", stage, entry.patch, entry.failure)
-    if failed:
-        log.warning(
-            "%s: %d of %d patches failed; their sources are flagged", stage, len(failed), len(outcomes)
-        )
+    _tell_failures(stage, shares)
     write_scene(scene_out, rows, bands)
-    write_lines(Path(scene_out).with_suffix(".log.json"), texts)
+    write_lines(Path(scene_out).with_suffix(".log.json"), map(read_lines, paths))
+
+
+def _tell_failures(stage: str, shares: list[Share]) -> None:
+    failures = {number: text for share in shares for number, text in share.failures.items()}
+    for number, text in failures.items():
+        log.warning("%s: patch %d failed: %s", stage, number, text)
+    if failures:
+        n = sum(len(share.patches) for share in shares)
+        log.warning("%s: %d of %d patches failed; their sources are flagged", stage, len(failures), n)
 
 
 def origin(layout: Layout, stage: str, scene_in) -> str:

@@ -3,7 +3,6 @@
 Imports nothing heavy, as rules use it.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,16 +24,31 @@ def job_needs(plan: Path, step: int, batch: int, cores: int, attempt: int = 1) -
     """
     if not plan.is_file():
         return {name: attempt * value for name, value in UNPLANNED.items()}
-    jobs = _jobs(str(plan), os.stat(plan).st_mtime_ns)
-    return needs_of(jobs.get((step, batch), []), cores, attempt)
+    shares = planned_shares(plan)
+    return shares.get((step, batch), PlannedShare()).needs(cores, attempt)
 
 
-def needs_of(patches, cores: int, attempt: int = 1) -> dict[str, int]:
-    """The same of some patches, each with predicted `seconds` and `pixels`."""
-    seconds = [patch.seconds for patch in patches]
-    wall = START + MARGIN * max(max(seconds, default=0.0), sum(seconds) / cores)
-    memory = PROCESS + cores * (PROCESS + PIXEL * max((patch.pixels for patch in patches), default=0))
-    return {"mem_mb": attempt * round(memory), "runtime": attempt * max(LEAST, int(wall / 60) + 1)}
+@dataclass(frozen=True)
+class PlannedShare:
+    """What the patches of a job take, predicted."""
+
+    seconds: float = 0.0  # of one core
+    longest: float = 0.0  # seconds of a patch
+    pixels: int = 0  # of the largest patch
+
+    @classmethod
+    def of(cls, patches) -> "PlannedShare":
+        """Of some patches, each with predicted `seconds` and `pixels`."""
+        seconds = [patch.seconds for patch in patches]
+        return cls(
+            sum(seconds), max(seconds, default=0.0), max((patch.pixels for patch in patches), default=0)
+        )
+
+    def needs(self, cores: int, attempt: int = 1) -> dict[str, int]:
+        """`mem_mb` and `runtime` (minutes) of a job on some cores; more for each further attempt."""
+        wall = START + MARGIN * max(self.longest, self.seconds / cores)
+        memory = PROCESS + cores * (PROCESS + PIXEL * self.pixels)
+        return {"mem_mb": attempt * round(memory), "runtime": attempt * max(LEAST, int(wall / 60) + 1)}
 
 
 def image_needs(cores: int, attempt: int = 1) -> dict[str, int]:
@@ -42,20 +56,23 @@ def image_needs(cores: int, attempt: int = 1) -> dict[str, int]:
     return {"mem_mb": attempt * cores * IMAGE["mem_mb"], "runtime": attempt * IMAGE["runtime"]}
 
 
-@dataclass(frozen=True)
-class _Cost:
-    seconds: float
-    pixels: int
+def planned_shares(plan: Path) -> dict[tuple[int, int], PlannedShare]:
+    """What each (step, batch) of a plan takes that has patches; read once, as long as the file stays."""
+    return _shares(str(plan), os.stat(plan).st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _jobs(plan: str, mtime_ns: int) -> dict[tuple[int, int], list[_Cost]]:
-    """What the patches of each (step, batch) cost."""
-    tree = json.loads(Path(plan).read_text(encoding="utf-8"))
-    places = [dict(zip(tree["shared"], values, strict=True)) for values in tree["places"]]
-    costs = [_Cost(place["seconds"], place["pixels"]) for place in places]
-    out: dict[tuple[int, int], list[_Cost]] = {}
-    for place, *values in tree["patches"]:
-        own = dict(zip(tree["own"], values, strict=True))
-        out.setdefault((own["step"], own["batch"]), []).append(costs[place])
+def _shares(plan: str, mtime_ns: int) -> dict[tuple[int, int], PlannedShare]:
+    import h5py  # only here, where there is a plan
+    import numpy as np
+
+    with h5py.File(plan) as file:
+        turns = file["turns"][:]
+        places = file["places"][:][turns["place"]]
+    jobs, job = np.unique(turns[["step", "batch"]], return_inverse=True)
+    out = {}
+    for k, numbers in enumerate(jobs.tolist()):
+        some = places[job == k]
+        seconds = some["seconds"]
+        out[numbers] = PlannedShare(float(seconds.sum()), float(seconds.max()), int(some["pixels"].max()))
     return out

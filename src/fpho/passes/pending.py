@@ -7,7 +7,7 @@ from ..config import Config
 from ..layout import Layout
 from .batches import make_task
 from .identity import task_hash
-from .planning import PatchPlan, Plan
+from .plan import PatchPlan, Plan
 from .running import finished, worker
 from .settling import settled
 from .tasks import PatchLog

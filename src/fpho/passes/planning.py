@@ -9,16 +9,9 @@ or cores. A patch is named after its first source and its round, which its seed 
 are added elsewhere leave its name, its random numbers and (but for a chain of contacts) its colour alone.
 """
 
-import json
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from pathlib import Path
-
 import numpy as np
 
 from ..config import Patches
-from ..errors import InputError
-from ..files import verify, write_text
 from ..geometry import CircularRegion
 from ..parameters import bands_of
 from ..scene.circles import CROWDED, make_regions, reach_of, wide_regions
@@ -26,123 +19,8 @@ from ..scene.grouping import near_pairs
 from .cost import CostLaw
 from .cutting import groups_in_parts
 from .dividing import divided, latest_before, repeat_rounds
+from .plan import PatchPlan, Plan
 from .shining import coupled_pairs
-
-
-@dataclass(frozen=True)
-class PatchPlan:
-    """One patch: indices into the scene's rows, its circle on the sky, and when it runs."""
-
-    index: int
-    region: CircularRegion
-    active: tuple[int, ...]
-    halo: tuple[int, ...]  # fitted along, as they overlap active ones; not kept
-    fixed: tuple[int, ...]
-    colour: int  # patches of one colour do not touch; colours run in order
-    step: int  # of the workflow: jobs of one step run at the same time
-    batch: int
-    truncated: bool  # the group of its sources was cut
-    first: int = -1  # source index of the first of its sources; -1: a plan made by hand, the patch's number
-    round: int = 0  # of the pass
-    previous: int = -1  # the same patch in the round before, which goes on; -1: begin
-    neighbours: tuple[int, ...] = ()  # latest patches of its fixed sources, whose draws are subtracted
-    pixels: int = 0  # of all images together, predicted
-    seconds: float = 0.0  # of one core, predicted
-
-    @property
-    def number(self) -> int:
-        """By which its files are called, and its random numbers drawn: no other patch of its round has it."""
-        return self.index if self.first < 0 else self.first
-
-    @property
-    def name(self) -> str:
-        """Of its files; no other patch of the pass has it."""
-        return f"{self.number}_round{self.round}" if self.round else str(self.number)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All patches of a pass, in order."""
-
-    patches: tuple[PatchPlan, ...]
-    seed: int
-    n_batches: int
-
-    @property
-    def n_colours(self) -> int:
-        """Colours, at least 1."""
-        return 1 + max((patch.colour for patch in self.patches), default=0)
-
-    def chosen(self, step, batch: int) -> list[PatchPlan]:
-        """Patches of a step and batch (`all`: of every step and batch), by colour."""
-        some = self.patches if step == "all" else self._shares.get((step, batch), [])
-        return sorted(some, key=lambda patch: (patch.colour, patch.index))
-
-    @cached_property
-    def _shares(self) -> dict[tuple[int, int], list[PatchPlan]]:
-        """Patches of each step and batch."""
-        out: dict[tuple[int, int], list[PatchPlan]] = {}
-        for patch in self.patches:
-            out.setdefault((patch.step, patch.batch), []).append(patch)
-        return out
-
-    def write(self, path) -> None:
-        """As JSON: what patches of several rounds share stands there once."""
-        shared = {tuple(getattr(patch, name) for name in SHARED): None for patch in self.patches}
-        number = {values: i for i, values in enumerate(shared)}
-        places = [[asdict(region), *rest] for region, *rest in shared]
-        patches = [
-            [number[tuple(getattr(patch, name) for name in SHARED)], *(getattr(patch, name) for name in OWN)]
-            for patch in self.patches
-        ]
-        tree = {"seed": self.seed, "n_batches": self.n_batches, "shared": SHARED, "own": OWN}
-        tree |= {"places": places, "patches": patches}
-        write_text(path, json.dumps(tree) + "\n", seal=True)
-
-
-SHARED = (
-    "region",
-    "active",
-    "halo",
-    "fixed",
-    "truncated",
-    "pixels",
-    "seconds",
-    "first",
-)  # by patches of several rounds
-OWN = ("index", "colour", "step", "batch", "round", "previous", "neighbours")
-
-
-def read_plan(path) -> Plan:
-    """A plan from its file.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is damaged.
-    """
-    if not Path(path).is_file():
-        raise InputError(path, "no plan of the pass", "Run the step `plan` of the pass first")
-    verify(path)
-    with open(path) as stream:
-        tree = json.load(stream)
-    places = [
-        (CircularRegion(**region), *(tuple(one) if isinstance(one, list) else one for one in rest))
-        for region, *rest in tree["places"]
-    ]
-    patches = tuple(
-        PatchPlan(
-            **dict(zip(tree["shared"], places[place], strict=True)),
-            **dict(zip(tree["own"], [*numbers, tuple(neighbours)], strict=True)),
-        )
-        for place, *numbers, neighbours in tree["patches"]
-    )
-    return Plan(patches, tree["seed"], tree["n_batches"])
-
-
-def patch_seed(seed: int, patch: PatchPlan) -> np.random.SeedSequence:
-    """The patch's own seed, derived from the run's."""
-    return np.random.SeedSequence(seed, spawn_key=(patch.number, patch.round))
 
 
 def plan_patches(

@@ -10,8 +10,8 @@ from ..files import checksum
 from ..layout import Layout
 from ..results import Apertures, apertures_of
 from .accounts import check_numbers
-from .outcomes import read_log
-from .planning import PatchPlan, read_plan
+from .logs import logs_in
+from .plan import PatchPlan, read_plan
 from .tasks import OptimumLog
 
 
@@ -40,16 +40,16 @@ def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> lis
     """
     cure = f"Run `fpho {stage}` again; what is finished is kept"
     log_path = layout.patch_log(stage)
-    patches = read_plan(layout.plan(stage)).patches
-    entries = read_log(log_path)
-    check_numbers([entry.patch for entry in entries], patches, log_path)
-    found = {entry.patch: entry for entry in entries}
+    made = read_plan(layout.plan(stage))
+    became = [(entry.patch, entry.failure, entry.sums) for entry in logs_in(log_path)]
+    check_numbers([number for number, _, _ in became], made.columns.turns["index"], log_path)
     out = []
-    for patch in patches:
-        entry, path = found[patch.index], layout.samples(patch.name)
-        if not entry.failure:
-            _check(path, entry.sums.get(path.name), check, cure)
-        out.append(PatchFile(patch, None if entry.failure else path, entry.failure))
+    for number, failure, sums in sorted(became, key=lambda one: one[0]):
+        patch = made.patches[number]
+        path = layout.samples(patch.name)
+        if not failure:
+            _check(path, sums.get(path.name), check, cure)
+        out.append(PatchFile(patch, None if failure else path, failure))
     return out
 
 
@@ -62,10 +62,11 @@ def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
 
 @dataclass(frozen=True)
 class FoundOptimum:
-    """How the optimum of a patch was found."""
+    """What is kept of the optimum of a patch of S sources."""
 
     active: tuple[int, ...]  # rows of the scene
-    fit: OptimumLog
+    structure: tuple  # (S,) what patterns tell of each, see `results.structure.telling`; or none
+    apertures: np.ndarray  # (3, S, B, A), see `apertures_of`; or empty
 
 
 def last_optima(layout: Layout) -> list[FoundOptimum]:
@@ -74,8 +75,10 @@ def last_optima(layout: Layout) -> list[FoundOptimum]:
     for stage in ("optimize", "reoptimize"):
         if layout.patch_log(stage).is_file():
             patches = read_plan(layout.plan(stage)).patches
-            found = [(patches[one.patch].active, one.fit) for one in read_log(layout.patch_log(stage))]
-            out += [FoundOptimum(active, fit) for active, fit in found if isinstance(fit, OptimumLog)]
+            for one in logs_in(layout.patch_log(stage)):
+                if isinstance(one.fit, OptimumLog):
+                    apertures = np.array(one.fit.apertures, "f8")
+                    out.append(FoundOptimum(patches[one.patch].active, one.fit.structure, apertures))
     return out
 
 
@@ -83,7 +86,6 @@ def optimum_apertures(optima: list[FoundOptimum]) -> dict[int, Apertures]:
     """Fluxes within circles of the last of optima, by row of the scene; no entry where no fit is."""
     out = {}
     for one in optima:
-        if one.fit.apertures:
-            found = np.array(one.fit.apertures, "f8")
-            out |= {row: apertures_of(found[:, i]) for i, row in enumerate(one.active)}
+        if one.apertures.size:
+            out |= {row: apertures_of(one.apertures[:, i]) for i, row in enumerate(one.active)}
     return out

@@ -5,20 +5,35 @@ lies under its own sources (`shining`), has moved since by more than MOVED of it
 are fitted along: they can't be out of date, but pass on what moves beside them.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..flags import Flag
 from ..geometry import separation
 from ..parameters import error_col, q_names
-from .planning import Plan
+from .plan import Plan
 from .shining import axes, light_in_errors
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
 MOVED = 0.3  # of its error in flux, position or size
 NEGLIGIBLE = 0.03  # light of a fixed source, of the flux error of the own one that it shines on
 KEPT = "as it was: the sources around it have settled"
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What of a patch's log tells whether its sources have settled."""
+
+    patch: int  # number in the plan
+    seen: np.ndarray  # (N, P) parameters of the fixed sources that it was fitted with
+    blur: float
+    kept: bool  # it stayed as it was
+
+    @classmethod
+    def of(cls, entry: PatchLog) -> "Settling":
+        """From a log."""
+        return cls(entry.patch, np.array(entry.seen, "f8"), entry.blur, entry.message == KEPT)
 
 
 def noted(rows, bands) -> tuple[tuple[float, ...], ...]:
@@ -37,7 +52,7 @@ def settled(tasks: list[PatchTask], past: dict[int, PatchLog]) -> dict[int, Patc
     return {task.patch.index: _kept(task, entry) for task, entry in later if _has_settled(task, entry)}
 
 
-def flagged(rows, bands, plan: Plan, logs: list[PatchLog]) -> np.ndarray:
+def flagged(rows, bands, plan: Plan, logs: list[Settling]) -> np.ndarray:
     """Rows with NEIGHBOUR_UNSETTLED exactly where light of neighbours moved after a source's last fit.
 
     Or where a neighbour's fit failed, whose light counts there. `logs`: of all patches of the plan.
@@ -94,7 +109,7 @@ def _has_settled(task: PatchTask, entry: PatchLog) -> bool:
     return bool(np.all(change(own, before, task.fixed, task.bands, entry.blur) <= MOVED))
 
 
-def _as_noted(fixed, entry: PatchLog, bands) -> np.ndarray:
+def _as_noted(fixed, entry: PatchLog | Settling, bands) -> np.ndarray:
     """Rows of the fixed sources with the values that they had when the patch was fitted."""
     out = fixed.copy()
     for name, values in zip(q_names(bands), np.transpose(entry.seen), strict=len(fixed) > 0):

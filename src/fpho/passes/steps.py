@@ -17,9 +17,9 @@ from ..psf import PSFStore
 from ..scene import read_scene, write_scene
 from . import batches
 from .accounts import check_numbers, check_sources, without_draws
-from .outcomes import read_log, write_log
-from .planning import read_plan
-from .settling import KEPT, flagged
+from .logs import lines_in, logs_in, write_lines
+from .plan import read_plan
+from .settling import Settling, flagged
 
 log = logging.getLogger("fpho")
 WHOLE = "all"
@@ -52,7 +52,7 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
     if unneeded(config, layout, stage):
         log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
         copy(before, after)
-        write_log(layout.patch_log(stage, colour), [])
+        write_lines(layout.patch_log(stage, colour), [])
         return
     batches.gather(config, layout, stage, colour, before, after)
 
@@ -60,16 +60,16 @@ def gather(config: Config, layout: Layout, stage: str, colour) -> None:
 def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     """Keep the state after the last colour as that of the stage, and the logs of all its patches."""
     colours = range(config.workflow.max_colours) if colour is None else [colour]
-    logs = [layout.patch_log(stage, each) for each in colours]
-    entries = [entry for path in logs for entry in read_log(path)]
+    paths = [layout.patch_log(stage, each) for each in colours]
     last, log_path = layout.state_after(stage, colours[-1]), layout.patch_log(stage)
     rows, bands, _ = read_scene(last)
     check_sources(read_scene(layout.state_before(stage))[0], rows, last)
     needed = not unneeded(config, layout, stage)
     made = read_plan(layout.plan(stage))
+    entries = [Settling.of(entry) for path in paths for entry in logs_in(path)]
     if needed:
-        check_numbers([entry.patch for entry in entries], made.patches, log_path)
-    write_log(log_path, entries)
+        check_numbers([entry.patch for entry in entries], made.columns.turns["index"], log_path)
+    write_lines(log_path, (line for path in paths for line in lines_in(path)))
     if stage == "sample":
         write_scene(layout.scene(stage), without_draws(rows), bands)
     elif needed:
@@ -81,8 +81,9 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
 def _settled(stage: str, rows, bands, made, entries) -> np.ndarray:
     """Rows of an optimum, those flagged whose neighbours still moved; says how much was done."""
     rows = flagged(rows, bands, made, entries)
-    again = [entry for entry in entries if made.patches[entry.patch].previous >= 0]
-    kept = sum(entry.message == KEPT for entry in again)
+    previous = made.columns.turns["previous"]
+    again = [entry for entry in entries if previous[entry.patch] >= 0]
+    kept = sum(entry.kept for entry in again)
     unsettled = np.sum(rows["flags"] & int(Flag.NEIGHBOUR_UNSETTLED) > 0)
     log.info("%s: of %d patches of later rounds %d stayed as they were", stage, len(again), kept)
     log.info("%s: %d of %d sources have neighbours that still moved or failed", stage, unsettled, len(rows))

@@ -13,7 +13,7 @@ def learnt_structure(optima: list[FoundOptimum], n_bands: int) -> tuple[np.ndarr
     """What optima tell of the structure of a field's galaxies, see `results.structure.learnt`."""
     told: dict[int, tuple] = {}
     for one in optima:
-        told |= dict(zip(one.active, one.fit.structure, strict=False))  # none where it was not measured
+        told |= dict(zip(one.active, one.structure, strict=False))  # none where it was not measured
     return learnt(told.values(), n_bands)
 
 

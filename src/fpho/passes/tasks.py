@@ -7,7 +7,7 @@ import numpy as np
 from ..config import Config
 from ..layout import Layout
 from .files import FitFiles
-from .planning import PatchPlan
+from .plan import PatchPlan
 
 BESIDE_CHAINS = 2**31  # place of the random numbers beside those of chains
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..layout import Layout
+from ..passes.plan import is_planned
 from ..passes.results import results_of
 from ..scene import read_scene
 
@@ -52,7 +53,7 @@ def planned(root) -> Planned:
     if isinstance(root, list | tuple):
         return _of_files(map(Path, root))
     layout = Layout(Path(root))
-    if layout.plan(STAGE).is_file():
+    if is_planned(layout.plan(STAGE)):
         return _of_plan(layout)
     found = _of_files(layout.patches.glob("patch*_samples.h5"))
     if not found.patches:

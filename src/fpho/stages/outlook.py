@@ -10,10 +10,10 @@ from ..errors import InputError
 from ..extras import installed
 from ..layout import Layout
 from ..passes.batches import make_plan
-from ..passes.needs import needs_of
-from ..passes.outcomes import read_log
+from ..passes.logs import logs_in
+from ..passes.needs import PlannedShare
 from ..passes.pending import pending
-from ..passes.planning import Plan
+from ..passes.plan import Plan
 from ..products.plots.plan import plot_plan
 from ..progress import duration
 from ..scene import read_scene
@@ -83,7 +83,7 @@ class Outlook:
             colours = sorted({patch.colour for patch in some})
             jobs = [[p for p in some if p.batch == batch] for batch in sorted({p.batch for p in some})]
             longest = max(sum(patch.seconds for patch in job) for job in jobs)
-            memory = max(needs_of(job, 1)["mem_mb"] for job in jobs)
+            memory = max(PlannedShare.of(job).needs(1)["mem_mb"] for job in jobs)
             text = str(colours[0]) if len(colours) == 1 else f"{colours[0]}-{colours[-1]}"
             counts = f"{step:4d}  {text:>7s}  {len(some):7d}  {len(jobs):4d}"
             yield f"{counts}  {duration(longest):>11s}  {memory} MB"
@@ -109,8 +109,8 @@ def outlook(config: Config, layout: Layout, stage: str = "sample", waiting: bool
         raise InputError(states[-1], "no state of the scene is there yet", cure)
     rows, bands, _ = read_scene(state)
     log = layout.patch_log(stage)
-    done = [entry for entry in read_log(log) if entry.seconds] if log.is_file() else []
-    took = {entry.active: entry.seconds for entry in done}
+    entries = logs_in(log) if log.is_file() else iter(())
+    took = {entry.active: entry.seconds for entry in entries if entry.seconds}
     made = make_plan(config, layout, stage, rows, bands)
     some = pending(config, layout, stage, made, made.chosen("all", 0), rows, bands) if waiting else None
     return Outlook(stage, state, rows, made, took, some)
