@@ -243,7 +243,7 @@ def test_a_batch_of_another_plan_is_not_taken(use, tmp_path):
         (some[1:], f"no patch {some[0].log.patch}"),
         (some + some[:1], f"twice patch {some[0].log.patch}"),
         (some[:1] * 2, "no patch.*twice"),
-        (swapped, f"patch {some[0].log.patch} has other sources"),
+        (swapped, f"patch {some[1].log.patch} has other sources"),
         (cut, f"patch {some[0].log.patch} has other sources"),
     ):
         outcomes.write_outcomes(tmp_path / "batch.h5", wrong, ROWS.dtype)
