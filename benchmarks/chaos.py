@@ -1,17 +1,19 @@
 """A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py FOLDER [--kinds main job worker group disk damage] [--moments N] [--minutes M]
+python benchmarks/chaos.py FOLDER [--kinds main job worker group disk damage slurm] [--moments N]
+    [--minutes M] [--field SOURCES] [--batches B]
 
-The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches,
-all stages on. After each disturbance comes one ordinary command, without `--unlock` or `--rerun-
-incomplete`. What is asked: no process lives on; the last command ends well; every file of the run (scene
-states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of an undisturbed run, but for
-dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn over all stages: a stage,
-then a part of its time.
+The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches, or
+on a simulated field of so many sources, all stages on. After each disturbance comes one ordinary command,
+without `--unlock` or `--rerun-incomplete`. What is asked: no process lives on; the last command ends well;
+every file of the run (scene states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of
+an undisturbed run, but for dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn
+over all stages: a stage, then a part of its time.
 
 FOLDER keeps the undisturbed run and the table of what came of each disturbance (`outcomes.jsonl`); a run
 that is stopped, or has had its M minutes, goes on with what is missing. A full disk needs root, for a small
-file system.
+file system; jobs of Slurm (`slurm`, with --batches) that are cancelled and requeued need one, see
+tests/slurm/run.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from pathlib import Path
 import yaml
 from damages import DAMAGES, READERS, damage, forget_from
 from processes import Workflow
+from slurm_jobs import HOWS, SlurmWorkflow, disturb, running
 from snapshots import snapshot
 
 OPTIONS = {
@@ -47,7 +50,7 @@ STAGES = (
     "detect", "reoptimize", "postop", "sample", "postprocess", "view", "compare",
 )  # fmt: skip
 POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
-PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 4}  # disturbances of one run
+PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 4, "slurm": 10}  # disturbances of one run
 ROOM = 1.5  # of a small file system, in sizes of the run
 WORDS = "Make room on the disk"
 
@@ -55,8 +58,8 @@ WORDS = "Make room on the disk"
 class Chaos:
     """Disturbed runs in a folder, each held against the undisturbed one."""
 
-    def __init__(self, folder: Path, seed: int):
-        self.folder, self.run = folder, folder / "run"
+    def __init__(self, folder: Path, seed: int, options: dict):
+        self.options, self.folder, self.run = options, folder, folder / "run"
         self.table = folder / "outcomes.jsonl"
         self.rng = random.Random(f"{seed} {len(self.outcomes())}")
         self.undisturbed = folder / "undisturbed"
@@ -69,7 +72,7 @@ class Chaos:
     def _prepare(self) -> None:
         shutil.rmtree(self.undisturbed, ignore_errors=True)
         self.undisturbed.mkdir(parents=True)
-        self.config.write_text(yaml.safe_dump(OPTIONS))
+        self.config.write_text(yaml.safe_dump(self.options))
         program = Workflow(self.undisturbed, self.config)
         if program.wait():
             raise SystemExit(f"the undisturbed run failed:\n{program.text}")
@@ -183,6 +186,22 @@ class Chaos:
                 time.sleep(0.01)
         self.keep(entries, self.judged(program, program.wait()))
 
+    def jobs_of_slurm(self, number: int) -> None:
+        """A run through Slurm of which jobs are cancelled and requeued; it goes on by itself."""
+        self.fresh()
+        program, entries = SlurmWorkflow(self.run, self.config), []
+        others = running()
+        while program.runs and len(entries) < number:
+            time.sleep(self.rng.expovariate(1 / 8))
+            mine = {job: rule for job, rule in running().items() if job not in others}
+            if mine:
+                job, how = self.rng.choice(sorted(mine)), self.rng.choice(HOWS)
+                if disturb(job, how):
+                    entries.append({"kind": "slurm", "stage": mine[job], "how": how})
+        if program.wait():  # one was cancelled more often than it is tried
+            program = SlurmWorkflow(self.run, self.config)
+        self.keep(entries, self.judged(program, program.wait()))
+
     @staticmethod
     def is_in(program: Workflow, stage: str) -> bool:
         begun, ended = program.stages()
@@ -264,6 +283,8 @@ class Chaos:
             self.full_disk(whole=self.done(kind) % 2 == 1)
         elif kind == "worker":
             self.lost_workers(min(PER_RUN[kind], wanted))
+        elif kind == "slurm":
+            self.jobs_of_slurm(min(PER_RUN[kind], wanted))
         else:
             self.killed(kind, min(PER_RUN[kind], wanted))
         return True
@@ -279,21 +300,32 @@ def report(outcomes: list[dict]) -> None:
         print(f"{kind:8} {stage:16} {n}")
 
 
+def scene_of(field: int | None, batches: int) -> dict:
+    """Options of the run that is disturbed."""
+    tree = OPTIONS | {"workflow": {"batches": batches, "max_colours": 3, "image_groups": min(batches, 2)}}
+    if field is None:
+        return tree if batches > 1 else OPTIONS
+    drawn = {"scene": "field", "field": {"sources": field, "density": 200.0, "exposures": 2}}
+    return tree | {"simulate": drawn, "detect": {"enabled": True}, "patches": {"maxactive_per_patch": 4}}
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     kinds = ["main", "job", "worker", "group", "disk", "damage"]
-    parser.add_argument("--kinds", nargs="+", default=kinds, choices=kinds)
+    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "slurm"])
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--field", type=int, help="sources of a simulated field in place of `tiny`")
+    parser.add_argument("--batches", type=int, default=1)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
     end = time.monotonic() + 60 * options.minutes
-    chaos = Chaos(options.folder.resolve(), options.seed)
+    chaos = Chaos(options.folder.resolve(), options.seed, scene_of(options.field, options.batches))
     going = list(options.kinds)
     while going and time.monotonic() < end:
         going = [kind for kind in going if time.monotonic() < end and chaos.disturb(kind, options.moments)]

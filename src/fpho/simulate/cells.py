@@ -11,6 +11,7 @@ from .field import faintest, place_within, structures, with_stars
 from .population import COMPANION, SIZES, draw_population
 
 CELL = 60.0  # arcsec, largest side of a cell
+INDEX_DIGITS = 1  # of Sersic indices: GalSim prepares each anew (10 ms) and remembers a hundred
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Cells:
         options = self.options.model_copy(update={"stars": stars})
         place = place_within(self.side / self.across, self.middle(cell))
         rows = draw_population(sources, options.bands, faintest(options), place, rngs[0])
+        rows["sersic"] = rows["sersic"].round(INDEX_DIGITS)
         rows, profiles = structures(with_stars(rows, options, place, rngs[1]), options, rngs[2])
         rows["source_index"] = self.first[cell] + np.arange(len(rows))
         stems = [name.rpartition("-")[0] for name in rows["id"].tolist()]

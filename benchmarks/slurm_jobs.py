@@ -1,0 +1,41 @@
+"""The workflow through `profiles/slurm` (a partition `debug`), and what can be done to its jobs."""
+
+import subprocess
+
+from processes import TOP, Workflow
+
+CALL = (
+    "--profile", TOP / "profiles" / "slurm", "--jobs", 4, "--slurm-init-seconds-before-status-checks", 5,
+    "--default-resources", "slurm_partition=debug", "mem_mb=1000", "runtime=60",
+    "--set-threads", "batch=1", "preprocess_images=1", "scene_images=1", "background_images=1",
+)  # fmt: skip
+HOWS = ("cancelled", "requeued")
+
+
+class SlurmWorkflow(Workflow):
+    """As users of a cluster call it."""
+
+    def __init__(self, folder, config):
+        super().__init__(folder, config, *CALL)
+
+
+def running() -> dict[str, str]:
+    """Jobs that run, and the rules that they are of."""
+    words = ["squeue", "-h", "-t", "R", "-o", "%i %k"]
+    lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    pairs = (line.partition(" ")[::2] for line in lines)
+    return {job: rule.removeprefix("rule_").partition("_wildcards")[0] for job, rule in pairs}
+
+
+def disturb(job: str, how: str) -> bool:
+    """Cancel or requeue a job; whether it still ran."""
+    if how == "cancelled":
+        return _done("scancel", "--state=RUNNING", job)
+    if not _done("scontrol", "requeue", job):
+        return False
+    _done("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would let it wait for two minutes
+    return True
+
+
+def _done(*words: str) -> bool:
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
