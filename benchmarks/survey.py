@@ -1,14 +1,14 @@
 """What a survey costs, by its number of sources: stores and plans of all of it, fits and draws of some.
 
-    python benchmarks/survey.py FOLDER --sources 1000 [--fits 4] [--draws 3] [--groups 2]
+    python benchmarks/survey.py FOLDER --sources 1000 [--deep] [--fits 4] [--draws 3] [--groups 2]
     python benchmarks/survey.py FOLDER --table
 
 Draws a survey (`fpho simulate --survey`), prepares all of it, plans its passes, and runs jobs that are chosen
 at random: groups of images for the sky, batches for optima and draws, of the first round. Each job is a
 process, as in the workflow: its processor seconds (user and system), largest memory, reads, bytes, and the
 share of its time that the kernel takes. Draws start from the truth, as if all were optimized, and skies are
-the true ones where not all were measured. FOLDER keeps all and the costs (`costs.jsonl`); the table tells
-what a source costs, and what other surveys would. What products cost is not in it.
+the true ones. `--deep`: ten bands with ten exposures each, and fewer sources to a square arcmin. FOLDER
+keeps all and the costs (`costs.jsonl`), from which the table is made. What products cost is not in it.
 """
 
 import argparse
@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 
 FIELD = {"density": 370.0, "bands": ["F277W", "F444W"], "pixel_scale": [0.063, 0.063], "exposures": 2}
+TEN = [f"F{150 + 30 * i}W" for i in range(10)]
+DEEP = {"density": 200.0, "bands": TEN, "pixel_scale": [0.031] * 5 + [0.063] * 5, "exposures": 10}
 PER_BATCH, PER_GROUP, PIXELS = 200, 4, 2048  # sources of a batch, images of a group, sides of an exposure
 KERNEL = ("evaluate", "evaluate_many", "evaluate_batch", "model", "fisher")
 ONE = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-PIXELS_OF_ASSUMED = 4096**2 * 11_900  # 10^5 sources, 500 square arcmin, 100 exposures on each
 
 
 def main() -> None:
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--fits", type=int, default=4, help="batches that are optimized")
     parser.add_argument("--draws", type=int, default=3, help="batches that are sampled")
     parser.add_argument("--groups", type=int, default=2, help="groups of images whose sky is measured")
+    parser.add_argument("--deep", action="store_true", help="100 exposures on each source, not 4")
     parser.add_argument("--table", action="store_true", help="print what is known")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -55,8 +57,8 @@ def measure(folder: Path, count: int, given) -> None:
     from fpho.layout import Layout
     from fpho.passes.planning import read_plan
 
-    place = folder / f"survey{count}"
-    costs = Costs(folder, count)
+    place = folder / folder_of(count, given.deep)
+    costs = Costs(folder, count, given.deep)
     costs.add("draw", stage="survey", units=count)
     layout, rng = Layout(place / "results"), np.random.default_rng(count)
     listed = rows_of(place / "catalog.fits")
@@ -84,16 +86,17 @@ def measure(folder: Path, count: int, given) -> None:
 class Costs:
     """Jobs of one size, each done once and written down in `costs.jsonl`."""
 
-    def __init__(self, folder: Path, count: int):
-        self.folder, self.count, self.path = folder, count, folder / "costs.jsonl"
+    def __init__(self, folder: Path, count: int, deep: bool):
+        self.folder, self.count, self.deep, self.path = folder, count, deep, folder / "costs.jsonl"
+        self.place = folder / folder_of(count, deep)
         self.done = {row["key"] for row in known(self.path)}
 
     def add(self, name: str, units: float, **job) -> None:
-        key = json.dumps([self.count, job])
+        key = json.dumps([self.count, self.deep, job])
         if key in self.done:
             return
-        argument = json.dumps({"count": self.count, **job})
-        before = disk(self.folder / f"survey{self.count}")
+        argument = json.dumps({"count": self.count, "deep": self.deep, **job})
+        before = disk(self.place)
         command = [sys.executable, __file__, str(self.folder), "--job", argument]
         start = time.monotonic()
         with open(self.folder / "words.log", "a") as words:
@@ -102,8 +105,8 @@ class Costs:
             _, status, usage = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"{argument} failed, see {self.folder / 'words.log'}")
-        after = disk(self.folder / f"survey{self.count}")
-        row = {"key": key, "count": self.count, "name": name, "units": units}
+        after = disk(self.place)
+        row = {"key": key, "count": self.count, "deep": self.deep, "name": name, "units": units}
         row |= {"cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
         row |= {
             "wall": time.monotonic() - start,
@@ -115,7 +118,12 @@ class Costs:
             stream.write(json.dumps(row) + "\n")
 
 
-def work(folder: Path, count: int, stage: str, part: str = "all", **which) -> None:
+def folder_of(count: int, deep: bool) -> str:
+    """Where a survey is."""
+    return f"{'deep' if deep else 'survey'}{count}"
+
+
+def work(folder: Path, count: int, deep: bool, stage: str, part: str = "all", **which) -> None:
     """One job, in this process; says its time in the kernel and its reads."""
     for name in ONE:
         os.environ[name] = "1"
@@ -126,11 +134,11 @@ def work(folder: Path, count: int, stage: str, part: str = "all", **which) -> No
     from fpho.config import make_config
     from fpho.layout import Layout
 
-    place, kernel = folder / f"survey{count}", {"seconds": 0.0, "within": False}
+    place, kernel = folder / folder_of(count, deep), {"seconds": 0.0, "within": False}
     if stage == "survey":
         from fpho.simulate import write_survey
 
-        tree = {"simulate": {"field": {**FIELD, "sources": count}}}
+        tree = {"simulate": {"field": {**(DEEP if deep else FIELD), "sources": count}}}
         write_survey(make_config(tree).simulate.field, place, 77, PIXELS)
     elif stage == "truth":
         begin_from_truth(place, count)
@@ -184,8 +192,8 @@ def begin_from_truth(place: Path, count: int) -> None:
     table = np.zeros(len(skies), DTYPE)
     for name in ("exposure", "band", "constant", "x_slope", "y_slope"):
         table[name] = skies[name]
-    middle = (min(PIXELS, width(place)) - 1) / 2
-    table["x_ref"] = table["y_ref"] = middle
+    middles = [(width(place / "images" / f"{name}.fits") - 1) / 2 for name in skies["exposure"]]
+    table["x_ref"] = table["y_ref"] = middles
     table["error"], table["significance"], table["used"] = 1e-3 * np.abs(table["constant"]), 1000, True
     for path in (layout.first_sky, layout.background):
         write_tweakbg(path, table, "the true sky")
@@ -198,11 +206,11 @@ def rows_of(path: Path) -> int:
     return int(fits.getheader(path, 1)["NAXIS2"])
 
 
-def width(place: Path) -> int:
+def width(path: Path) -> int:
     """Pixels along a side of an exposure."""
     from astropy.io import fits
 
-    return int(fits.getheader(next((place / "images").glob("*.fits")), "SCI")["NAXIS1"])
+    return int(fits.getheader(path, "SCI")["NAXIS1"])
 
 
 def watch(kernel: dict) -> None:
@@ -256,21 +264,21 @@ def table(path: Path) -> str:
     """A row for each size and step; then what other surveys would take."""
     rows = known(path)
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    for count in sorted({row["count"] for row in rows}):
+    for deep, count in sorted({(row["deep"], row["count"]) for row in rows}):
         for name in dict.fromkeys(row["name"] for row in rows if row["name"]):
-            some = [row for row in rows if (row["count"], row["name"]) == (count, name)]
+            some = [row for row in rows if (row["deep"], row["count"], row["name"]) == (deep, count, name)]
             if some:
-                lines.append(line(count, name, some))
+                lines.append(line(f"{count:,}{', deep' if deep else ''}", name, some))
     return "\n".join(lines)
 
 
-def line(count: int, name: str, some: list[dict]) -> str:
+def line(count: str, name: str, some: list[dict]) -> str:
     total = {
         key: sum(row[key] for row in some) for key in ("cpu", "kernel", "reads", "read", "files", "bytes")
     }
     units = sum(row["units"] for row in some) / (4 if name == "inputs" else 1)
     inside = f"{total['kernel'] / total['cpu']:.0%}" if total["kernel"] else ""
-    cells = [f"{count:,}", name, len(some), f"{units:,.0f}", f"{1e3 * total['cpu'] / units:.3g}", inside]
+    cells = [count, name, len(some), f"{units:,.0f}", f"{1e3 * total['cpu'] / units:.3g}", inside]
     cells += [f"{max(row['memory'] for row in some):.0f}", f"{total['reads'] / units:.3g}"]
     cells += [f"{total['read'] / units / 1e3:.3g}", f"{1e3 * total['files'] / units:.3g}"]
     cells += [f"{total['bytes'] / units / 1e3:.3g}"]
