@@ -55,7 +55,7 @@ def main() -> None:
 def measure(folder: Path, count: int, given) -> None:
     """All jobs of one size; what is done already is left out."""
     from fpho.layout import Layout
-    from fpho.passes.planning import read_plan
+    from fpho.passes.plan import read_plan
 
     place = folder / folder_of(count, given.deep)
     costs = Costs(folder, count, given.deep)
