@@ -1,4 +1,4 @@
-"""Profiles of clusters, as Snakemake reads them: the workflow's default one comes after, and undoes nothing."""
+"""Profiles of clusters, as Snakemake reads them: the workflow's default one comes after them."""
 
 import pytest
 import yaml
