@@ -2,10 +2,10 @@
 
 The effective PSF (Anderson & King 2000, PASP 112, 1360) P(u, v), pixel response included, is what a star of
 flux 1 at (x0, y0) shows in a pixel at (x0 + u, y0 + v). Stars at many sub-pixel places in dithered exposures
-sample it more finely than one image does. P = M + R: M a mixture of concentric Gaussians with positive
-amplitudes, for the wings, where single pixels say little; R cubic B-splines on a grid finer than a pixel,
-under a prior of values near zero, in parts of M, that are alike within a third of the PSF's width: telescopes
-show nothing finer. Stars' fluxes and places and the PSF are improved in turns.
+sample it more finely than one image does. P = M + R: M a mixture of round Gaussians of given widths, with
+positive amplitudes, for the wings, where single pixels say little; R cubic B-splines on a grid finer than a
+pixel, under a prior of values near zero, in parts of M, that are alike within a third of the PSF's width:
+telescopes show nothing finer. Stars' fluxes and places and the PSF are improved in turns.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from .image import PSFImage
 from .mixture import evaluate, gaussians
 from .splines import Square, basis
 
-COMPONENTS = 5
-WIDEST = 0.45  # sigma of a component over the square's half-width: wider ones would take up the sky
+NARROWEST, WIDER = 0.35, 1.5  # sigma of the narrowest component over the FWHM, and of the next over one's
+WIDEST = 0.75  # and of the widest over the square's half-width: wider ones would take up the sky
 LOOSE = 0.6  # prior sigma of the remainder: as a part of the mixture there,
 LEAST = 0.03  # and of its peak, falling beyond a FWHM as wings do, r^-3
 NUGGET = 1e-4  # of the prior's covariance
@@ -118,9 +118,7 @@ def fit_stars(stamps: Stamps, fwhm: float, rounds: int = ROUNDS) -> Empirical:
     fwhm : a guess, pixels
     """
     square = Square.around(float(np.abs(stamps.x).max()) - 1.0, fwhm)
-    variance, widest = (fwhm / 2.355) ** 2, (WIDEST * square.half) ** 2
-    widths = variance * min(4.0, (widest / variance) ** (1 / (COMPONENTS - 1))) ** np.arange(COMPONENTS)
-    mixture = _concentric(np.log(np.full(COMPONENTS, 1.0) * 0.2 ** np.arange(COMPONENTS)), np.log(widths))
+    mixture = _grid(fwhm, square.half)
     now = Empirical(mixture, np.zeros(len(square.knots) ** 2), square, *_start(stamps))
     for number in range(rounds):
         now = _stars(now, stamps, steps=2)
@@ -146,22 +144,29 @@ def without_others(stamps: Stamps, fwhm: float) -> Stamps:
 
 def _others(now: Empirical, stamps: Stamps) -> np.ndarray:
     """Pixels (N, P) where something else shines."""
-    from scipy.ndimage import binary_dilation, gaussian_filter
-
     light = now.flux[:, None] * now.values(*_offsets(now, stamps))
     square = (len(light), *2 * [int(np.sqrt(light.shape[1]))])
-    light, residual, weight = (
-        values.reshape(square) for values in (light, stamps.data - light, stamps.ierr.astype("f8") ** 2)
-    )
-    off = np.zeros(square, bool)
+    values = (part.reshape(square) for part in (stamps.data - light, stamps.ierr, light))
+    return np.array([shining(*one) for one in zip(*values, strict=True)]).reshape(stamps.ierr.shape)
+
+
+def shining(data, ierr, model=None) -> np.ndarray:
+    """Pixels (ny, nx) where Gaussian means of an image show what single pixels do not, and those around.
+
+    data : the image less sky and less what is known. model : what is known; part of it may be wrong
+    """
+    from scipy.ndimage import binary_dilation, gaussian_filter
+
+    weight = np.square(ierr, dtype="f4")
+    off = np.zeros(data.shape, bool)
     for width in BLOTS:
-        mean, model = (
-            gaussian_filter(weight * values, (0, width, width)) for values in (residual, np.abs(light))
-        )
+        mean = np.abs(gaussian_filter(weight * data, width))
         narrow = width / np.sqrt(2)  # the square of a Gaussian is one
-        noise = np.sqrt(gaussian_filter(weight, (0, narrow, narrow)) / (4 * np.pi * width**2))
-        off |= np.abs(mean) > BLOT * noise + MODEL_ERROR * model
-    return binary_dilation(off, np.ones((1, 3, 3), bool), iterations=GROWN).reshape(stamps.ierr.shape)
+        limit = BLOT * np.sqrt(gaussian_filter(weight, narrow) / (4 * np.pi * width**2))
+        if model is not None:
+            limit += MODEL_ERROR * gaussian_filter(weight * np.abs(model), width)
+        off |= mean > limit
+    return binary_dilation(off, np.ones((3, 3), bool), iterations=GROWN)
 
 
 def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -241,27 +246,22 @@ def _shared(flux, variance, star) -> np.ndarray:
 
 
 def _mixture(now: Empirical, stamps: Stamps) -> Empirical:
-    """The mixture alone fitted to all pixels, the remainder as it is."""
+    """The amplitudes of the mixture fitted to all pixels, by non-negative least squares: there is one answer.
+
+    Lawson & Hanson 1974, Solving Least Squares Problems. A fit of widths, too, ends in one of many minima,
+    and they differ by 1% of the light, in the wings.
+    """
     u, v = _offsets(now, stamps)
     weight = _weights(now, stamps, now.values(u, v), MIXTURE_ERROR)
     used = (weight > 0) & now.square.inside(u, v)
-    u, v = u[used], v[used]
-    scale = np.broadcast_to(now.flux[:, None], used.shape)[used]
-    root = np.sqrt(weight[used]) * scale
-    target = stamps.data[used] / scale
-
-    def rows(theta):
-        return root * (evaluate(_of(theta), u, v) - target)
-
-    def derivatives(theta):
-        return (_derivatives(theta, u, v) * root).T
-
-    start = _theta(now.mixture)
-    spread = np.tile([6.0, 3.0, 1.0, 1.0], COMPONENTS)
-    low, high = start - spread, start + spread
-    high[1::4] = np.minimum(high[1::4], 2 * np.log(WIDEST * now.half) + 0.1)
-    found = optimize.least_squares(rows, start, derivatives, bounds=(low, high), max_nfev=12)
-    return replace(now, mixture=_of(found.x))
+    flux = np.broadcast_to(now.flux[:, None], used.shape)[used]
+    rows, _ = gaussians(now.mixture, u[used], v[used])
+    scale = weight[used] * flux**2
+    products, side = (rows * scale) @ rows.T, rows @ (scale * stamps.data[used] / flux)
+    root = linalg.cholesky(products + 1e-12 * np.trace(products) * np.eye(len(products)))
+    mixture = now.mixture.copy()
+    mixture[:, 0], _ = optimize.nnls(root, linalg.solve_triangular(root, side, trans=1))
+    return replace(now, mixture=mixture)
 
 
 def _remainder(now: Empirical, stamps: Stamps, fwhm: float) -> Empirical:
@@ -338,42 +338,9 @@ def _aperture_ratio(now: Empirical, stamps: Stamps, radius: float) -> np.ndarray
     return np.sum(stamps.data * inside, axis=1) / np.sum(model * inside, axis=1)
 
 
-# --- the mixture's parameters: ln amplitude, ln variance, and the ellipse, for each component ---
-
-
-def _concentric(log_amplitude, log_variance) -> np.ndarray:
-    theta = np.stack([log_amplitude, log_variance, np.zeros(COMPONENTS), np.zeros(COMPONENTS)], axis=1)
-    mixture = _of(theta.ravel())
-    mixture[:, 0] /= mixture[:, 0].sum()
-    return mixture
-
-
-def _of(theta) -> np.ndarray:
-    """Mixture (J, 6): amplitude, x, y, Cxx, Cyy, Cxy; axes and correlation by tanh, for any numbers."""
-    amplitude, variance, stretch, turn = theta.reshape(-1, 4).T
-    a, b, rho = np.exp(variance + np.tanh(stretch)), np.exp(variance - np.tanh(stretch)), np.tanh(turn)
-    zero = np.zeros(len(a))
-    return np.stack([np.exp(amplitude), zero, zero, a, b, 0.9 * rho * np.sqrt(a * b)], axis=1)
-
-
-def _derivatives(theta, u, v) -> np.ndarray:
-    """Of the mixture's values at points (P,) by its parameters: (4 J, P)."""
-    mixture = _of(theta)
-    values, precision = gaussians(mixture, u, v)
-    values = mixture[:, :1] * values
-    xx, yy, xy = precision.T[:, :, None]
-    p, q = xx * u + xy * v, xy * u + yy * v
-    by_a, by_b, by_c = 0.5 * values * (p * p - xx), 0.5 * values * (q * q - yy), values * (p * q - xy)
-    a, b, c = mixture[:, 3:].T[:, :, None]
-    _, _, stretch, turn = theta.reshape(-1, 4).T[:, :, None]
-    wider = a * by_a + b * by_b + c * by_c
-    longer = (1 - np.tanh(stretch) ** 2) * (a * by_a - b * by_b)
-    turned = 0.9 * (1 - np.tanh(turn) ** 2) * np.sqrt(a * b) * by_c
-    return np.stack([values, wider, longer, turned], axis=1).reshape(len(theta), -1)
-
-
-def _theta(mixture) -> np.ndarray:
-    amplitude, _, _, a, b, c = mixture.T
-    stretch = np.arctanh(np.clip(0.5 * np.log(a / b), -0.999, 0.999))
-    turn = np.arctanh(np.clip(c / np.sqrt(a * b) / 0.9, -0.999, 0.999))
-    return np.stack([np.log(amplitude), 0.5 * np.log(a * b), stretch, turn], axis=1).ravel()
+def _grid(fwhm: float, half: float) -> np.ndarray:
+    """Round Gaussians (J, 6) of all widths from the core's to those of a sky, amplitudes falling."""
+    count = 1 + int(np.log(WIDEST * half / (NARROWEST * fwhm)) / np.log(WIDER))
+    sigma, zero = NARROWEST * fwhm * WIDER ** np.arange(count), np.zeros(count)
+    amplitude = 0.5 ** np.arange(1, count + 1)
+    return np.stack([amplitude, zero, zero, sigma**2, sigma**2, zero], axis=1)

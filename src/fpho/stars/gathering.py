@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation
 
 from ..detect import ALONE, stars_and_others, uneven_sky
 from ..geometry import unit_vectors
-from ..psf.empirical import Stamps
+from ..psf.empirical import Stamps, shining
 
 FEWEST, MOST = 5, 40  # stars of one PSF
 SAME = 0.3  # arcsec within which stars of two exposures are one
@@ -68,12 +68,21 @@ def stars_of(exposure, listed=None) -> list[Star]:
     stars, labels = stars_and_others(exposure, listed)
     if not len(stars):
         return []
-    sky = uneven_sky(exposure, binary_dilation(labels > 0, iterations=AROUND))
+    sky = _sky(exposure, binary_dilation(labels > 0, iterations=AROUND))
     places = zip(*map(np.atleast_1d, exposure.wcs.pixel_to_world_values(stars["x"], stars["y"])), strict=True)
     return [
         Star(star, place, _cut(exposure, labels, star, HALF[2] + 1, sky))
         for star, place in zip(stars, places, strict=True)
     ]
+
+
+def _sky(exposure, objects) -> np.ndarray:
+    """Sky (ny, nx) of pixels where nothing shines, seen as faintly as beside the stars themselves.
+
+    Light of faint galaxies in it would be taken off the wings of stars, where such pixels are not used.
+    """
+    data = np.where(exposure.ierr > 0, exposure.data - uneven_sky(exposure, objects), 0.0)
+    return uneven_sky(exposure, objects | shining(data, exposure.ierr))
 
 
 def joined(stars: Iterable[Star]) -> Gathered | None:

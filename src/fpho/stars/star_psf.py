@@ -12,7 +12,7 @@ log = logging.getLogger("fpho")
 POOR = {"chi2": 2.0, "scatter": 0.03}  # of stars left out: beyond, it is no PSF, or these are no stars
 STRANGE = 4.0  # times the median chi-square per pixel: no star, or blended
 FEWEST_OF_PLACE = 8  # stars of a part of the image
-SKY = 0.013  # of the light: error of wings by the sky and faint sources in it (docs/inputs.md, two fields)
+SKY = 0.005  # of the light: error of wings by the sky and faint sources in it (docs/inputs.md, four fields)
 GAIN = 0.05  # by which the chi-square of stars left out has to fall for PSFs that vary
 
 
