@@ -64,7 +64,7 @@ def measure(folder: Path, count: int, given) -> None:
     listed = rows_of(place / "catalog.fits")
     groups = divided(place, count).workflow.image_groups
     for stage in ("check", "settings", "sersic", "psf"):
-        costs.add("inputs", stage=stage, units=listed)
+        costs.add(stage if stage in ("check", "psf") else "", stage=stage, units=listed)
     for group in range(groups):
         costs.add("stores", stage="preprocess", part="images", group=group, units=listed / groups)
     costs.add("stores", stage="preprocess", part="gather", units=0)
@@ -308,7 +308,7 @@ def line(count: str, name: str, some: list[dict]) -> str:
     total = {
         key: sum(row[key] for row in some) for key in ("cpu", "kernel", "reads", "read", "files", "bytes")
     }
-    units = sum(row["units"] for row in some) / (4 if name == "inputs" else 1)
+    units = sum(row["units"] for row in some)
     inside = f"{total['kernel'] / total['cpu']:.0%}" if total["kernel"] else ""
     cells = [count, name, len(some), f"{units:,.0f}", f"{1e3 * total['cpu'] / units:.3g}", inside]
     cells += [f"{max(row['memory'] for row in some):.0f}", f"{total['reads'] / units:.3g}"]
