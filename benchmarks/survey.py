@@ -254,9 +254,13 @@ def known(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
+LONG, START = (
+    ("optimize", "sample"),
+    2.3,
+)  # jobs, and seconds of each before its first patch (one of 4 sources)
 COLUMNS = (
-    "drawn sources", "step", "jobs", "sources in them", "CPU ms per source", "in the kernel", "memory, MB",
-    "reads per source", "kB read", "files per 1,000 sources", "kB left per source",
+    "drawn sources", "step", "jobs", "sources in them", "CPU ms per source", "without starts", "kernel",
+    "memory, MB", "reads per source", "kB read", "kB left per source",
 )  # fmt: skip
 
 
@@ -292,10 +296,10 @@ def others(rows: list[dict]) -> list[str]:
         kept = [row for row in rows if row["deep"] == deep]
         if not kept:
             continue
-        largest = max(row["count"] for row in kept)
         hours, left = [], 0.0
         for step, times in WHOLE.items():
-            some = [row for row in kept if row["name"] == step and row["count"] == largest]
+            largest = max((row["count"] for row in kept if row["name"] == step), default=0)
+            some = [row for row in kept if (row["name"], row["count"]) == (step, largest)]
             units = sum(row["units"] for row in some)
             hours.append(times * count * sum(row["cpu"] for row in some) / units / 3600)
             left += (step == "sample") * count * sum(row["bytes"] for row in some) / units
@@ -310,10 +314,11 @@ def line(count: str, name: str, some: list[dict]) -> str:
     }
     units = sum(row["units"] for row in some)
     inside = f"{total['kernel'] / total['cpu']:.0%}" if total["kernel"] else ""
-    cells = [count, name, len(some), f"{units:,.0f}", f"{1e3 * total['cpu'] / units:.3g}", inside]
+    begun = START * len(some)
+    cells = [count, name, len(some), f"{units:,.0f}", f"{1e3 * total['cpu'] / units:.3g}"]
+    cells += [f"{1e3 * (total['cpu'] - begun) / units:.3g}" if name in LONG else "", inside]
     cells += [f"{max(row['memory'] for row in some):.0f}", f"{total['reads'] / units:.3g}"]
-    cells += [f"{total['read'] / units / 1e3:.3g}", f"{1e3 * total['files'] / units:.3g}"]
-    cells += [f"{total['bytes'] / units / 1e3:.3g}"]
+    cells += [f"{total['read'] / units / 1e3:.3g}", f"{total['bytes'] / units / 1e3:.3g}"]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
