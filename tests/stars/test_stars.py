@@ -100,6 +100,7 @@ def test_what_was_made_is_told(run):
     quality = Table.read(run.star_psfs / "quality.ecsv")
     assert quality["stars"][0] == 10 and quality["stamps"][0] == 20
     assert quality["light_error"][0] == pytest.approx(quality["light_scatter"][0] / np.sqrt(10))
+    assert 0.5 < quality["light_scatter"][0] / quality["light_noise"][0] < 1.6
     assert abs(quality["light"][0]) < 4 * quality["light_error"][0] + 0.002
     assert quality["chi2"][0] == pytest.approx(1, abs=0.15)
     assert (run.star_psfs / "F200W.png").stat().st_size > 10_000

@@ -5,8 +5,10 @@ import numpy as np
 from numpy.random import default_rng
 
 from fpho.images import Exposure
+from fpho.psf.empirical import Stamps
 from fpho.simulate import make_wcs
 from fpho.stars import gather, psfs_of_stars
+from fpho.stars.gathering import Gathered
 
 SIDE = 640  # pixels
 SKY = 0.25  # sigma, from the middle of the image to an edge
@@ -46,3 +48,40 @@ def test_flux_of_a_star_through_the_psf_of_others():
     model = made.made.values(u, v) * made.made.inside
     assert abs(np.sum(truth * model) / np.sum(model**2) - 1) < 0.02
     assert abs(made.offset) < 3 * made.error + 0.002
+
+
+HALF = 17  # pixels, of stamps
+
+
+def crowded(seed: int) -> Gathered:
+    """Twelve stars in two exposures; every second one has another beside it, of a tenth of its light."""
+    rng = default_rng(seed)
+    fine = psf()
+
+    def drawn(x, y):
+        return fine.drawImage(
+            nx=2 * HALF + 1, ny=2 * HALF + 1, scale=1.0, method="no_pixel", offset=(x, y)
+        ).array.ravel()
+
+    data = []
+    for i in range(12):
+        flux, turn, far = 1000 + 300 * i, rng.uniform(0, 2 * np.pi), rng.uniform(3, 7)
+        for x, y in rng.uniform(-0.5, 0.5, (2, 2)):
+            light = drawn(x, y)
+            if i % 2:
+                light = light + 0.1 * drawn(x + far * np.cos(turn), y + far * np.sin(turn))
+            data.append(flux * light + rng.standard_normal(light.size))
+    axis = np.arange(-HALF, HALF + 1.0)
+    x, y = (np.tile(values.ravel(), (len(data), 1)) for values in np.meshgrid(axis, axis))
+    stamps = Stamps(x, y, np.array(data), np.ones(x.shape), np.repeat(np.arange(12), 2))
+    return Gathered(stamps, np.zeros((24, 2)), np.full(24, 300.0), 3.0)
+
+
+def test_half_of_the_stars_have_another_beside_them():
+    """The fluxes of a PSF that has such light in it are 5% too bright."""
+    (made,) = psfs_of_stars(crowded(1))
+    pixels = np.arange(-HALF, HALF + 1.0)
+    truth = psf().drawImage(nx=len(pixels), ny=len(pixels), scale=1.0, method="no_pixel").array
+    model = made.made.values(*np.meshgrid(pixels, pixels)) * made.made.inside
+    assert abs(np.sum(truth * model) / np.sum(model**2) - 1) < 0.015
+    assert not made.poor

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from .image import PSFImage
 from .mixture import evaluate, gaussians
+from .shining import MODEL_ERROR, shining
 from .splines import Square, basis
 
 NARROWEST, WIDER = 0.35, 1.5  # sigma of the narrowest component over the FWHM, and of the next over one's
@@ -30,10 +31,7 @@ PSF_ERROR = 0.003  # of a star's light in a pixel, added to its noise: bright st
 MIXTURE_ERROR = 0.1  # the same for the mixture alone: its core is wrong and must not rule its wings
 CONSERVED = 1e-3  # how well a star's light is the same at all places within a pixel
 CLIP = 6.0  # sigma of a pixel that is no star's
-MODEL_ERROR = 0.6  # and part of a star's light that a model may be wrong by, before others' light is seen
-# Of others: sigmas (pixels) of the Gaussian means in which they are looked for, how many sigma of such a mean
-# they have, how far (pixels) around them nothing is used, and how often they are looked for
-BLOTS, BLOT, GROWN, CLEANINGS = (2.0, 4.0), 3.0, 3, 2
+CLEANINGS = 2  # how often light of others is looked for
 OVERSAMPLE = 4  # samples per pixel of the image that is made
 WINGS, REACH = 0.5, 4.0  # half-widths of the square: where its wings begin, and where they end
 FOLDS = 3  # parts that stars are left out in
@@ -150,31 +148,13 @@ def _others(now: Empirical, stamps: Stamps) -> np.ndarray:
     return np.array([shining(*one) for one in zip(*values, strict=True)]).reshape(stamps.ierr.shape)
 
 
-def shining(data, ierr, model=None) -> np.ndarray:
-    """Pixels (ny, nx) where Gaussian means of an image show what single pixels do not, and those around.
-
-    data : the image less sky and less what is known. model : what is known; part of it may be wrong
-    """
-    from scipy.ndimage import binary_dilation, gaussian_filter
-
-    weight = np.square(ierr, dtype="f4")
-    off = np.zeros(data.shape, bool)
-    for width in BLOTS:
-        mean = np.abs(gaussian_filter(weight * data, width))
-        narrow = width / np.sqrt(2)  # the square of a Gaussian is one
-        limit = BLOT * np.sqrt(gaussian_filter(weight, narrow) / (4 * np.pi * width**2))
-        if model is not None:
-            limit += MODEL_ERROR * gaussian_filter(weight * np.abs(model), width)
-        off |= mean > limit
-    return binary_dilation(off, np.ones((3, 3), bool), iterations=GROWN)
-
-
 def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
     """Stars judged by a PSF that was made without them.
 
-    Returns chi-square per pixel (N,), and the light within a third of the stamp over the fitted star's (N,).
+    Returns chi-square per pixel (N,), the light within a third of the stamp over the fitted star's (N,), and
+    the error of that by the noise of the pixels (N,).
     """
-    chi2, ratio = np.full(len(stamps.star), np.nan), np.full(len(stamps.star), np.nan)
+    chi2, ratio, error = np.full((3, len(stamps.star)), np.nan)
     names = np.unique(stamps.star)
     for part in range(min(FOLDS, len(names))):
         out = np.isin(stamps.star, names[part::FOLDS])
@@ -182,8 +162,9 @@ def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
         rest = stamps.only(out)
         start = replace(made, flux=_start(rest)[0], place=np.zeros((out.sum(), 2)), chi2=np.zeros(out.sum()))
         judged = _stars(start, rest, steps=4)
-        chi2[out], ratio[out] = judged.chi2, _aperture_ratio(judged, rest, made.half / 3)
-    return chi2, ratio
+        chi2[out] = judged.chi2
+        ratio[out], error[out] = _aperture_ratio(judged, rest, made.half / 3)
+    return chi2, ratio, error
 
 
 def _start(stamps: Stamps):
@@ -330,12 +311,14 @@ def _normalised(now: Empirical) -> Empirical:
     return replace(now, mixture=mixture, coefficients=now.coefficients / total, flux=now.flux * total)
 
 
-def _aperture_ratio(now: Empirical, stamps: Stamps, radius: float) -> np.ndarray:
-    """Light of pixels within `radius` over that of the stars' models there (N,)."""
+def _aperture_ratio(now: Empirical, stamps: Stamps, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Light of pixels within `radius` over that of the stars' models there (N,), and its error (N,)."""
     u, v = _offsets(now, stamps)
     inside = (np.hypot(u, v) < radius) & (stamps.ierr > 0)
-    model = now.flux[:, None] * now.values(u, v)
-    return np.sum(stamps.data * inside, axis=1) / np.sum(model * inside, axis=1)
+    light = now.flux * np.sum(now.values(u, v) * inside, axis=1)
+    with np.errstate(divide="ignore"):
+        noise = np.sqrt(np.sum(np.where(inside, stamps.ierr**-2.0, 0.0), axis=1))
+    return np.sum(stamps.data * inside, axis=1) / light, noise / light
 
 
 def _grid(fwhm: float, half: float) -> np.ndarray:

@@ -8,7 +8,8 @@ from scipy.ndimage import binary_dilation
 
 from ..detect import ALONE, stars_and_others, uneven_sky
 from ..geometry import unit_vectors
-from ..psf.empirical import Stamps, shining
+from ..psf.empirical import Stamps
+from ..psf.shining import shining
 
 FEWEST, MOST = 5, 40  # stars of one PSF
 SAME = 0.3  # arcsec within which stars of two exposures are one

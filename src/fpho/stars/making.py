@@ -151,5 +151,6 @@ def _figures(psf: StarPSF) -> dict:
         "light": psf.offset,
         "light_error": psf.error,
         "light_scatter": psf.scatter,
+        "light_noise": psf.noise,
         "wings_error": psf.wings_error,
     }

@@ -12,7 +12,8 @@ log = logging.getLogger("fpho")
 POOR = {"chi2": 2.0, "scatter": 0.03}  # of stars left out: beyond, it is no PSF, or these are no stars
 STRANGE = 4.0  # times the median chi-square per pixel: no star, or blended
 FEWEST_OF_PLACE = 8  # stars of a part of the image
-SKY = 0.005  # of the light: error of wings by the sky and faint sources in it (docs/inputs.md, four fields)
+FAINT = 1.0  # of the pixels' noise: error of wings by faint sources under them,
+SKY = 0.005  # and of the light, by the sky's level (docs/inputs.md: measured on six fields)
 GAIN = 0.05  # by which the chi-square of stars left out has to fall for PSFs that vary
 
 
@@ -22,7 +23,8 @@ class StarPSF:
 
     place : (x, y) of the middle of its stars on the image, pixels; None: of all of it.
     Of stars that a PSF was made without: `chi2`, the median per pixel; `offset` and `scatter`, median and sd
-    of the light within a third of the stamp over the model's, minus 1. `stars`: how many, of S/N `snr`.
+    of the light within a third of the stamp over the model's, minus 1, and `noise`, the part of that sd which
+    the pixels' noise makes. `stars`: how many, of S/N `snr`.
     """
 
     made: Empirical
@@ -32,6 +34,7 @@ class StarPSF:
     chi2: float
     offset: float
     scatter: float
+    noise: float
     place: tuple[float, float] | None = None
 
     @property
@@ -41,15 +44,15 @@ class StarPSF:
 
     @property
     def wings_error(self) -> float:
-        """Of the part of the light beyond a third of the stamp: noise of the pixels there, and SKY."""
+        """Of the part of the light beyond a third of the stamp: noise of the pixels there, FAINT and SKY."""
         pixels = (4 - np.pi / 9) * self.made.half**2
         known = np.sum(self.made.flux**2 * np.mean(self.stamps.ierr**2, axis=1))
-        return float(np.hypot(np.sqrt(pixels / known), SKY))
+        return float(np.hypot(np.sqrt((1 + FAINT**2) * pixels / known), SKY))
 
     @property
     def poor(self) -> bool:
         """Whether stars that it was made without are not described."""
-        return self.chi2 > POOR["chi2"] or self.scatter > POOR["scatter"]
+        return self.chi2 > POOR["chi2"] or self.scatter > np.hypot(POOR["scatter"], self.noise)
 
     def __str__(self) -> str:
         half, stamps = self.made.half, len(self.stamps.star)
@@ -61,7 +64,8 @@ class StarPSF:
             f"of {2 * half:.0f} pixels, with {100 * self.made.inside:.1f}% of the light, "
             f"its wings known to {100 * self.wings_error:.1f}%"
         )
-        light = f"{100 * self.offset:+.2f}% +- {100 * self.error:.2f}% (each {100 * self.scatter:.2f}%)"
+        each = f"(each {100 * self.scatter:.2f}%, {100 * self.noise:.2f}% by noise)"
+        light = f"{100 * self.offset:+.2f}% +- {100 * self.error:.2f}% {each}"
         judged = f"chi2 {self.chi2:.2f} per pixel, light within {half / 3:.1f} pixels {light}"
         return f"{made} {inside}; stars left out: {judged}"
 
@@ -112,7 +116,8 @@ def _psf_of(found: Gathered, place=None) -> StarPSF | None:
             break
         log.info("%d stars are none, or blended: left out", len(np.unique(star[strange])))
         found = found.only(~strange)
-    chi2, ratio = left_out(found.stamps, found.fwhm)
+    chi2, ratio, error = left_out(found.stamps, found.fwhm)
     snr = (float(found.snr.min()), float(found.snr.max()))
-    judged = (float(np.median(chi2)), float(np.median(ratio)) - 1, float(np.std(ratio)))
+    light = float(np.median(ratio)) - 1, float(np.std(ratio)), float(np.sqrt(np.mean(error**2)))
+    judged = (float(np.median(chi2)), *light)
     return StarPSF(made, found.stamps, found.stars, snr, *judged, place)
