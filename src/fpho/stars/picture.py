@@ -2,30 +2,53 @@
 
 import numpy as np
 
-from ..psf.empirical import OVERSAMPLE
+FLOOR = 1e-4  # of the peak, below which the grey scale is linear
+RINGS = 24
 
 
 def draw(found, band: str, path) -> None:
-    """The PSF, and the pixels of all stars over it by radius."""
+    """The PSF, and means over rings of the pixels of all stars against its own."""
+    from matplotlib.colors import AsinhNorm
     from matplotlib.figure import Figure
 
-    made, stamps = found.made, found.stamps
-    image, half = made.image(), made.half
-    u, v = stamps.x - made.place[:, :1], stamps.y - made.place[:, 1:]
-    used = (stamps.ierr > 0) & (np.abs(u) < half) & (np.abs(v) < half)
-    values = (stamps.data / made.flux[:, None])[used]
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    image, half = found.made.image(), found.made.half
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
     peak = image.data.max()
-    left.imshow(
-        np.arcsinh(image.data / peak * 1e3), origin="lower", extent=(-half, half, -half, half), cmap="viridis"
+    shown = left.imshow(
+        image.data,
+        origin="lower",
+        extent=(-half, half, -half, half),
+        cmap="viridis",
+        norm=AsinhNorm(FLOOR * peak, 0, peak),
     )
+    figure.colorbar(shown, ax=left, label="light per square pixel", pad=0.02)
     left.set(xlabel="x (pixels)", ylabel="y (pixels)", title=f"{band}: {found.stars} stars")
-    right.plot(np.hypot(u, v)[used], values, ".", ms=1, color="0.6", label="pixels of stars")
-    axis = np.arange(image.data.shape[1]) / OVERSAMPLE - image.center[0] / OVERSAMPLE
-    right.plot(
-        axis[axis >= 0], image.data[int(image.center[1])][axis >= 0], color="tab:blue", label="PSF along x"
-    )
-    right.set(yscale="log", ylim=(peak * 1e-5, 2 * peak), xlabel="radius (pixels)", ylabel="per square pixel")
+    radius, mean, error, model = ring_means(found)
+    right.plot(radius, model, color="tab:blue", label="PSF")
+    right.errorbar(radius, mean, error, fmt=".", color="black", label="pixels of the stars")
+    low = max(1e-6 * peak, 0.3 * np.min(model[model > 0]))
+    right.set(yscale="log", ylim=(low, 2 * peak), xlabel="radius (pixels)")
+    right.set(ylabel="light per square pixel", title="means over rings")
     right.legend()
     figure.savefig(path, format="png", dpi=110)
+
+
+def ring_means(found) -> np.ndarray:
+    """(4, R): radius, mean of the stars' pixels over their fluxes, its error, and mean of the PSF there."""
+    made, stamps = found.made, found.stamps
+    u, v = stamps.x - made.place[:, :1], stamps.y - made.place[:, 1:]
+    radius, flux = np.hypot(u, v), made.flux[:, None]
+    used = (stamps.ierr > 0) & made.square.inside(u, v) & (radius < made.half)
+    weight = (flux * stamps.ierr)[used] ** 2
+    edges = made.half * np.linspace(0, 1, RINGS + 1) ** 1.5
+    ring = np.searchsorted(edges, radius[used], side="right") - 1
+    whole = np.maximum(np.bincount(ring, weight, RINGS), 1e-300)
+
+    def mean(values):
+        return np.bincount(ring, weight * values, RINGS) / whole
+
+    there = np.stack(
+        [mean(radius[used]), mean((stamps.data / flux)[used]), whole**-0.5, mean(made.values(u, v)[used])]
+    )
+    return there[:, np.bincount(ring, minlength=RINGS) > 0]
