@@ -15,6 +15,7 @@ from .source import Source, load, open_fits, scale_of
 
 OVERSAMPLED = ("OVERDIST", "OVERSAMP")  # in order of preference: charge diffusion and IPC are in *DIST only
 DETECTOR = ("DET_DIST", "DET_SAMP")
+IN_STAMP = "INSTAMP"  # keyword of a stamp that holds less than all of the light, and whose sum is how much
 
 
 def read_fits(source: Source) -> list[PSFImage]:
@@ -28,8 +29,9 @@ def read_fits(source: Source) -> list[PSFImage]:
         raise InputError(source.path, found, "Mend `oversample`, or use the format that the file has")
     while data.ndim > 2 and len(data) == 1:
         data = data[0]
+    keep = True if IN_STAMP in header else "stated"
     return [
-        source.effective(data, oversample, source.included(), "stated", sample_scale=scale_of(header, source))
+        source.effective(data, oversample, source.included(), keep, sample_scale=scale_of(header, source))
     ]
 
 

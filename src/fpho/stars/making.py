@@ -15,6 +15,7 @@ from ..extras import installed
 from ..files import atomic
 from ..images import Exposure, calibrated, pixel_scales
 from ..psf.empirical import OVERSAMPLE
+from ..psf.readers import IN_STAMP
 from ..scene.catalog.formats import read_table
 from ..scene.catalog.programs import find
 from ..tables import write_tsv
@@ -132,6 +133,7 @@ def write_psf(psf: StarPSF, path: Path, band: str) -> None:
     image = psf.made.image()
     hdu = fits.PrimaryHDU((image.data * image.step**2).astype("f4"))
     hdu.header.update({"FILTER": band, "OVERSAMP": OVERSAMPLE, "NSTARS": psf.stars, "PIXRESP": "included"})
+    hdu.header[IN_STAMP] = psf.made.inside, "part of a star's light in this stamp: its sum"
     with atomic(path) as temporary:
         hdu.writeto(temporary, overwrite=True)
     if installed("matplotlib"):
