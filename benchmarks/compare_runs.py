@@ -8,12 +8,14 @@ a run was not made with the kernel that it should have been.
 import argparse
 from pathlib import Path
 
-import h5py
 import numpy as np
 from astropy.table import Table
 
+from fpho.hdf5 import opened
 from fpho.layout import Layout
+from fpho.passes.kept import record_files
 from fpho.products.columns import quantities
+from fpho.records import records_of
 
 LIMIT = 0.05  # standard deviations
 NOISE = 4.0  # of the difference of two medians, in its standard deviations
@@ -29,9 +31,10 @@ def optimum(layout: Layout) -> Table:
 def kernel_of(layout: Layout) -> str:
     """What the patches of a run were sampled with."""
     found = set()
-    for path in sorted(layout.patches.glob("patch*_samples.h5")):
-        with h5py.File(path) as file:
-            found.add(str(file.attrs["kernel"]))
+    for key, record in records_of(record_files(layout, "sample")).items():
+        if key.startswith("samples "):
+            with opened(record.read()) as file:
+                found.add(str(file.attrs["kernel"]))
     return " and ".join(sorted(found)) or "unknown"
 
 

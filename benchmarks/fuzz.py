@@ -85,6 +85,7 @@ def readers(layout: Layout) -> list:
     from fpho.passes.logs import read_log
     from fpho.passes.plan import read_plan
     from fpho.psf import PSFStore
+    from fpho.records import records_in
     from fpho.results import Samples
     from fpho.scene import read_scene
     from fpho.sersic import load_table
@@ -98,6 +99,14 @@ def readers(layout: Layout) -> list:
         opened = PSFStore(path)
         return b"".join(opened.mixture(key, 0.0, 0.0).tobytes() for key in opened.keys())
 
+    kept = layout.records("sample", 0)
+
+    def draws(path):
+        if records_in(path).keys() != records_in(kept).keys():  # as the pass's log tells
+            raise InputError(path, "records are gone", "Sample again")
+        found = [Samples(one) for key, one in records_in(path).items() if key.startswith("samples")]
+        return b"".join(one.chain.tobytes() + one.final.tobytes() for one in found)
+
     def profiles(path):
         return load_table(path).evaluate([1.3, 4.0], [0.2, 1.0], [False, False])[0].tobytes()
 
@@ -109,7 +118,7 @@ def readers(layout: Layout) -> list:
         ([layout.scene("optimize")], lambda path: read_scene(path)[0].tobytes()),
         ([layout.plan("sample")], lambda path: repr(read_plan(path)).encode()),
         ([layout.patch_log("sample")], lambda path: repr(read_log(path)).encode()),
-        ([layout.samples(0)], lambda path: Samples(path).chain.tobytes() + Samples(path).final.tobytes()),
+        ([kept], draws),
     ]
 
 

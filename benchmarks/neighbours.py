@@ -21,6 +21,7 @@ from fpho.parameters import ellipticity
 from fpho.passes import batches
 from fpho.passes.plan import Plan
 from fpho.passes.planning import plan_patches
+from fpho.passes.results import results_of
 from fpho.results import Samples, plain
 from fpho.sampling.diagnostics import bulk_ess
 from fpho.scene import read_scene
@@ -41,11 +42,12 @@ def observables(samples, s, bands) -> dict[str, np.ndarray]:
 def collect(layout, plan, bands) -> list[dict]:
     """For each round: (id, parameter) to draws (C, N)."""
     rounds, depth = [], {}
+    records = {one.patch.index: one.record for one in results_of(layout)}
     for patch in plan.chosen("all", 0):
         depth[patch.index] = depth.get(patch.previous, -1) + 1
         if depth[patch.index] == len(rounds):
             rounds.append({})
-        samples = Samples(layout.samples(patch.name))
+        samples = Samples(records[patch.index])
         for s, row in enumerate(samples.active):
             for name, values in observables(samples, s, bands).items():
                 rounds[depth[patch.index]][str(row["id"]), name] = values
@@ -108,8 +110,8 @@ def main(arguments=None) -> None:
         for name, one in (("joint", config), ("cut", split)):
             layout, plan = sampled(run, Path(folder) / name, rows, members, one, options.cores)
             results.append(collect(layout, plan, bands))
-            for patch in plan.patches:
-                found = Samples(layout.samples(patch.name))
+            for done in results_of(layout):
+                patch, found = done.patch, Samples(done.record)
                 s = {key: value for key, value in plain(found.summary).items() if not key.endswith("_name")}
                 text = ", ".join(f"{key} {float(value):.3f}" for key, value in s.items())
                 calls = found.attrs["ncall"]

@@ -1,6 +1,7 @@
 """What a run's folder holds, without what differs from run to run: dates, seconds, times of files."""
 
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 from astropy.io import fits
+
+from fpho.layout import Layout
+from fpho.passes.logs import logs_in
+from fpho.records import SUFFIX, records_in
 
 # Words, times, and finished patches, which are there by chance.
 LEFT_OUT = ("logs/", "benchmarks/", "progress/", "work/")
@@ -21,12 +26,30 @@ VOLATILE = TIMES | LINKS | {"seal", "task", "sums", "origin"}
 
 def snapshot(folder) -> dict[str, str]:
     """Digest of each file by its name; hidden files that are no seals are there, with their names."""
-    folder, found = Path(folder), {}
+    folder, found, records = Path(folder), {}, {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and not name.startswith(LEFT_OUT) and not path.name.endswith(MARKS):
+        if path.suffix == SUFFIX:
+            records |= records_in(path)
+        elif path.is_file() and not name.startswith(LEFT_OUT) and not path.name.endswith(MARKS):
             found[name] = digest(path)
-    return found
+    return found | _of_records(folder, records)
+
+
+def _of_records(folder: Path, records: dict) -> dict[str, str]:
+    """Draws and residuals of the last sampling, wherever they are kept; other records are there by chance."""
+    log = Layout(folder).patch_log("sample")
+    if not log.is_file():
+        return {}
+    out, tasks = {}, {entry.task for entry in logs_in(log)}
+    for key, record in records.items():
+        kind, name, task = key.split()
+        if task in tasks and kind != "outcome":
+            digest = hashlib.sha256()
+            for part in _hdf5(io.BytesIO(record.read())):
+                digest.update(part)
+            out[f"patches/{kind} {name}"] = digest.hexdigest()
+    return out
 
 
 def digest(path: Path) -> str:
@@ -47,7 +70,7 @@ def _fits(path):
 
 
 def _hdf5(path):
-    if not path.stat().st_size:
+    if isinstance(path, Path) and not path.stat().st_size:
         return  # a share of a pass without patches
     with h5py.File(path) as file:
         names: list[str] = []

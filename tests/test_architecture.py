@@ -19,6 +19,7 @@ FLOORS = [
         "extras",
         "faults",
         "files",
+        "records",
         "hdf5",
         "importing",
         "workers",

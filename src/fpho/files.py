@@ -46,7 +46,7 @@ def atomic(path, seal: bool = False):
     temporary = Path(name)
     try:
         yield temporary
-        if not _is_fleeting(path):
+        if not is_fleeting(path):
             with open(temporary, "rb") as stream:
                 os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
@@ -56,10 +56,7 @@ def atomic(path, seal: bool = False):
             _beside(path).unlink(missing_ok=True)  # of what was there before
         os.replace(temporary, path)
     except OSError as error:
-        if not _full(error):
-            raise
-        cure = "Make room on the disk, and run the same command again: what is finished is kept"
-        raise MachineError(path, f"could not be written ({error})", cure) from error
+        raise of_full_disk(path, error) or error from error.__cause__
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -78,7 +75,8 @@ def fleeting(folder):
         _fleeting.reset(token)
 
 
-def _is_fleeting(path: Path) -> bool:
+def is_fleeting(path: Path) -> bool:
+    """Whether a file need not be synced, see `fleeting`."""
     folder = _fleeting.get()
     return folder is not None and path.is_relative_to(folder)
 
@@ -204,6 +202,14 @@ def _process() -> str:
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", os.uname().nodename)[:40]
+
+
+def of_full_disk(path, error: OSError) -> MachineError | None:
+    """What to tell of a file that could not be written as a disk or quota is full; None of other errors."""
+    if not _full(error):
+        return None
+    cure = "Make room on the disk, and run the same command again: what is finished is kept"
+    return MachineError(path, f"could not be written ({error})", cure)
 
 
 def _full(error: OSError) -> bool:

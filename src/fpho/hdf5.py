@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,6 +69,23 @@ def reading(path, cure: str, ours: bool = False):
             yield file
     except UNREADABLE as error:
         raise InputError(path, f"cannot be read ({error})", cure) from None
+
+
+def content_of(fill: Callable) -> bytes:
+    """The bytes of a new HDF5 file, in its newest format, that `fill(file)` fills; without a checksum."""
+    import h5py
+
+    with h5py.File("memory", "w", driver="core", backing_store=False, libver="latest") as file:
+        fill(file)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def opened(content: bytes):
+    """An HDF5 file from its bytes, to be read."""
+    import h5py
+
+    return h5py.File(h5py.h5f.open_file_image(content))
 
 
 def copy(source, path, cure: str) -> None:

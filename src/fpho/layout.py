@@ -126,7 +126,7 @@ class Layout:
         return self.state_after(stage, colour - 1)
 
     def work(self, stage: str) -> Path:
-        """Undeclared work folder of a stage: finished patches and check-points, named by hash."""
+        """Undeclared work folder of a stage: check-points of patches, named by hash."""
         return self / "work" / stage
 
     @property
@@ -156,15 +156,19 @@ class Layout:
 
     @property
     def patches(self) -> Path:
-        """Folder of the draws and residuals of each patch."""
+        """Folder of finished patches, with their draws and residuals."""
         return self / "patches"
 
+    def records(self, stage: str, batch) -> Path:
+        """Finished patches of a batch of a pass: what became of them, draws and residuals; append-only."""
+        return self.patches / f"{stage}_batch{batch}.records"
+
     def samples(self, patch) -> Path:
-        """Draws of a patch, given its name."""
+        """Draws of a patch that was fitted by hand, given its number."""
         return self.patches / f"patch{patch}_samples.h5"
 
     def residuals(self, patch) -> Path:
-        """Pixels of a patch less the model."""
+        """Its pixels less the model."""
         return self.patches / f"patch{patch}_residuals.h5"
 
     @property

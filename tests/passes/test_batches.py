@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fpho import records
 from fpho.config import make_config
 from fpho.errors import DamagedError, InputError, MachineError
 from fpho.files import write_text
@@ -20,6 +21,7 @@ from fpho.passes import accounts, batches, identity, outcomes, running
 from fpho.passes.plan import read_plan
 from fpho.passes.planning import plan_patches
 from fpho.passes.results import results_of
+from fpho.records import RecordFile, records_in
 from fpho.scene import read_scene, write_scene
 from tests.conftest import TOP
 from tests.passes import toy
@@ -102,6 +104,31 @@ def test_finished_patches_are_never_done_again(use, tmp_path):
     assert 0 < len(redone) < len(logs), "only the changed source's patch and its neighbours"
 
 
+def test_finished_patches_are_found_whatever_the_number_of_batches(use, tmp_path):
+    one = run_divided(tmp_path, 4, 12)
+    layout = Layout(tmp_path)
+    files = {path: path.read_bytes() for path in layout.patches.iterdir()}
+    assert sorted(path.name for path in files) == [f"optimize_batch{k}.records" for k in range(4)]
+    use(toy.forbidden)
+    for n_batches in (1, 16, 3):
+        assert run_divided(tmp_path, n_batches, 12).tobytes() == one.tobytes()
+        assert {path: path.read_bytes() for path in files} == files
+    assert run_whole(tmp_path)[0].tobytes() == one.tobytes()
+    for path in files:
+        path.unlink()
+    use(toy.fit)
+    assert run_divided(tmp_path, 16, 12).tobytes() == one.tobytes()
+
+
+def test_two_jobs_do_not_write_one_batch(use, tmp_path, monkeypatch):
+    config, layout = prepare(tmp_path)
+    monkeypatch.setattr(records, "PATIENCE", 0.1)
+    start, words = layout.scene("initial"), r"optimize_batch0.records: another process writes it"
+    with RecordFile(layout.records("optimize", 0)), pytest.raises(MachineError, match=words):
+        batches.run_batch(config, layout, "optimize", "all", 0, 1, start)
+    batches.run_batch(config, layout, "optimize", "all", 0, 1, start)
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -116,16 +143,16 @@ def test_killed_in_the_middle_it_goes_on(use, tmp_path):
     whole, _ = run_whole(tmp_path / "whole")
     folder = tmp_path / "killed"
     job = subprocess.Popen([sys.executable, "-c", PROGRAM, folder], cwd=TOP, start_new_session=True)
-    work = Layout(folder).work("optimize")
-    while job.poll() is None and len(list(work.glob("patch*.h5"))) < 3:
+    kept = Layout(folder).records("optimize", 0)
+    while job.poll() is None and len(records_in(kept)) < 3:
         time.sleep(0.02)
     os.killpg(job.pid, signal.SIGKILL)
     assert job.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    times = {path: path.stat().st_mtime_ns for path in work.glob("patch*.h5")}
-    assert 3 <= len(times) < len(read_plan(Layout(folder).plan("optimize")).patches)
+    before, content = dict(records_in(kept)), kept.read_bytes()
+    assert 3 <= len(before) < len(read_plan(Layout(folder).plan("optimize")).patches)
     again, _ = run_whole(folder)
-    assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert again.tobytes() == whole.tobytes()
+    assert kept.read_bytes().startswith(content[: max(one.at + one.size for one in before.values())])
+    assert set(before) < set(records_in(kept)) and again.tobytes() == whole.tobytes()
 
 
 def test_a_failure_of_the_fit_is_recorded_and_flagged(use, tmp_path):
@@ -167,9 +194,9 @@ def test_trouble_of_the_machine_stops_the_job_and_loses_nothing(use, tmp_path, f
         run_whole(tmp_path / "run", cores)
     layout = Layout(tmp_path / "run")
     assert not layout.scene("optimize").exists()
-    finished = list(layout.work("optimize").glob("patch*.h5"))
+    finished = records_in(layout.records("optimize", 0))
     name = read_plan(layout.plan("optimize")).patches[1].name
-    assert not [path for path in finished if path.name.startswith(f"patch{name}_")]
+    assert not [key for key in finished if key.startswith(f"outcome {name} ")]
     assert cores == 1 or len(finished) > 2
     use(toy.fit)
     again, _ = run_whole(tmp_path / "run")
@@ -190,10 +217,13 @@ def test_a_damaged_patch_is_done_again(use, tmp_path, spoil, caplog):
     """And a batch that is damaged is put together again when it is deleted, as the message says."""
     whole, layout = run_whole(tmp_path)
     name = read_plan(layout.plan("optimize")).patches[2].name
-    (path,) = layout.work("optimize").glob(f"patch{name}_*.h5")
-    path.write_bytes(spoil(path.read_bytes()))
+    path = layout.records("optimize", 0)
+    (record,) = [one for key, one in records_in(path).items() if key.startswith(f"outcome {name} ")]
+    path.write_bytes(flipped(path.read_bytes(), record.at + 99))
     assert run_whole(tmp_path)[0].tobytes() == whole.tobytes()
     assert [r.getMessage() for r in caplog.records if "patch 2 is done again" in r.getMessage()]
+    path.write_bytes(spoil(path.read_bytes()))
+    assert run_whole(tmp_path)[0].tobytes() == whole.tobytes()
     config = make_config({**OPTIONS, "outdir": str(tmp_path)})
     batch, start = layout.batch("optimize", "all", 0), layout.scene("initial")
     batch.write_bytes(spoil(batch.read_bytes()))
@@ -279,7 +309,9 @@ def test_few_processes_share_a_gpu(use, tmp_path, monkeypatch):
     """Also where the job has many cores: they take turns on the card."""
     config, layout = prepare(tmp_path)
     seen, real = [], batches.run_tasks
-    monkeypatch.setattr(batches, "run_tasks", lambda tasks, cores: seen.append(cores) or real(tasks, 1))
+    monkeypatch.setattr(
+        batches, "run_tasks", lambda tasks, cores, kept: seen.append(cores) or real(tasks, 1, kept)
+    )
     for kernel, expected in (("cpu", 16), ("gpu", 3)):
         options = config.model_copy(
             update={

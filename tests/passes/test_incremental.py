@@ -227,8 +227,8 @@ def touched(survey, stage: str, changed) -> set:
 
 
 def files(survey) -> dict:
-    """Bytes of the samples files, by the sources of the patch."""
-    return {one.patch.active: one.path.read_bytes() for one in results_of(survey.layout)}
+    """Bytes of the draws, by the sources of the patch."""
+    return {one.patch.active: one.record.read() for one in results_of(survey.layout)}
 
 
 def test_stand_ins_fit_nothing_that_neighbours_would_see(survey):

@@ -7,6 +7,7 @@ from fpho.config import make_config
 from fpho.layout import Layout
 from fpho.passes import batches, opening
 from fpho.passes.plan import read_plan
+from fpho.records import records_in
 from fpho.results import Samples
 from fpho.scene import read_scene, write_scene
 from tests.patch.scenes import Patcher, draw, make_rows, make_store
@@ -55,11 +56,18 @@ def row(tmp_path, monkeypatch):
     return run
 
 
+def drawn(layout) -> list:
+    """(patch, its samples) of a sampling, by the outcomes that it kept."""
+    path, known = layout.records("sample", 0), records_in(layout.records("sample", 0))
+    assert [*path.parent.glob("sample*")] == [path]
+    names = {key.split()[1]: record for key, record in known.items() if key.startswith("samples")}
+    return [(patch, Samples(names[patch.name])) for patch in read_plan(layout.plan("sample")).patches]
+
+
 def observables(layout):
     """Draws by source and parameter, from the last patch of each source."""
     out = {}
-    for patch in read_plan(layout.plan("sample")).patches:
-        samples = Samples(layout.samples(patch.name))
+    for patch, samples in drawn(layout):
         assert samples.samples.shape[0] == len(patch.active) == len(samples.final)
         for row, draws in zip(samples.active, samples.samples, strict=True):
             values = {
@@ -92,9 +100,10 @@ def test_two_patches_agree_with_one(row):
         ((2, 3), (1,), (0,)),
     ]
     assert sorted(p.previous for p in plan.patches) == [-1, -1, 0, 1]
-    assert not [*whole.patches.glob("*_residuals.h5"), *cut.patches.glob("*_residuals.h5")]
-    assert Samples(whole.samples(0)).z is None, "nothing goes on from it"
-    assert all(Samples(cut.samples(patch.name)).z is not None for patch in plan.patches)
+    kinds = {key.split()[0] for layout in (whole, cut) for key in records_in(layout.records("sample", 0))}
+    assert kinds == {"samples", "outcome"}, "no residuals"
+    assert drawn(whole)[0][1].z is None, "nothing goes on from it"
+    assert all(samples.z is not None for _, samples in drawn(cut))
     joint, parts = observables(whole), observables(cut)
     shift = [(parts[key].mean() - joint[key].mean()) / joint[key].std() for key in joint]
     width = [interval(parts[key]) / interval(joint[key]) for key in joint]

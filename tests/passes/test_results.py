@@ -6,10 +6,11 @@ import pytest
 from fpho.config import make_config
 from fpho.errors import DamagedError, InputError
 from fpho.flags import Flag
-from fpho.hdf5 import reading
+from fpho.hdf5 import opened
 from fpho.layout import Layout
 from fpho.passes import identity, running, steps
 from fpho.passes.results import results_of
+from fpho.records import records_in
 from fpho.scene import read_scene, write_scene
 from tests.passes import toy
 from tests.scene.making import BANDS, random_rows
@@ -33,17 +34,18 @@ def sample(monkeypatch, tmp_path):
     return run
 
 
-def drawn(path) -> float:
-    with reading(path, "", ours=True) as file:
+def drawn(record) -> float:
+    with opened(record.read()) as file:
         return float(file["drawn"][()])
 
 
-def test_every_patch_has_its_own_file(sample):
+def test_every_patch_has_its_own_draws(sample):
     layout = sample(toy.drawn)
     found = results_of(layout)
     assert len(found) > 5 and [one.patch.index for one in found] == list(range(len(found)))
-    assert all(one.path == layout.samples(one.patch.name) and not one.failure for one in found)
-    assert len({drawn(one.path) for one in found}) == len(found)
+    assert all(one.record.path == layout.records("sample", 0) and not one.failure for one in found)
+    assert len({drawn(one.record) for one in found}) == len(found)
+    assert [path.name for path in layout.patches.iterdir()] == ["sample_batch0.records"]
     rows = read_scene(layout.scene("sample"))[0]
     assert len(rows) == len(ROWS)
     assert np.array_equal(rows["flags"] & Flag.NO_DRAWS > 0, ~ROWS["is_valid"]), (
@@ -52,13 +54,12 @@ def test_every_patch_has_its_own_file(sample):
 
 
 def test_a_patch_that_fails_does_not_show_the_draws_of_the_run_before(sample):
-    before = {one.patch.index: drawn(one.path) for one in results_of(sample(toy.drawn))}
+    before = {one.patch.index: drawn(one.record) for one in results_of(sample(toy.drawn))}
     layout = sample(toy.drawn_but_one, seed=2)
     found = results_of(layout)
-    assert found[1].path is None and found[1].failure == "ValueError: no such luck"
-    assert not layout.samples(found[1].patch.name).exists()
+    assert found[1].record is None and found[1].failure == "ValueError: no such luck"
     others = [one for one in found if one.patch.index != 1]
-    assert all(drawn(one.path) != before[one.patch.index] for one in others)
+    assert all(drawn(one.record) != before[one.patch.index] for one in others)
     rows = read_scene(layout.scene("sample"))[0]
     lost = np.isin(np.arange(len(rows)), found[1].patch.active)
     assert np.array_equal(rows["flags"] & Flag.NO_DRAWS > 0, lost | ~ROWS["is_valid"])
@@ -70,24 +71,59 @@ def test_a_patch_that_fails_does_not_show_the_draws_of_the_run_before(sample):
     assert np.array_equal(rows["flags"] & Flag.NO_DRAWS > 0, ~ROWS["is_valid"])
 
 
-@pytest.mark.parametrize("damage", ["gone", "flipped", "another"])
-def test_a_file_that_is_not_what_the_pass_wrote_is_named_and_drawn_again(sample, damage):
+def test_draws_that_are_spoiled_are_named_and_drawn_again(sample):
+    """Only these: all else stays as it is."""
     layout = sample(toy.drawn)
-    before = {one.path: one.path.read_bytes() for one in results_of(layout)}
-    two, three = (results_of(layout)[number].patch.name for number in (2, 3))
-    path = layout.samples(three)
-    if damage == "gone":
-        path.unlink()
-    else:
-        content = bytearray(before[path] if damage == "flipped" else before[layout.samples(two)])
-        content[-9] ^= damage == "flipped"
-        path.write_bytes(content)
-    with pytest.raises(DamagedError, match=rf"patch{three}_samples.h5: damaged.*Run `fpho sample` again"):
-        results_of(layout)
-    times = {one: one.stat().st_mtime_ns for one in before if one != path}
+    found = results_of(layout)
+    before, path = [one.record.read() for one in found], layout.records("sample", 0)
+    content = bytearray(path.read_bytes())
+    content[found[3].record.at + 9] ^= 4
+    path.write_bytes(content)
+    words = rf"sample_batch0.records: damaged: record 'samples {found[3].patch.name} \w+' does not fit"
+    with pytest.raises(DamagedError, match=words):
+        results_of(layout)[3].record.read()
+    assert [one.record.is_whole for one in results_of(layout)].count(False) == 1
     sample(toy.drawn)
-    assert {one: one.read_bytes() for one in before} == before
-    assert {one: one.stat().st_mtime_ns for one in times} == times, "only that patch is done again"
+    after = path.read_bytes()
+    assert [one.record.read() for one in results_of(layout)] == before
+    assert after.startswith(content), "what is finished is not touched"
+    assert len(after) - len(content) < 2 * len(content) / len(found)
+
+
+def test_draws_that_are_gone_are_named_and_drawn_again(sample):
+    layout = sample(toy.drawn)
+    before = [one.record.read() for one in results_of(layout)]
+    layout.records("sample", 0).unlink()
+    with pytest.raises(DamagedError, match=r"sample_batch0.records: damaged: samples of patch \d+ are gone"):
+        results_of(layout)
+    sample(toy.drawn)
+    assert [one.record.read() for one in results_of(layout)] == before
+
+
+def test_draws_of_another_run_are_not_taken(sample):
+    """Nor kept, where they are most of a file."""
+    layout = sample(toy.drawn)
+    log, seal = layout.patch_log("sample"), layout.patch_log("sample").with_name(".sample.log.json.seal")
+    first, mark = log.read_bytes(), seal.read_bytes()
+    count = len(results_of(layout))
+    for seed in (2, 3, 4):
+        sample(toy.drawn, seed=seed)
+        assert 2 * count <= len(records_in(layout.records("sample", 0))) <= 2 * 2 * count
+    log.write_bytes(first)
+    seal.write_bytes(mark)
+    with pytest.raises(DamagedError, match=r"samples of patch \d+ are gone"):
+        results_of(layout)
+
+
+def test_files_of_an_earlier_version_are_removed_and_said(sample, caplog):
+    layout = Layout(sample(toy.drawn).outdir)
+    older = [layout.patches / "patch3_samples.h5", layout.work("sample") / "patch3_0123.h5"]
+    for path in older:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"older")
+    sample(toy.drawn)
+    assert not any(path.exists() for path in older)
+    assert "sample: 2 files of an earlier version are removed" in caplog.text
 
 
 def test_a_log_that_does_not_fit_the_plan_is_refused(sample):

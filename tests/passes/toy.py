@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from fpho.errors import InputError
-from fpho.files import checksum
-from fpho.hdf5 import create
+from fpho.hdf5 import content_of
 from fpho.passes.tasks import PatchLog, PatchOutcome
+from fpho.records import digest_of
 
 
 def fit(task) -> PatchOutcome:
@@ -25,11 +25,16 @@ def fit(task) -> PatchOutcome:
 
 
 def drawn(task) -> PatchOutcome:
-    """The same as a sampling, with a file."""
-    out, path = fit(task), task.layout.samples(task.patch.name)
-    with create(path) as file:
-        file["drawn"] = out.final["g"].sum()
-    return replace(out, log=replace(out.log, sums={path.name: checksum(path)}))
+    """The same as a sampling, with draws."""
+    out = fit(task)
+    return with_draws(out, out.final["g"].sum())
+
+
+def with_draws(out: PatchOutcome, values) -> PatchOutcome:
+    """An outcome with what stands for draws."""
+    content = content_of(lambda file: file.create_dataset("drawn", data=values))
+    log = replace(out.log, sums={"samples": digest_of(content)})
+    return replace(out, log=log, contents={"samples": content})
 
 
 def drawn_but_one(task) -> PatchOutcome:
@@ -128,8 +133,6 @@ def still(task) -> PatchOutcome:
 
 
 def still_drawn(task) -> PatchOutcome:
-    """The same as a sampling, with a file of the patch's own random numbers."""
-    out, path = still(task), task.layout.samples(task.patch.name)
-    with create(path) as file:
-        file["drawn"] = np.random.default_rng(task.seed).normal(size=4) + task.fixed["g"].sum()
-    return replace(out, log=replace(out.log, sums={path.name: checksum(path)}))
+    """The same as a sampling, with the patch's own random numbers for draws."""
+    values = np.random.default_rng(task.seed).normal(size=4) + task.fixed["g"].sum()
+    return with_draws(still(task), values)

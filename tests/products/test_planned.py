@@ -1,20 +1,20 @@
 """Count in = count out: every source of the plan is in the products, whatever became of its patch."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 
 from fpho.errors import InputError
-from fpho.files import checksum
 from fpho.flags import Flag
 from fpho.geometry import CircularRegion
 from fpho.parameters import axis_ratio
+from fpho.passes.kept import key_of
 from fpho.passes.logs import write_lines
 from fpho.passes.plan import PatchPlan, Plan
 from fpho.products import chain_catalog, collect, postsample_catalog, write_sourcereg
 from fpho.products.report import write_summary
+from fpho.records import RecordFile, records_in
 from fpho.results import Samples
 from fpho.scene import read_scene, write_scene
 
@@ -26,7 +26,7 @@ def planned(run, tmp_path):
     """A run of two patches: three sources with draws; one source whose patch failed, and an invalid one."""
     _, made = run
     layout = type(made)(tmp_path)
-    shutil.copytree(made.patches, layout.patches)
+    keep(layout, 0, made.samples(0).read_bytes())
     final = Samples(made.samples(0)).final
     rows = np.concatenate([final, final[:2]])
     rows["source_index"] = np.arange(5)
@@ -41,11 +41,19 @@ def planned(run, tmp_path):
     return layout
 
 
+def keep(layout, number: int, content: bytes) -> None:
+    """Keep draws of a patch as a pass does."""
+    with RecordFile(layout.records("sample", 0)) as file:
+        file.append({key_of("samples", str(number), f"task{number}"): content})
+
+
 def write_log(layout, entries):
-    """With the checksums of the files that are there, as the pass writes it."""
+    """With the checksums of the draws that are there, as the pass writes it."""
     for entry in entries:
-        path = layout.samples(entry["patch"])
-        entry["sums"] = {path.name: checksum(path)} if path.is_file() else {}
+        entry["task"] = f"task{entry['patch']}"
+        found = records_in(layout.records("sample", 0))
+        record = found.get(key_of("samples", str(entry["patch"]), entry["task"]))
+        entry["sums"] = {"samples": record.digest} if record else {}
     write_lines(layout.patch_log("sample"), [json.dumps(entry).encode() for entry in entries])
 
 
@@ -72,13 +80,19 @@ def test_a_source_without_draws_stands_at_its_optimum(planned, tmp_path):
 
 def test_a_failed_patch_does_not_show_an_older_runs_draws(planned):
     write_log(planned, [{"patch": 0, "failure": FAILURE}, {"patch": 1, "failure": FAILURE}])
-    assert planned.samples(0).is_file()
+    assert len(records_in(planned.records("sample", 0))) == 1
     assert all(source.n_draws == 0 for source in collect(planned.outdir).sources)
 
 
-def test_files_beside_the_plan_are_not_looked_at(planned):
-    shutil.copy(planned.samples(0), planned.samples(7))
+def test_draws_beside_the_plan_are_not_looked_at(planned):
+    keep(planned, 7, drawn_of(planned, 0))
+    planned.samples(7).write_bytes(drawn_of(planned, 0))
     assert [patch.number for patch in collect(planned.outdir).patches] == [0, 1]
+
+
+def drawn_of(layout, number: int) -> bytes:
+    """Bytes of the draws of a patch."""
+    return records_in(layout.records("sample", 0))[key_of("samples", str(number), f"task{number}")].read()
 
 
 def test_a_log_that_forgot_a_patch_is_refused(planned):
@@ -88,10 +102,10 @@ def test_a_log_that_forgot_a_patch_is_refused(planned):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:900] + bytes([b[900] ^ 1]) + b[901:]])
-def test_a_damaged_or_other_samples_file_is_refused(planned, damage):
-    path = planned.samples(0)
+def test_damaged_draws_are_refused(planned, damage):
+    path = planned.records("sample", 0)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=r"patch0_samples.h5: damaged.*fpho sample"):
+    with pytest.raises(InputError, match=r"sample_batch0.records: damaged.*same command again"):
         collect(planned.outdir)
 
 
@@ -104,11 +118,11 @@ def test_a_later_round_that_failed_is_seen_in_the_flags(planned):
 
 
 def test_results_of_another_plan_are_refused(planned):
-    shutil.copy(planned.samples(0), planned.samples(1))
+    keep(planned, 1, drawn_of(planned, 0))
     write_log(planned, [{"patch": 0}, {"patch": 1}])
     with pytest.raises(InputError, match="the plan says"):
         collect(planned.outdir)
-    planned.samples(1).unlink()
+    planned.records("sample", 0).unlink()
     with pytest.raises(InputError, match="gone"):
         collect(planned.outdir)
 

@@ -137,10 +137,11 @@ def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
         stage, which = mending.writer_of(path, run)
         assert (stage, which["part"]) == ("sample", part)
         assert which.get("colour", colour) in (colour, None)
-    assert mending.writer_of(layout.samples(0), run) == ("sample", {})
+    for name in ("optimize", "sample"):
+        assert mending.writer_of(layout.records(name, 5), run) == (name, {})
     monkeypatch.chdir(tmp_path)  # however a folder is called
     assert mending.writer_of(layout.postop, run_in("", batches)) == ("postop", {})
-    assert mending.writer_of(Path("patches") / "patch1_samples.h5", run) == ("sample", {})
+    assert mending.writer_of(Path("patches") / "sample_batch1.records", run) == ("sample", {})
     only = {"part": "images", "only": "m"}
     assert mending.writer_of(layout.pixels("mosaic") / "m.h5", run) == ("preprocess", only)
     for name in WRITTEN_BY_SIMULATE:

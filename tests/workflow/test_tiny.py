@@ -20,6 +20,7 @@ import yaml
 from astropy.table import Table
 
 from benchmarks.damages import DAMAGES, damage
+from fpho.records import records_in
 from tests.conftest import TOP
 from tests.stages.reruns import expected
 from tests.workflow import running
@@ -144,9 +145,9 @@ def test_killed_in_sampling_it_goes_on(folder, tmp_path):
     kept = results(again)
     shutil.copytree(results(folder), kept, symlinks=True)
     shutil.copytree(folder / ".snakemake", again / ".snakemake")
-    for path in (kept / "scene" / "sample.fits", *(kept / "work" / "sample").glob("*")):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    work = kept / "work" / "sample"
+    records = kept / "patches" / "sample_batch0.records"
+    for path in (kept / "scene" / "sample.fits", records):
+        path.unlink()
 
     # one core, so that patches finish one after the other
     run = subprocess.Popen(
@@ -157,16 +158,17 @@ def test_killed_in_sampling_it_goes_on(folder, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    finished = wait_for_patch(work, run)
+    wait_for_patch(records, run)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert not (kept / "scene" / "sample.fits").exists()
-    times = {path: path.stat().st_mtime_ns for path in finished}
+    finished = {key: one.read() for key, one in records_in(records).items()}
 
     assert list((again / ".snakemake" / "locks").glob("*.lock"))
     done = snakemake(again, "sample")
     assert done.returncode == 0, done.text
-    assert {path: path.stat().st_mtime_ns for path in finished} == times
+    after = records_in(records)
+    assert len(after) > len(finished) and all(after[key].read() == finished[key] for key in finished)
     assert same_catalog(kept / "scene" / "sample.fits", results(folder) / "scene" / "sample.fits")
 
 
@@ -183,7 +185,7 @@ def test_damaged_files_cost_one_ordinary_command(folder, tmp_path):
         "background/tweakbg.tsv",
         "scene/sample.fits",
         "plans/sample.h5",
-        "patches/patch0_samples.h5",
+        "patches/sample_batch0.records",
         "catalogs/posterior.fits",
     ]
     for name, how in zip(hurt, itertools.cycle(DAMAGES)):
@@ -197,13 +199,13 @@ def test_damaged_files_cost_one_ordinary_command(folder, tmp_path):
     assert "Nothing to be done" in snakemake(again).text
 
 
-def wait_for_patch(work: Path, run, seconds=300) -> list[Path]:
-    """Finished patches in a work folder, as soon as there is one."""
+def wait_for_patch(records: Path, run, seconds=300) -> None:
+    """Until a patch is kept in a file."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert run.poll() is None, "the run ended before it could be killed"
-        if found := [path for path in work.rglob("*.h5") if not path.name.startswith(".")]:
-            return found
+        if records_in(records):
+            return
         time.sleep(0.05)
     pytest.fail("no patch was finished in time")
 

@@ -38,7 +38,7 @@ class SourceDraws:
 
 
 def drawn_sources(path) -> list[SourceDraws]:
-    """The sources of a samples file (S,), in its order.
+    """The sources of a samples file, or of its record (S,), in its order.
 
     Raises
     ------

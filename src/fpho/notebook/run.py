@@ -13,7 +13,7 @@ from ..flags import Flag, describe
 from ..geometry import linearize
 from ..images import open_chosen
 from ..layout import Layout
-from ..passes.plan import read_plan
+from ..passes.results import results_of
 from ..products.collecting import Results, collect
 from ..products.images import pictures, read_picture
 from ..products.picture import Picture
@@ -120,9 +120,7 @@ class Run:
         """Figure: marginal and joint distributions of a source's parameters; none named: of the only one."""
         place = self._place(id)
         row = self.table[place]
-        if not self.sampled:
-            raise self._no_draws()
-        samples = Samples(self._samples_path(row))
+        samples = self._samples(row)
         mine = list(samples.final["source_index"]).index(int(row["source_index"]))
         draws = samples.samples[mine]
         return plot_corner(None, f"source {row['id']}", draws, samples.bands, bool(row["is_point"]))
@@ -179,19 +177,12 @@ class Run:
             "id", f"no source {id!r}" if id is not None else "none is given", f"There are {listed}"
         )
 
-    def _samples_path(self, row) -> Path:
+    def _samples(self, row) -> Samples:
+        """Of the last round of a source's patch."""
         if not self.sampled or not row["n_draws"]:
             raise self._no_draws()
-        paths = [self._layout.samples(name) for name in self._names[int(row["patch"])]]
-        return next(path for path in reversed(paths) if path.is_file())
-
-    @cached_property
-    def _names(self) -> dict[int, list[str]]:
-        """Names of each patch's rounds, by its number."""
-        out: dict[int, list[str]] = {}
-        for patch in read_plan(self._layout.plan("sample")).patches:
-            out.setdefault(patch.number, []).append(patch.name)
-        return out
+        rounds = [one for one in results_of(self._layout) if one.patch.number == row["patch"] and one.record]
+        return Samples(rounds[-1].record)
 
     def _no_draws(self) -> InputError:
         return InputError(

@@ -1,8 +1,8 @@
 """A share of a pass's patches: their tasks to the workers, their outcomes checked in and kept.
 
-Each finished patch is stored in the stage's work folder under a hash of all that it depends on (its rows and
-those of its neighbours, region, seed, options, stores, code). A killed job resumes at its next patch,
-and a finished patch is never done again.
+Each finished patch is kept (`kept`) under a hash of all that it depends on (its rows and those of its
+neighbours, region, seed, options, stores, code). A killed job resumes at its next patch, and a finished patch
+is never done again.
 """
 
 import logging
@@ -17,10 +17,12 @@ from ..files import checksum, remove_abandoned
 from ..images import open_chosen
 from ..layout import Layout
 from ..progress import progress
+from ..records import Record
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_share, check_sources
 from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
+from .kept import KeptPatches
 from .logs import logs_in, write_lines
 from .outcomes import Share, changed_rows, joined, read_lines, read_share, write_outcomes
 from .plan import Plan, patch_seed, read_plan
@@ -43,8 +45,7 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     text = "%s: %d patches of at most %d sources, %d colours, about %.2g hours of one core"
     log.info(text, stage, len(made.patches), largest, made.n_colours, hours)
     remove_abandoned(layout.outdir)
-    if stage == "sample":
-        _remove_others(layout, made)
+    _remove_older(layout, stage)
 
 
 def make_plan(config: Config, layout: Layout, stage: str, rows: np.ndarray, bands) -> Plan:
@@ -80,9 +81,22 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
     chosen = made.chosen(colour, batch)
     outcomes: list[PatchOutcome] = []
     past = past_of(layout, stage, colour, chosen)
-    with progress(f"{stage}, patches", len(chosen)) as advance:
+    text = f"{stage}, patches"
+    with KeptPatches.written_by(layout, stage, batch) as kept, progress(text, len(chosen)) as advance:
         for _, some in groupby(chosen, key=lambda patch: patch.colour):
-            tasks = [make_task(config, layout, stage, patch, bands, rows, made) for patch in some]
+            tasks = [
+                make_task(
+                    config,
+                    layout,
+                    stage,
+                    patch,
+                    bands,
+                    rows,
+                    made,
+                    earlier_of(stage, patch, made, past, kept),
+                )
+                for patch in some
+            ]
             done = settled(tasks, past)
             waiting = []
             for task in tasks:
@@ -91,7 +105,7 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
                 else:
                     waiting.append(task)
             waiting.sort(key=lambda task: -task.patch.seconds)  # the longest is not the last to begin
-            for task, outcome in run_tasks(waiting, cores):
+            for task, outcome in run_tasks(waiting, cores, kept):
                 done[task.patch.index] = outcome
                 advance(*_told(task, outcome))
             outcomes += [done[task.patch.index] for task in tasks]
@@ -110,10 +124,16 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
 
 
 def past_of(layout: Layout, stage: str, colour, patches) -> dict[int, PatchLog]:
-    """Logs, by number, of the patches of earlier rounds that those of a step go on from."""
-    before = {patch.previous for patch in patches if patch.previous >= 0}
+    """Logs, by number, of the patches of steps before one that its own go on from."""
+    before = {number for patch in patches for number in patch.before}
     paths = earlier_logs(layout, stage, colour) if before else []
     return {entry.patch: entry for path in paths for entry in logs_in(path, before)}
+
+
+def earlier_of(stage: str, patch, made: Plan, past: dict[int, PatchLog], kept) -> tuple[Record | None, ...]:
+    """Draws that a patch of a sampling goes on from: its own, then those of its neighbours; or none."""
+    before = patch.before if stage == "sample" else ()
+    return tuple(kept.draws(made.patches[number].name, past[number]) for number in before)
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
@@ -147,13 +167,11 @@ def origin(layout: Layout, stage: str, scene_in) -> str:
     return f"{checksum(layout.plan(stage))} {checksum(scene_in)}"
 
 
-def make_task(config, layout, stage, patch, bands, rows, made: Plan) -> PatchTask:
-    """One patch of a plan with its rows of the present state."""
+def make_task(config, layout, stage, patch, bands, rows, made: Plan, earlier=()) -> PatchTask:
+    """One patch of a plan with its rows of the present state; `earlier`: see `earlier_of`."""
     active, fixed = checkout(rows, patch.active, patch.fixed)
     halo = rows[list(patch.halo)].copy()
     files, seed = present_files(config, layout, stage), patch_seed(made.seed, patch)
-    before = (patch.previous, *patch.neighbours) if stage == "sample" and patch.previous >= 0 else ()
-    earlier = tuple(made.patches[number].name for number in before)
     return PatchTask(
         config, layout, stage, files, patch, tuple(bands), active, halo, fixed, seed, earlier=earlier
     )
@@ -166,9 +184,14 @@ def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:
     return f"patch {task.patch.index} ({len(task.active)} sources): {text}", flagged
 
 
-def _remove_others(layout: Layout, made: Plan) -> None:
-    """Results of patches of an earlier plan, which this one does not have."""
-    wanted = {of(patch.name).name for patch in made.patches for of in (layout.samples, layout.residuals)}
-    for path in layout.patches.glob("patch*_*.h5"):
-        if path.name not in wanted:
-            path.unlink()
+def _remove_older(layout: Layout, stage: str) -> None:
+    """Files of finished patches as earlier versions wrote them, one by one: all is done again."""
+    older = [*layout.work(stage).glob("patch*.h5"), *layout.work(stage).glob(".patch*.seal")]
+    if stage == "sample":
+        older += layout.patches.glob("patch*_*.h5")
+    for path in older:
+        path.unlink(missing_ok=True)
+    if older:
+        log.warning(
+            "%s: %d files of an earlier version are removed, their patches done again", stage, len(older)
+        )

@@ -1,9 +1,8 @@
 """The worker of the stage `sample`: draws from the posterior of one patch."""
 
-from pathlib import Path
-
-from ..files import checksum
-from ..results import plain, write_residuals, write_samples
+from ..hdf5 import content_of
+from ..records import digest_of
+from ..results import fill_residuals, fill_samples, plain
 from ..sampling.options import sampler_options
 from .beside import shifts_beside
 from .earlier import read_earlier
@@ -14,7 +13,7 @@ from .tasks import DrawsLog, PatchLog, PatchOutcome, PatchTask
 
 
 def sample_patch(task: PatchTask) -> PatchOutcome:
-    """Sample a patch; write its samples and residuals; rows at the medians, log."""
+    """Sample a patch: rows at the medians, log, samples and residuals."""
     first, later = sampler_options(task.config.sample)
     patch = open_patch(task, read_earlier(task, first["chains"], first["n_draws"]))
     run = {"seed": task.seed, "cores": task.cores, "checkpoint": task.checkpoint}
@@ -34,22 +33,20 @@ def sample_patch(task: PatchTask) -> PatchOutcome:
         "rng": task.own_generator(),
     }
     final, _ = out.fill(task.patch.region, model.rows, fixed, model, **how)
-    paths = _written(task, out, model)
+    contents = _contents(task, out, model)
     fit = DrawsLog(plain(out.summary), int(out.ncall), int(out.ncall_warmup), int(out.settings.extensions))
-    sums = {path.name: checksum(path) for path in paths}
+    sums = {kind: digest_of(content) for kind, content in contents.items()}
     entry = PatchLog(n_draws=int(out.n_draws), message=describe(out), sums=sums, fit=fit)
-    return PatchOutcome(final, entry)
+    return PatchOutcome(final, entry, contents)
 
 
-def _written(task: PatchTask, out, model) -> list[Path]:
-    """Files of a patch's draws, and of its residuals where they are wanted."""
-    samples, residuals = (of(task.patch.name) for of in (task.layout.samples, task.layout.residuals))
-    write_samples(samples, out, model, task.config, task.identity, goes_on=task.patch.truncated)
-    if not task.config.sample.residuals:
-        residuals.unlink(missing_ok=True)  # of an earlier run
-        return [samples]
-    write_residuals(residuals, out, model)
-    return [samples, residuals]
+def _contents(task: PatchTask, out, model) -> dict[str, bytes]:
+    """What is kept of a patch's draws, and of its residuals where they are wanted, in HDF5."""
+    more = {"task": task.identity, "goes_on": task.patch.truncated}
+    contents = {"samples": content_of(lambda file: fill_samples(file, out, model, task.config, **more))}
+    if task.config.sample.residuals:
+        contents["residuals"] = content_of(lambda file: fill_residuals(file, out, model))
+    return contents
 
 
 def describe(out) -> str:

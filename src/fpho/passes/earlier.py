@@ -1,7 +1,6 @@
 """Draws of the round before, a patch's own and its neighbours', with which a later round begins."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.lib.recfunctions import require_fields
@@ -29,8 +28,8 @@ class EarlierRound:
 
 def read_earlier(task: PatchTask, chains: int, n_draws: int) -> EarlierRound | None:
     """The round that a patch goes on from, `n_draws` draws of each chain; None where the patch begins."""
-    own, *others = [Path(task.layout.samples(name)) for name in task.earlier] or [None]
-    if own is None or not own.is_file():
+    own, *others = task.earlier or [None]
+    if own is None:
         return None
     before = Samples(own)
     rows, bounds, draws, metric = _fitted(before, task.active.dtype)
@@ -57,14 +56,14 @@ def _fitted(before: Samples, dtype):
     return np.concatenate([rows, require_fields(halo.rows, dtype)]), bounds, halo.z, halo.metric
 
 
-def _neighbours(paths, fixed, chains: int, n_draws: int):
+def _neighbours(records, fixed, chains: int, n_draws: int):
     """Rows (K,) of the fixed sources that have draws, and those, structured (K, chains, n_draws).
 
     A patch that failed has none: its sources stay where they are.
     """
     rows, draws = [fixed[:0]], []
-    for path in filter(Path.is_file, paths):
-        known = Samples(path)
+    for record in filter(None, records):
+        known = Samples(record)
         for row in fixed[np.isin(fixed["source_index"], known.active["source_index"])]:
             (s,) = np.flatnonzero(known.active["source_index"] == row["source_index"])
             rows.append(np.array([row]))

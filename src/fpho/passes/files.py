@@ -68,5 +68,5 @@ def _present(path: Path) -> str:
 
 
 def earlier_logs(layout: Layout, stage: str, colour) -> list[Path]:
-    """Logs of the steps before one, which say with which neighbours patches of earlier rounds were fitted."""
-    return [] if colour == "all" or stage == "sample" else [layout.patch_log(stage, k) for k in range(colour)]
+    """Logs of the steps before one: with which neighbours patches were fitted, and where their draws are."""
+    return [] if colour == "all" else [layout.patch_log(stage, k) for k in range(colour)]

@@ -30,16 +30,12 @@ def task_hash(task: PatchTask, function) -> str:
         task.halo.tobytes().hex(),
         task.fixed.tobytes().hex(),
         code_hash(function.__module__, without=("products",)),
-        *(checksum(path) if path.is_file() else "absent" for path in data_files(task)),
+        checksum(task.layout.sersic_table) if task.layout.sersic_table.is_file() else "absent",
+        *(record.digest if record else "absent" for record in task.earlier),
         *images_of(task),
         *structure_of(task),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-
-
-def data_files(task: PatchTask) -> list[Path]:
-    """Files that a worker reads as a whole: what it takes of images, tables and PSFs is in `images_of`."""
-    return [task.layout.sersic_table, *map(task.layout.samples, task.earlier)]
 
 
 def structure_of(task: PatchTask) -> list[str]:

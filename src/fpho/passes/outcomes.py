@@ -1,4 +1,4 @@
-"""Outcomes of patches as files: of one finished patch, or of a batch.
+"""Outcomes of patches as bytes: of one finished patch, or of a batch.
 
 Logs are JSON, a line for each patch. Who gathers batches passes these lines on as they are, and never holds
 them all; what it has to know of each patch stands beside them in columns.
@@ -15,6 +15,17 @@ from .logs import line_of
 from .tasks import PatchOutcome, log_from
 
 CURE = "Run the pass again"
+
+
+def packed(outcome: PatchOutcome) -> bytes:
+    """An outcome as bytes: its log as a line of JSON, then its rows."""
+    return line_of(outcome.log).encode() + b"\n" + outcome.final.tobytes()
+
+
+def unpacked(content: bytes, dtype) -> PatchOutcome:
+    """The outcome from its bytes, with rows of a `dtype`."""
+    line, _, rows = content.partition(b"\n")
+    return PatchOutcome(np.frombuffer(rows, dtype), log_from(json.loads(line)))
 
 
 def joined(outcomes: list[PatchOutcome], bands):

@@ -46,12 +46,17 @@ class PatchPlan:
 
     @property
     def number(self) -> int:
-        """By which its files are called, and its random numbers drawn: no other patch of its round has it."""
+        """By which it is called, and its random numbers drawn: no other patch of its round has it."""
         return self.index if self.first < 0 else self.first
 
     @property
+    def before(self) -> tuple[int, ...]:
+        """Numbers in the plan of the patches that it goes on from: of the round before, then neighbours."""
+        return (self.previous, *self.neighbours) if self.previous >= 0 else ()
+
+    @property
     def name(self) -> str:
-        """Of its files; no other patch of the pass has it."""
+        """Of what is kept of it; no other patch of the pass has it."""
         return f"{self.number}_round{self.round}" if self.round else str(self.number)
 
 

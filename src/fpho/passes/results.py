@@ -1,63 +1,59 @@
-"""Which results file belongs to which patch of a plan: what products are made from."""
+"""Which results belong to which patch of a plan: what products are made from."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import DamagedError
-from ..files import checksum
 from ..layout import Layout
+from ..records import Record
 from ..results import Apertures, apertures_of
 from .accounts import check_numbers
+from .kept import KeptPatches
 from .logs import logs_in
 from .plan import PatchPlan, read_plan
 from .tasks import OptimumLog
 
+SLIM = {
+    "active": (),
+    "halo": (),
+    "fixed": (),
+    "seen": (),
+    "traceback": "",
+    "fit": None,
+}  # of logs, not needed here
+
 
 @dataclass(frozen=True)
-class PatchFile:
-    """A patch of the plan with its samples file, or None and why (`failure`)."""
+class PatchDraws:
+    """A patch of the plan with the record of its samples, or None and why (`failure`)."""
 
     patch: PatchPlan
-    path: Path | None
+    record: Record | None
     failure: str = ""
 
 
-def results_of(layout: Layout, stage: str = "sample", check: bool = True) -> list[PatchFile]:
+def results_of(layout: Layout, stage: str = "sample") -> list[PatchDraws]:
     """Every patch of the last finished pass of a stage, in the order of its plan.
 
-    Guaranteed: each patch of the plan is there once. `path` is the file that this pass wrote for the patch
-    (its checksum stands in the pass's log), never one of an earlier run; it is None, with the reason, where
-    the fit failed. `check=False` leaves out the reading of the files.
+    Guaranteed: each patch of the plan is there once. `record` is what this pass kept of the patch (hash and
+    checksum stand in the pass's log), never that of an earlier run; it is None, with the reason, where the
+    fit failed. It is held against its checksum whenever it is read.
 
     Raises
     ------
     InputError
         If the pass is not finished, or its log does not fit its plan.
     DamagedError
-        If a file is gone, damaged or another run's; running the stage again makes it anew.
+        If a record is gone; running the stage again makes it anew.
     """
-    cure = f"Run `fpho {stage}` again; what is finished is kept"
-    log_path = layout.patch_log(stage)
-    made = read_plan(layout.plan(stage))
-    became = [(entry.patch, entry.failure, entry.sums) for entry in logs_in(log_path)]
-    check_numbers([number for number, _, _ in became], made.columns.turns["index"], log_path)
-    out = []
-    for number, failure, sums in sorted(became, key=lambda one: one[0]):
-        patch = made.patches[number]
-        path = layout.samples(patch.name)
-        if not failure:
-            _check(path, sums.get(path.name), check, cure)
-        out.append(PatchFile(patch, None if failure else path, failure))
+    made, log_path = read_plan(layout.plan(stage)), layout.patch_log(stage)
+    became = [replace(entry, **SLIM) for entry in logs_in(log_path)]
+    check_numbers([entry.patch for entry in became], made.columns.turns["index"], log_path)
+    kept, out = KeptPatches.of(layout, stage), []
+    for entry in sorted(became, key=lambda one: one.patch):
+        patch = made.patches[entry.patch]
+        out.append(PatchDraws(patch, kept.draws(patch.name, entry), entry.failure))
     return out
-
-
-def _check(path: Path, digest: str | None, check: bool, cure: str) -> None:
-    if not path.is_file():
-        raise DamagedError(path, "the file is gone, though the pass wrote it", cure)
-    if check and checksum(path) != digest:
-        raise DamagedError(path, "damaged, or of another run: not what this pass wrote", cure)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tasks of patches done by a pool of processes; each finished patch is kept at once.
+"""Tasks of patches done by a pool of processes; each finished patch is kept at once, by the parent.
 
 Trouble of the fit (numbers) is recorded: the sources stay at their optimum, flagged. Trouble of the machine
 (memory, disk, a killed process) costs one repeat and then stops the job, see `fpho.workers`: a patch is never
@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from ..config import UndeclaredOption
-from ..errors import DamagedError, InputError
-from ..files import checksum
+from ..errors import InputError
 from ..flags import Flag
 from ..workers import MACHINE, results
 from .identity import task_hash
-from .outcomes import read_outcomes, write_outcomes
+from .kept import KeptPatches
 from .safer import safer, words
 from .settling import noted
 from .tasks import PatchLog, PatchOutcome, PatchTask
@@ -31,24 +30,36 @@ FAILED = {"optimize": Flag.OPTIMIZE_FAILED, "reoptimize": Flag.OPTIMIZE_FAILED, 
 ROWS = ("active", "halo", "fixed")
 
 
-def run_tasks(tasks: list[PatchTask], cores: int) -> Iterator[tuple[PatchTask, PatchOutcome]]:
-    """Outcomes of tasks as they come; finished ones of earlier runs first."""
+Done = Iterator[tuple[PatchTask, PatchOutcome]]
+
+
+def run_tasks(tasks: list[PatchTask], cores: int, kept: KeptPatches) -> Done:
+    """Outcomes of tasks as they come and are kept; finished ones of earlier runs first."""
     waiting = []
-    for task in tasks:
-        task = replace(task, identity=task_hash(task, worker(task.stage)))
-        known = finished(task)
+    for task in map(identified, tasks):
+        known = kept.outcome(task)
         if known is not None:
             yield task, known
         else:
-            checkpoint = str(kept(task).with_suffix(".checkpoint"))
-            waiting.append(replace(task, checkpoint=checkpoint, cores=max(1, cores // len(tasks))))
+            waiting.append(replace(task, checkpoint=str(checkpoint(task)), cores=max(1, cores // len(tasks))))
     if not waiting:
         return
     function = worker(waiting[0].stage)
     names = [f"{task.stage}, patch {task.patch.index}" for task in waiting]
     work = [(task, function) for task in waiting]
-    for key, outcome in results(run_task, work, cores, names=names, preload=[__name__, function.__module__]):
-        yield waiting[key], outcome
+    for place, outcome in results(
+        run_task, work, cores, names=names, preload=[__name__, function.__module__]
+    ):
+        task = waiting[place]
+        if not outcome.log.failure:
+            kept.keep(task, outcome)
+            _remove_checkpoints(task)
+        yield task, replace(outcome, contents={})
+
+
+def identified(task: PatchTask) -> PatchTask:
+    """A task with the hash of all that its result depends on."""
+    return replace(task, identity=task_hash(task, worker(task.stage)))
 
 
 def worker(stage: str):
@@ -62,13 +73,19 @@ def worker(stage: str):
     return optimize_patch
 
 
-def kept(task: PatchTask) -> Path:
-    """The file that holds the outcome of a task once it is finished."""
-    return task.layout.work(task.stage) / f"patch{task.patch.name}_{task.identity}.h5"
+def checkpoint(task: PatchTask) -> Path:
+    """How the names of a task's files for check-points begin."""
+    return task.layout.work(task.stage) / f"patch{task.patch.name}_{task.identity}.checkpoint"
+
+
+def _remove_checkpoints(task: PatchTask) -> None:
+    path = Path(task.checkpoint)
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink(missing_ok=True)
 
 
 def run_task(task: PatchTask, function) -> PatchOutcome:
-    """Run the worker on a patch and keep the outcome; a failure of the fit is recorded, never dropped.
+    """What the worker makes of a patch; a failure of the fit is recorded, never dropped.
 
     Raises
     ------
@@ -82,11 +99,7 @@ def run_task(task: PatchTask, function) -> PatchOutcome:
         if outcome.log.failure:
             return outcome
     entry = _signed(task, replace(outcome.log, seconds=time.perf_counter() - start))
-    outcome = PatchOutcome(_marked(task, outcome.final), entry)
-    write_outcomes(kept(task), [outcome], outcome.final.dtype)
-    for path in kept(task).parent.glob(f"{Path(task.checkpoint).name}*"):
-        path.unlink(missing_ok=True)
-    return outcome
+    return replace(outcome, final=_marked(task, outcome.final), log=entry)
 
 
 def _fitted(task: PatchTask, function) -> PatchOutcome | Exception:
@@ -115,38 +128,12 @@ def _second(task: PatchTask, function, error: Exception) -> PatchOutcome:
     return replace(outcome, log=replace(outcome.log, message=told, traceback=text))
 
 
-def finished(task: PatchTask) -> PatchOutcome | None:
-    """A finished patch, if it is there, and whole with the files that it wrote."""
-    path = kept(task)
-    if not path.is_file():
-        return None
-    try:
-        (outcome,) = read_outcomes(path, task.active.dtype)
-    except DamagedError as error:
-        log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, error)
-        path.unlink(missing_ok=True)
-        return None
-    folder, sums = task.layout.patches, outcome.log.sums
-    if not all(same(folder / name, digest) for name, digest in sums.items()):
-        return None
-    return replace(outcome, log=replace(outcome.log, patch=task.patch.index))  # in the present plan
-
-
-def same(path: Path, digest: str) -> bool:
-    """Whether a file is there and has this checksum."""
-    return path.is_file() and checksum(path) == digest
-
-
 def _failure(task: PatchTask, error: Exception) -> PatchOutcome:
-    """The sources as they were, flagged. What an earlier run drew for them is gone: it is not this run's."""
+    """The sources as they were, flagged."""
     text = "".join(traceback.format_exception(error))
     log.warning("%s: patch %d: %s", task.stage, task.patch.index, text)
-    flags, layout, name = FAILED[task.stage], task.layout, task.patch.name
-    if task.stage == "sample":
-        for path in (layout.samples(name), layout.residuals(name)):
-            path.unlink(missing_ok=True)
     entry = PatchLog(failure=f"{type(error).__name__}: {error}", traceback=text)
-    return PatchOutcome(_marked(task, task.active, flags), _signed(task, entry))
+    return PatchOutcome(_marked(task, task.active, FAILED[task.stage]), _signed(task, entry))
 
 
 def _marked(task: PatchTask, final: np.ndarray, flags: int = 0) -> np.ndarray:

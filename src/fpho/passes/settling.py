@@ -26,6 +26,7 @@ class Settling:
     """What of a patch's log tells whether its sources have settled."""
 
     patch: int  # number in the plan
+    task: str  # hash of what it depends on
     seen: np.ndarray  # (N, P) parameters of the fixed sources that it was fitted with
     blur: float
     kept: bool  # it stayed as it was
@@ -33,7 +34,7 @@ class Settling:
     @classmethod
     def of(cls, entry: PatchLog) -> "Settling":
         """From a log."""
-        return cls(entry.patch, np.array(entry.seen, "f8"), entry.blur, entry.message == KEPT)
+        return cls(entry.patch, entry.task, np.array(entry.seen, "f8"), entry.blur, entry.message == KEPT)
 
 
 def noted(rows, bands) -> tuple[tuple[float, ...], ...]:

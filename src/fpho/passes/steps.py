@@ -17,6 +17,7 @@ from ..psf import PSFStore
 from ..scene import read_scene, write_scene
 from . import batches
 from .accounts import check_numbers, check_sources, without_draws
+from .kept import pack_records
 from .logs import lines_in, logs_in, write_lines
 from .plan import read_plan
 from .settling import Settling, flagged
@@ -70,6 +71,8 @@ def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
     if needed:
         check_numbers([entry.patch for entry in entries], made.columns.turns["index"], log_path)
     write_lines(log_path, (line for path in paths for line in lines_in(path)))
+    if needed:
+        pack_records(layout, stage, {entry.task for entry in entries})
     if stage == "sample":
         write_scene(layout.scene(stage), without_draws(rows), bands)
     elif needed:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..config import Config
 from ..layout import Layout
+from ..records import Record
 from .files import FitFiles
 from .plan import PatchPlan
 
@@ -29,7 +30,7 @@ class PatchTask:
     identity: str = ""  # hash of all that the result depends on
     checkpoint: str = ""  # path of a file for check-points, in the work folder
     cores: int = 1  # processes that the patch may use; results do not depend on it
-    earlier: tuple[str, ...] = ()  # names of the patches that it goes on from: its own, then neighbours
+    earlier: tuple[Record | None, ...] = ()  # draws that it goes on from: its own, then neighbours
 
     def own_generator(self) -> np.random.Generator:
         """Random numbers that no chain of the patch has, the same in each run."""
@@ -83,7 +84,7 @@ class PatchLog:
     failure: str = ""  # why the fit failed; empty if it did not
     traceback: str = ""
     n_draws: int = 0  # kept, all chains
-    sums: dict[str, str] = field(default_factory=dict)  # checksum of each file that it wrote in `patches/`
+    sums: dict[str, str] = field(default_factory=dict)  # checksums of `contents`
     fit: OptimumLog | DrawsLog | None = None
 
 
@@ -103,3 +104,4 @@ class PatchOutcome:
 
     final: np.ndarray  # scene rows (S,) of the active sources, with errors and flags
     log: PatchLog = PatchLog()
+    contents: dict[str, bytes] = field(default_factory=dict)  # to be kept beside it: `samples`, `residuals`

@@ -5,7 +5,7 @@ from .collecting import collect
 from .comparison import compare
 from .exports import export
 from .images import write_images
-from .posterior import inference_data
+from .posterior import inference_data, samples_of, write_patches
 from .postop import postop_catalog
 from .regions import write_patchreg, write_sourcereg
 
@@ -17,7 +17,9 @@ __all__ = [
     "inference_data",
     "postop_catalog",
     "postsample_catalog",
+    "samples_of",
     "write_images",
+    "write_patches",
     "write_patchreg",
     "write_sourcereg",
 ]

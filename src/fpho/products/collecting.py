@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..flags import Flag
 from ..parameters import q_names
+from ..records import Record
 from ..results import Apertures, Samples, plain
 from ..results.reading import read_draws
 from .medians import convergence, median_row
@@ -50,7 +51,7 @@ class SourceResult:
 
 @dataclass(frozen=True)
 class PatchResult:
-    """One patch: region on the sky, source indices that it fitted, sampler's summary, its file.
+    """One patch: region on the sky, source indices that it fitted, sampler's summary, its samples.
 
     `backgrounds`: constant of each exposure (nJy per pixel) where it was fitted with the sources.
     `failure`: why it has no draws.
@@ -62,7 +63,7 @@ class PatchResult:
     summary: dict
     exposures: list
     backgrounds: dict
-    path: Path | None
+    draws: Path | Record | None
     failure: str = ""
 
 
@@ -82,13 +83,14 @@ class Results:
 
 @dataclass(frozen=True)
 class StoredDraws:
-    """Draws of the source at a place in a samples file, read when called."""
+    """Draws of the source at a place in a patch's samples, read when called."""
 
-    path: Path
+    samples: Path | Record
     place: int
 
     def __call__(self) -> np.ndarray:
-        return _draws(self.path, self.path.stat().st_mtime_ns)[self.place]
+        file = self.samples if isinstance(self.samples, Path) else self.samples.path
+        return _draws(self.samples, file.stat().st_mtime_ns)[self.place]
 
 
 def collected(root) -> "Results":
@@ -110,11 +112,11 @@ def collect(root) -> Results:
     plan = planned(root)
     sources, patches, bands = {}, [], plan.bands or []
     for patch in plan.patches:
-        if patch.path is None:
+        if patch.draws is None:
             active = np.array(patch.active, int)
             patches.append(PatchResult(patch.number, patch.region, active, {}, [], {}, None, patch.failure))
             continue
-        samples = Samples(patch.path)
+        samples = Samples(patch.draws)
         _check(patch, samples)
         bands = [str(band) for band in samples.bands]
         patches.append(_patch(patch, samples))
@@ -128,7 +130,7 @@ def _check(patch: PlannedPatch, samples: Samples) -> None:
     found = tuple(int(i) for i in samples.active["source_index"])
     if patch.active is not None and found != patch.active:
         text = f"it holds sources {found}, and the plan says {patch.active}"
-        raise InputError(patch.path, text, "It is of another run: sample this one again")
+        raise InputError(patch.draws, text, "It is of another run: sample this one again")
 
 
 def _every(plan: Planned, sources: dict) -> dict:
@@ -171,7 +173,7 @@ def _patch(patch: PlannedPatch, samples) -> PatchResult:
     constants = np.median(samples.chain[:, n_sources:], axis=0)  # there only with background: in_fit
     backgrounds = dict(zip(exposures, map(float, constants), strict=False))
     summary = {**plain(samples.summary), **costs}
-    return PatchResult(patch.number, samples.region, active, summary, exposures, backgrounds, patch.path)
+    return PatchResult(patch.number, samples.region, active, summary, exposures, backgrounds, patch.draws)
 
 
 def _sources(patch: PlannedPatch, samples, bands):
@@ -183,7 +185,7 @@ def _sources(patch: PlannedPatch, samples, bands):
         yield SourceResult(
             row,
             median_row(row, draws, bands),
-            StoredDraws(patch.path, place),
+            StoredDraws(patch.draws, place),
             len(draws),
             samples.n_chains,
             patch.number,
@@ -196,6 +198,6 @@ def _sources(patch: PlannedPatch, samples, bands):
 
 
 @lru_cache(maxsize=4)
-def _draws(path: Path, changed: int) -> np.ndarray:
+def _draws(samples: Path | Record, changed: int) -> np.ndarray:
     """Draws of a patch, structured (S, N); a few are held, as their sources are asked for together."""
-    return read_draws(path)
+    return read_draws(samples)

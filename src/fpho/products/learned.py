@@ -24,7 +24,7 @@ def learned_catalog(results: Results, start: Population, seed: int):
     than ENOUGH has its values under the prior that it was sampled with, and wants to be sampled again. Fluxes
     within circles are not reweighted.
     """
-    paths = [patch.path for patch in results.patches if patch.path is not None]
+    paths = [patch.draws for patch in results.patches if patch.draws is not None]
     drawn = {source.source_index: source for path in paths for source in drawn_sources(path)}
     wanted = {int(source.row["source_index"]) for source in results.sources if source.n_draws}
     learned = learn([source for index, source in sorted(drawn.items()) if index in wanted], start)

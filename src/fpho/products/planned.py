@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..layout import Layout
 from ..passes.plan import is_planned
 from ..passes.results import results_of
+from ..records import Record
 from ..scene import read_scene
 
 STAGE = "sample"
@@ -17,14 +18,14 @@ STAGE = "sample"
 
 @dataclass(frozen=True)
 class PlannedPatch:
-    """A patch of the plan: `path` of its samples file, or None and why in `failure`.
+    """A patch of the plan: `draws`, the record of its samples (or their file), or None and why in `failure`.
 
     `number` is in the file's name, and common to the rounds of a patch; it is the index of its first source.
     `active`: source indices; None where no plan says them.
     """
 
     number: int
-    path: Path | None
+    draws: Path | Record | None
     active: tuple[int, ...] | None = None
     region: object = None
     failure: str = ""
@@ -48,7 +49,7 @@ def planned(root) -> Planned:
     Raises
     ------
     InputError
-        Where the pass is not finished, or a file that its log names is gone or another.
+        Where the pass is not finished, or what its log names is gone or another.
     """
     if isinstance(root, list | tuple):
         return _of_files(map(Path, root))
@@ -72,7 +73,7 @@ def _of_plan(layout: Layout) -> Planned:
     patches = []
     for one in results_of(layout, STAGE):
         active = tuple(int(i) for i in rows["source_index"][list(one.patch.active)])
-        patches.append(PlannedPatch(one.patch.number, one.path, active, one.patch.region, one.failure))
+        patches.append(PlannedPatch(one.patch.number, one.record, active, one.patch.region, one.failure))
     return Planned(patches, rows[rows["is_valid"]], bands)
 
 

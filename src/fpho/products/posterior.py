@@ -4,13 +4,52 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import InputError
 from ..extras import require
+from ..files import atomic
+from ..records import Record
 from ..results import Samples
 from .columns import quantities
+from .planned import planned
+
+
+def samples_of(root, source: int) -> Samples:
+    """What is known of the draws of the patch that has a source, the last that sampled it.
+
+    Parameters
+    ----------
+    root : folder of a run. source : its `source_index`
+
+    Raises
+    ------
+    InputError
+        If no patch of the run has draws of it.
+    """
+    having = [one for one in planned(root).patches if one.draws is not None and source in (one.active or ())]
+    if not having:
+        raise InputError(
+            root, f"no draws of source {source}", "Give the source_index of one that has n_draws"
+        )
+    return Samples(having[-1].draws)
+
+
+def write_patches(root, folder) -> list[Path]:
+    """Write the samples of each patch of a run as a file that other programs open; their paths.
+
+    They are HDF5 as netCDF4 has it, `patch<i>_samples.h5` with the number of the patch, which is the
+    `source_index` of its first source; of a patch that was sampled in rounds it is the last.
+    """
+    paths = {}
+    for one in planned(root).patches:
+        if isinstance(one.draws, Record):
+            paths[one.number] = Path(folder) / f"patch{one.number}_samples.h5"
+            with atomic(paths[one.number]) as temporary:
+                temporary.write_bytes(one.draws.read())
+    return list(paths.values())
 
 
 def inference_data(path):
-    """ArviZ's InferenceData of a samples file.
+    """ArviZ's InferenceData of samples: of `samples_of`, or a samples file.
 
     Group `posterior`: the quantities of the catalogs (axis ratio, position angle in degrees, fluxes in nJy by
     band, ...), dimensions (chain, draw, source), shapes of point sources NaN; attributes `units` and
@@ -20,7 +59,7 @@ def inference_data(path):
     require("draws as InferenceData", "arviz")
     import arviz
 
-    samples = path if isinstance(path, Samples) else Samples(Path(path))
+    samples = path if isinstance(path, Samples) else Samples(path)
     shown = quantities(samples.bands)
     shape = (len(samples.final), samples.n_chains, -1)
     point = samples.final["is_point"]

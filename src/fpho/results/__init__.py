@@ -6,7 +6,7 @@ from .reading import Residuals, Samples
 from .record import Result
 from .records import FittedPatch, HaloDraws, SamplerSettings, Summary, plain
 from .rows import optimum_rows
-from .writing import write_residuals, write_samples, write_to_disk
+from .writing import fill_residuals, fill_samples, write_residuals, write_samples, write_to_disk
 
 __all__ = [
     "Apertures",
@@ -19,6 +19,8 @@ __all__ = [
     "Samples",
     "Summary",
     "apertures_of",
+    "fill_residuals",
+    "fill_samples",
     "optimum_apertures",
     "optimum_rows",
     "patterns",

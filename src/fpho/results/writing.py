@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import __version__
 from ..geometry import tile_pixels
+from ..hdf5 import create
 from ..layout import Layout
 from ..parameters import SHAPE_COLS, q_names
 from .record import Result
@@ -26,8 +27,14 @@ def write_to_disk(result: Result, outroot, model, config=None) -> list[Path]:
     return paths
 
 
-def write_samples(path, result: Result, model, config=None, task: str = "", goes_on: bool = True) -> None:
-    """Everything about the draws of a patch (HDF5), which `reading.Samples` reads.
+def write_samples(path, result: Result, model, config=None, **more) -> None:
+    """Everything about the draws of a patch (HDF5), which `reading.Samples` reads; see `fill_samples`."""
+    with create(path, latest=True) as file:
+        fill_samples(file, result, model, config, **more)
+
+
+def fill_samples(file, result: Result, model, config=None, task: str = "", goes_on: bool = True) -> None:
+    """Write everything about the draws of a patch into an HDF5 file that is empty.
 
     Draws are there once, in the group `posterior`: float32, positions float64.
 
@@ -36,30 +43,27 @@ def write_samples(path, result: Result, model, config=None, task: str = "", goes
     """
     import h5py
 
-    from ..hdf5 import create
-
     patch = result.patch
-    with create(path, latest=True) as file:
-        file.attrs.update(_attributes(result, model, config) | {"task": task})
-        region = file.create_group("region")
-        for name in ("ra", "dec", "radius"):
-            region.attrs[name] = float(getattr(patch.region, name))
-        for name in ("active", "fixed", "final"):
-            file[name] = plain_rows(getattr(patch, name))
-        texts = {"bands": model.bands, "shape_cols": SHAPE_COLS, "exposures": model.exposures}
-        for name, values in texts.items():
-            file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
-        for name in ("bounds", "final_q", "cov", "chi2", "n_pix", *BY_SOURCE):
-            file[name] = getattr(patch, name)
-        term = model.population or model.population_term()
-        for name in ("weight", "floor"):
-            file[f"population/{name}"] = getattr(term, name)
-        for name in ("radius", "flux", "error"):
-            file[f"apertures/{name}"] = getattr(patch.apertures, name)
-        file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
-        if goes_on:
-            _write_coordinates(file, result)
-        _write_groups(file, result, model)
+    file.attrs.update(_attributes(result, model, config) | {"task": task})
+    region = file.create_group("region")
+    for name in ("ra", "dec", "radius"):
+        region.attrs[name] = float(getattr(patch.region, name))
+    for name in ("active", "fixed", "final"):
+        file[name] = plain_rows(getattr(patch, name))
+    texts = {"bands": model.bands, "shape_cols": SHAPE_COLS, "exposures": model.exposures}
+    for name, values in texts.items():
+        file.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
+    for name in ("bounds", "final_q", "cov", "chi2", "n_pix", *BY_SOURCE):
+        file[name] = getattr(patch, name)
+    term = model.population or model.population_term()
+    for name in ("weight", "floor"):
+        file[f"population/{name}"] = getattr(term, name)
+    for name in ("radius", "flux", "error"):
+        file[f"apertures/{name}"] = getattr(patch.apertures, name)
+    file["metric"], file["optimum_z"], file["optimum_q"] = result.cov, result.optimum_z, result.optimum_q
+    if goes_on:
+        _write_coordinates(file, result)
+    _write_groups(file, result, model)
 
 
 def _write_coordinates(file, result: Result) -> None:
@@ -136,31 +140,34 @@ def _stored(name: str, kind: np.dtype) -> str:
 
 
 def write_residuals(path, result: Result, model) -> None:
-    """Residuals at the final point (HDF5), a group for each exposure.
+    """Residuals at the final point (HDF5), see `fill_residuals`."""
+    with create(path, latest=True) as file:
+        fill_residuals(file, result, model)
+
+
+def fill_residuals(file, result: Result, model) -> None:
+    """Write residuals at the final point into an HDF5 file that is empty, a group for each exposure.
 
     x, y (pixel), data, ierr, residual = data - model at the good pixels; position (S, 2) and scale (S, 2, 2)
     of the sources.
     """
     import h5py
 
-    from ..hdf5 import create
-
     arrays, q, first = model.arrays, result.patch.final_q, model.plan.components.first
     x, y = tile_pixels(arrays.tile_x, arrays.tile_y)
-    with create(path, latest=True) as file:
-        file.attrs["fpho_version"] = __version__
-        file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())
-        for e, residual in enumerate(model.residuals(q)):
-            part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
-            good = arrays.weight[part] > 0
-            group = file.create_group(model.exposures[e])
-            group.attrs["band"] = model.bands[arrays.band[e]]
-            pixels = {"x": x[part][good].astype("i4"), "y": y[part][good].astype("i4")}
-            pixels |= {"data": arrays.data[part][good].astype("f4"), "residual": residual.astype("f4")}
-            pixels["ierr"] = np.sqrt(arrays.weight[part][good]).astype("f4")
-            for name, values in pixels.items():
-                group.create_dataset(name, data=values, **PACKED)
-            group["position"], group["scale"] = arrays.position[e, first], arrays.scale[e, first]
+    file.attrs["fpho_version"] = __version__
+    file.create_dataset("exposures", data=list(model.exposures), dtype=h5py.string_dtype())
+    for e, residual in enumerate(model.residuals(q)):
+        part = slice(arrays.exposure_start[e], arrays.exposure_start[e + 1])
+        good = arrays.weight[part] > 0
+        group = file.create_group(model.exposures[e])
+        group.attrs["band"] = model.bands[arrays.band[e]]
+        pixels = {"x": x[part][good].astype("i4"), "y": y[part][good].astype("i4")}
+        pixels |= {"data": arrays.data[part][good].astype("f4"), "residual": residual.astype("f4")}
+        pixels["ierr"] = np.sqrt(arrays.weight[part][good]).astype("f4")
+        for name, values in pixels.items():
+            group.create_dataset(name, data=values, **PACKED)
+        group["position"], group["scale"] = arrays.position[e, first], arrays.scale[e, first]
 
 
 def plain_rows(rows: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from ..errors import DamagedError, InputError
 from ..files import has_seal, is_whole, set_time, was_edited
 from ..layout import KINDS, Layout
 from ..passes.files import flattened
+from ..records import SUFFIX
 from .registry import STAGES
 from .stage import ConfiguredRun, Stage
 
@@ -65,7 +66,9 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
         return "simulate", {}
     if path.parent in [run.layout.pixels(kind).absolute() for kind in KINDS]:
         return "preprocess", {"part": "images", "only": path.stem}
-    return ("sample", {}) if path.parent == run.layout.patches.absolute() else None
+    if path.parent == run.layout.patches.absolute() and path.suffix == SUFFIX:
+        return path.name.partition("_batch")[0], {}
+    return None
 
 
 def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
@@ -118,8 +121,9 @@ def _mend(path: Path, error: InputError, run: ConfiguredRun, writer: tuple[str, 
         files = [one for one in _written(STAGES[stage], run, which) if one.is_file()]
         times = {one: one.stat().st_mtime_ns for one in files}
         aside = path.with_name(f"{path.name}.damaged")
-        with suppress(FileNotFoundError):
-            path.replace(aside)
+        if path.suffix != SUFFIX:  # of many records, of which one is damaged
+            with suppress(FileNotFoundError):
+                path.replace(aside)
         again(stage, **which)
         aside.unlink(missing_ok=True)
         for one, time in times.items():

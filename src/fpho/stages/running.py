@@ -20,6 +20,7 @@ from ..importing import without_collections
 from ..layout import Layout
 from ..passes.files import flattened
 from ..progress import recorded
+from ..records import SUFFIX
 from .mending import with_mending
 from .registry import STAGES
 from .stage import ConfiguredRun, StagePart
@@ -115,7 +116,8 @@ def damaged_set_aside(layout: Layout):
         yield
     except DamagedError as error:
         path = Path(error.where)
-        if not (path.is_file() and path.resolve().is_relative_to(Path(layout.outdir).resolve())):
+        inside = path.is_file() and path.resolve().is_relative_to(Path(layout.outdir).resolve())
+        if not inside or path.suffix == SUFFIX:  # of many records, of which one is damaged
             raise
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
