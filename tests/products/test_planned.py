@@ -12,7 +12,14 @@ from fpho.parameters import axis_ratio
 from fpho.passes.kept import key_of
 from fpho.passes.logs import write_lines
 from fpho.passes.plan import PatchPlan, Plan
-from fpho.products import chain_catalog, collect, postsample_catalog, write_sourcereg
+from fpho.products import (
+    chain_catalog,
+    collect,
+    postsample_catalog,
+    samples_of,
+    write_patches,
+    write_sourcereg,
+)
 from fpho.products.report import write_summary
 from fpho.records import RecordFile, records_in
 from fpho.results import Samples
@@ -131,3 +138,15 @@ def test_an_unfinished_pass_is_refused(planned):
     planned.scene("sample").unlink()
     with pytest.raises(InputError, match="no such scene state"):
         collect(planned.outdir)
+
+
+def test_draws_of_a_source_and_files_for_other_programs(planned, run, tmp_path):
+    samples = samples_of(planned.outdir, 1)
+    assert list(samples.final["source_index"]) == [0, 1, 2] and "samples 0 task0" in repr(samples)
+    assert np.array_equal(samples.chain, Samples(run[1].samples(0)).chain)
+    with pytest.raises(InputError, match="no draws of source 3"):
+        samples_of(planned.outdir, 3)
+    (path,) = write_patches(planned.outdir, tmp_path / "files")
+    assert path.name == "patch0_samples.h5" and path.read_bytes() == run[1].samples(0).read_bytes()
+    with pytest.raises(InputError, match=r"no residuals of patch 0 were kept.*sample.residuals: true"):
+        write_patches(planned.outdir, tmp_path / "files", kind="residuals")

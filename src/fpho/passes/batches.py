@@ -84,19 +84,10 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
     text = f"{stage}, patches"
     with KeptPatches.written_by(layout, stage, batch) as kept, progress(text, len(chosen)) as advance:
         for _, some in groupby(chosen, key=lambda patch: patch.colour):
-            tasks = [
-                make_task(
-                    config,
-                    layout,
-                    stage,
-                    patch,
-                    bands,
-                    rows,
-                    made,
-                    earlier_of(stage, patch, made, past, kept),
-                )
-                for patch in some
-            ]
+            tasks = []
+            for patch in some:
+                earlier = earlier_of(stage, patch, made, past, kept)
+                tasks.append(make_task(config, layout, stage, patch, bands, rows, made, earlier))
             done = settled(tasks, past)
             waiting = []
             for task in tasks:
@@ -133,7 +124,7 @@ def past_of(layout: Layout, stage: str, colour, patches) -> dict[int, PatchLog]:
 def earlier_of(stage: str, patch, made: Plan, past: dict[int, PatchLog], kept) -> tuple[Record | None, ...]:
     """Draws that a patch of a sampling goes on from: its own, then those of its neighbours; or none."""
     before = patch.before if stage == "sample" else ()
-    return tuple(kept.draws(made.patches[number].name, past[number]) for number in before)
+    return tuple(kept.beside("samples", made.patches[number].name, past[number]) for number in before)
 
 
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import DamagedError
+from ..errors import DamagedError, InputError
 from ..layout import Layout
 from ..records import CURE, SUFFIX, Record, RecordFile, pack, records_of
 from .outcomes import packed, unpacked
@@ -49,7 +49,7 @@ class KeptPatches:
         try:
             outcome = unpacked(found.read(), task.active.dtype)
             for kind in outcome.log.sums:
-                self._beside(kind, task.patch.name, outcome.log).read()
+                self.beside(kind, task.patch.name, outcome.log).read()
         except DamagedError as error:
             log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, error)
             return None
@@ -61,19 +61,23 @@ class KeptPatches:
         contents = {key_of(kind, name, task.identity): one for kind, one in outcome.contents.items()}
         self.records |= self.file.append(contents | {key_of(OUTCOME, name, task.identity): packed(outcome)})
 
-    def draws(self, name: str, entry: PatchLog) -> Record | None:
-        """The samples of a patch, given its name and what the pass's log says; None where its fit failed.
+    def beside(self, kind: str, name: str, entry: PatchLog) -> Record | None:
+        """What is kept beside an outcome, given the patch's name and log; None where its fit failed.
 
         Raises
         ------
+        InputError
+            If the log speaks of no such thing: it was not wanted, or an earlier version of fpho wrote it.
         DamagedError
-            If they are gone, or not those that the log speaks of.
+            If it is gone, or not what the log speaks of.
         """
-        return None if entry.failure else self._beside("samples", name, entry)
-
-    def _beside(self, kind: str, name: str, entry: PatchLog) -> Record:
+        if entry.failure:
+            return None
+        if kind not in entry.sums:
+            cure = "Run the pass again; residuals are kept with sample.residuals: true"
+            raise InputError(self.place, f"no {kind} of patch {name} were kept here", cure)
         record = self.records.get(key_of(kind, name, entry.task))
-        if record is None or record.digest != entry.sums.get(kind):
+        if record is None or record.digest != entry.sums[kind]:
             found = f"{kind} of patch {name} are gone, though the pass wrote them, or are another run's"
             raise DamagedError(self.place if record is None else record.path, found, CURE)
         return record

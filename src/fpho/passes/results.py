@@ -25,14 +25,14 @@ SLIM = {
 
 @dataclass(frozen=True)
 class PatchDraws:
-    """A patch of the plan with the record of its samples, or None and why (`failure`)."""
+    """A patch of the plan with the record of its samples, or of another kind, or None and why (`failure`)."""
 
     patch: PatchPlan
     record: Record | None
     failure: str = ""
 
 
-def results_of(layout: Layout, stage: str = "sample") -> list[PatchDraws]:
+def results_of(layout: Layout, stage: str = "sample", kind: str = "samples") -> list[PatchDraws]:
     """Every patch of the last finished pass of a stage, in the order of its plan.
 
     Guaranteed: each patch of the plan is there once. `record` is what this pass kept of the patch (hash and
@@ -52,7 +52,7 @@ def results_of(layout: Layout, stage: str = "sample") -> list[PatchDraws]:
     kept, out = KeptPatches.of(layout, stage), []
     for entry in sorted(became, key=lambda one: one.patch):
         patch = made.patches[entry.patch]
-        out.append(PatchDraws(patch, kept.draws(patch.name, entry), entry.failure))
+        out.append(PatchDraws(patch, kept.beside(kind, patch.name, entry), entry.failure))
     return out
 
 

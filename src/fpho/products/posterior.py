@@ -1,13 +1,15 @@
 """The draws of a patch for ArviZ: physical quantities with units, sources by their ids."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic
-from ..records import Record
+from ..layout import Layout
+from ..passes.results import results_of
 from ..results import Samples
 from .columns import quantities
 from .planned import planned
@@ -33,18 +35,18 @@ def samples_of(root, source: int) -> Samples:
     return Samples(having[-1].draws)
 
 
-def write_patches(root, folder) -> list[Path]:
-    """Write the samples of each patch of a run as a file that other programs open; their paths.
+def write_patches(root, folder, kind: Literal["samples", "residuals"] = "samples") -> list[Path]:
+    """Write the samples (or residuals) of each patch of a run as a file that other programs open; the paths.
 
     They are HDF5 as netCDF4 has it, `patch<i>_samples.h5` with the number of the patch, which is the
     `source_index` of its first source; of a patch that was sampled in rounds it is the last.
     """
     paths = {}
-    for one in planned(root).patches:
-        if isinstance(one.draws, Record):
-            paths[one.number] = Path(folder) / f"patch{one.number}_samples.h5"
-            with atomic(paths[one.number]) as temporary:
-                temporary.write_bytes(one.draws.read())
+    for one in results_of(Layout(Path(root)), kind=kind):
+        if one.record is not None:
+            path = paths[one.patch.number] = Path(folder) / f"patch{one.patch.number}_{kind}.h5"
+            with atomic(path) as temporary:
+                temporary.write_bytes(one.record.read())
     return list(paths.values())
 
 
