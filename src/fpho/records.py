@@ -1,12 +1,13 @@
 """Append-only files of records. A record is found by its key, is whole or not there, and is never changed.
 
-    MAGIC | length of key | length of content | SHA-256 of content | SHA-256 of head and place | key | content
+    head | key | content, packed by zlib
 
-A head's digest holds the record's place in the file, too: what looks like a record within a content is none.
-Of two records with one key the later counts. A writer that was killed leaves a torn record at the end, which
-readers do not see and the next writer cuts off. A head that a disk spoiled costs its own record: the next one
-is looked for. The index, of heads alone, is made by reading and remembered in a process: there is nothing
-beside the file that could differ from it. One process writes a file at a time, any number read it meanwhile.
+A head has the lengths of both, a checksum of the content, and one of itself, the key and the record's place
+in the file: what looks like a record in a content is none. Of two records with one key the later counts. A
+writer that was killed leaves a torn record at the end, which readers do not see and the next writer cuts off.
+Of a head that a disk spoiled only its own record is lost: the next one is looked for. The index, of heads
+alone, is made by reading and remembered in a process: there is nothing beside the file that could differ from
+it. One process writes a file at a time, any number read it meanwhile.
 """
 
 import errno
@@ -15,6 +16,7 @@ import hashlib
 import os
 import struct
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +26,9 @@ from .files import atomic, is_fleeting, of_full_disk
 
 SUFFIX = ".records"
 MAGIC = b"\x89fpho\r\n1"
-HEAD = struct.Struct("<8sHQ16s16s")
+HEAD = struct.Struct("<8sHQ16s16s")  # MAGIC, length of key, of what is packed, digests of content and head
 CUT = 16  # bytes of a digest
+LEVEL = 6  # of zlib
 PIECE = 1 << 20  # bytes that are looked through at a time
 LONGEST = 1000  # bytes of a key
 PATIENCE = 60.0  # seconds for which a writer waits for another one
@@ -34,12 +37,12 @@ CURE = "Run the same command again: what is damaged is made again, all else is k
 
 @dataclass(frozen=True)
 class Record:
-    """A record of a file: what it is called, and where its content lies."""
+    """A record of a file: what it is called, and where it lies."""
 
     path: Path
     key: str
-    at: int  # of the content in the file
-    size: int  # bytes
+    at: int  # of what is packed in the file
+    size: int  # of that, bytes
     digest: str  # of the content, hexadecimal
 
     def read(self) -> bytes:
@@ -61,8 +64,8 @@ class Record:
     def _content(self) -> bytes | None:
         try:
             with open(self.path, "rb") as stream:
-                content = os.pread(stream.fileno(), self.size, self.at)
-        except FileNotFoundError:
+                content = zlib.decompress(os.pread(stream.fileno(), self.size, self.at))
+        except (FileNotFoundError, zlib.error):
             return None
         return content if _digest(content).hex() == self.digest else None
 
@@ -159,9 +162,9 @@ def _next_magic(handle: int, at: int, size: int) -> int:
 
 def _record(at: int, key: str, content: bytes) -> bytes:
     """The bytes of a record that begins at a place."""
-    name, digest = key.encode(), _digest(content)
-    of_head = _head_digest(at, len(name), len(content), digest, name)
-    return HEAD.pack(MAGIC, len(name), len(content), digest, of_head) + name + content
+    name, digest, packed = key.encode(), _digest(content), zlib.compress(content, LEVEL)
+    of_head = _head_digest(at, len(name), len(packed), digest, name)
+    return HEAD.pack(MAGIC, len(name), len(packed), digest, of_head) + name + packed
 
 
 def digest_of(content: bytes) -> str:

@@ -13,6 +13,7 @@ from fpho.geometry import CircularRegion
 from fpho.optimize import run_opt
 from fpho.parameters import ellipticity, source_vector
 from fpho.posterior import Posterior
+from fpho.records import RecordFile
 from fpho.results import Residuals, Samples, optimum_rows, write_to_disk
 from fpho.results.fit import fit_quality
 from fpho.results.reading import read_draws
@@ -113,6 +114,10 @@ def test_draws_are_stored_once(tmp_path, n_sources, most):
     out.fill(REGION, rows, rows[:0], model)
     write_samples(tmp_path / "s.h5", out, model, make_config({"simulate.scene": "tiny"}), goes_on=False)
     assert (tmp_path / "s.h5").stat().st_size < most * n_sources
+    with RecordFile(tmp_path / "s.records") as file:
+        (record,) = file.append({"samples": (tmp_path / "s.h5").read_bytes()}).values()
+    assert record.size < 55_000 * n_sources, "as a pass keeps them"
+    assert np.array_equal(Samples(record).chain, Samples(tmp_path / "s.h5").chain)
     samples = Samples(tmp_path / "s.h5")
     assert samples.z is None and np.allclose(samples.chain, out.chain, rtol=FLOAT32, atol=PLACE)
     assert samples.chain.shape == (1024, 9 * n_sources)

@@ -11,10 +11,9 @@ from fpho.errors import InputError
 from fpho.images import write_store
 from fpho.layout import Layout
 from fpho.passes.batches import make_task
-from fpho.passes.identity import task_hash
+from fpho.passes.kept import KeptPatches
 from fpho.passes.logs import line_of, write_lines
-from fpho.passes.outcomes import write_outcomes
-from fpho.passes.running import kept, worker
+from fpho.passes.running import identified
 from fpho.passes.tasks import PatchLog, PatchOutcome
 from fpho.scene import write_scene
 from fpho.stages.outlook import outlook
@@ -59,10 +58,10 @@ def test_what_is_not_fitted_yet_is_told(run):
     found = outlook(config, layout, "optimize", waiting=True)
     first = [patch for patch in found.plan.patches if patch.colour == 0]
     assert found.waiting == first and f"not fitted yet: {len(first)} patches" in str(found)
-    for patch in first:  # finished patches, as a pass keeps them
-        task = make_task(config, layout, "optimize", patch, BANDS, found.rows, found.plan)
-        task = replace(task, identity=task_hash(task, worker("optimize")))
-        write_outcomes(kept(task), [PatchOutcome(task.active)], task.active.dtype)
+    with KeptPatches.written_by(layout, "optimize", 2) as kept:
+        for patch in first:
+            task = identified(make_task(config, layout, "optimize", patch, BANDS, found.rows, found.plan))
+            kept.keep(task, PatchOutcome(task.active))
     later = outlook(config, layout, "optimize", waiting=True).waiting
     assert {patch.colour for patch in later} == {1}
 

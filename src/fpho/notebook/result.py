@@ -74,10 +74,10 @@ class Fit(Run):
     @cached_property
     def samples(self):
         """Draws of all sources as ArviZ InferenceData, dimensions (chain, draw, source)."""
-        paths = {int(row["patch"]): self._samples_path(row) for row in self.table if row["n_draws"]}
-        if not paths:
+        found = {int(row["patch"]): self._samples(row) for row in self.table if row["n_draws"]}
+        if not found:
             raise self._no_draws()
-        return shown.joined(paths.values())
+        return shown.joined(found.values())
 
     @cached_property
     def data(self):

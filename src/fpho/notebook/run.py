@@ -20,6 +20,7 @@ from ..products.picture import Picture
 from ..products.plots.chains import plot_corner
 from ..products.plots.panels import plot_patch
 from ..products.tables import read_fits_table
+from ..records import Record
 from ..results import Samples
 from ..scene import read_scene
 from . import shown
@@ -90,7 +91,7 @@ class Run:
         row = self.table[self._place(id)]
         from ..products.posterior import inference_data
 
-        data = inference_data(self._samples_path(row))
+        data = inference_data(self._samples(row))
         names = [str(name) for name in data.posterior["source"].values]
         wanted = str(row["id"]) if str(row["id"]) in names else str(row["source_index"])
         return data.isel(source=names.index(wanted))
@@ -178,11 +179,15 @@ class Run:
         )
 
     def _samples(self, row) -> Samples:
-        """Of the last round of a source's patch."""
+        """Of a source's patch, the last round that has draws."""
         if not self.sampled or not row["n_draws"]:
             raise self._no_draws()
-        rounds = [one for one in results_of(self._layout) if one.patch.number == row["patch"] and one.record]
-        return Samples(rounds[-1].record)
+        return Samples(self._records[int(row["patch"])])
+
+    @cached_property
+    def _records(self) -> dict[int, Record]:
+        """Draws of each patch, by its number."""
+        return {one.patch.number: one.record for one in results_of(self._layout) if one.record is not None}
 
     def _no_draws(self) -> InputError:
         return InputError(

@@ -88,12 +88,12 @@ def without_sky(table: QTable, pixel: units.Quantity) -> QTable:
     return table
 
 
-def joined(paths):
+def joined(samples):
     """InferenceData of all sources of several samples files; those of one patch stand together in its draws.
 
     Patches that ran on have more draws: the last ones of each chain are taken, as many as all have.
     """
-    parts = [inference_data(path) for path in paths]
+    parts = [inference_data(one) for one in samples]
     if len(parts) == 1:
         return parts[0]
     import arviz
