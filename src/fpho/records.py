@@ -36,7 +36,7 @@ CURE = "Run the same command again: what is damaged is made again, all else is k
 
 
 @dataclass(frozen=True)
-class Record:
+class StoredRecord:
     """A record of a file: what it is called, and where it lies."""
 
     path: Path
@@ -55,6 +55,7 @@ class Record:
         """
         content = self._content()
         if content is None:  # the file may have been packed since its index was read
+            _known.pop(self.path, None)
             found = records_in(self.path).get(self.key)
             content = found._content() if found is not None and found.digest == self.digest else None
         if content is None:
@@ -86,22 +87,23 @@ class Record:
 class _Index:
     """Records of a file up to `end`, where the next one begins."""
 
+    file: int  # inode
     start: bytes = b""  # of the file: another one that takes its place has another head there
     end: int = 0
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, StoredRecord] = field(default_factory=dict)
 
 
 _known: dict[Path, _Index] = {}  # of this process
 
 
-def records_in(path) -> Mapping[str, Record]:
+def records_in(path) -> Mapping[str, StoredRecord]:
     """Records of a file by their keys, the latest of each; none where there is no file."""
     return _index(Path(path)).records
 
 
-def records_of(paths: Iterable) -> dict[str, Record]:
+def records_of(paths: Iterable) -> dict[str, StoredRecord]:
     """Records of several files by their keys; of one that stands in several, the last file's."""
-    out: dict[str, Record] = {}
+    out: dict[str, StoredRecord] = {}
     for path in paths:
         out |= records_in(path)
     return out
@@ -112,14 +114,15 @@ def _index(path: Path) -> _Index:
         stream = open(path, "rb")
     except FileNotFoundError:
         _known.pop(path, None)
-        return _Index()
+        return _Index(-1)
     with stream:
-        size, start = os.fstat(stream.fileno()).st_size, os.pread(stream.fileno(), HEAD.size, 0)
+        state, start = os.fstat(stream.fileno()), os.pread(stream.fileno(), HEAD.size, 0)
         index = _known.get(path)
-        if index is None or not start.startswith(index.start) or index.end > size:
-            index = _known[path] = _Index()
+        same = index is not None and index.file == state.st_ino and start.startswith(index.start)
+        if not same or index.end > state.st_size:
+            index = _known[path] = _Index(state.st_ino)
         index.start = start
-        _read_on(index, path, stream.fileno(), size)
+        _read_on(index, path, stream.fileno(), state.st_size)
     return index
 
 
@@ -136,7 +139,7 @@ def _read_on(index: _Index, path: Path, handle: int, size: int) -> None:
         index.end = at = record.at + record.size
 
 
-def _record_at(path: Path, handle: int, at: int, size: int) -> Record | None:
+def _record_at(path: Path, handle: int, at: int, size: int) -> StoredRecord | None:
     """The record whose head begins at a place; None where none does, or where it is not all there."""
     head = os.pread(handle, HEAD.size + LONGEST, at)
     if len(head) < HEAD.size or not head.startswith(MAGIC):
@@ -146,7 +149,7 @@ def _record_at(path: Path, handle: int, at: int, size: int) -> Record | None:
     start = at + HEAD.size + n
     if digest != _head_digest(at, n, length, content, key) or start + length > size:
         return None
-    return Record(path, key.decode(), start, length, content.hex())
+    return StoredRecord(path, key.decode(), start, length, content.hex())
 
 
 def _next_magic(handle: int, at: int, size: int) -> int:
@@ -202,7 +205,7 @@ class RecordFile:
     def __exit__(self, *error) -> None:
         os.close(self._handle)
 
-    def append(self, contents: Mapping[str, bytes]) -> dict[str, Record]:
+    def append(self, contents: Mapping[str, bytes]) -> dict[str, StoredRecord]:
         """Write records, in order, and wait for the disk; they are there by their keys when this returns.
 
         Raises

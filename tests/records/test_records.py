@@ -153,6 +153,18 @@ def test_another_file_in_its_place_is_read_anew(path, tmp_path):
     assert set(records_in(path)) == set("012345678")
 
 
+def test_a_file_that_lost_its_end_and_grew_again_is_read_anew(path):
+    """By a process that has read it before; others cut and write meanwhile."""
+    content, before = path.read_bytes(), dict(records_in(path))
+    path.write_bytes(content[: before["a"].at + before["a"].size + 20])
+    assert writer(path, 60, 3).communicate()[1] == ""
+    with RecordFile(path) as file:
+        file.append({key: CONTENTS[key] for key in CONTENTS if key != "a"})
+        file.append({"more": random.Random(1).randbytes(900)})
+    assert path.stat().st_size > len(content)
+    assert all(before[key].read() == CONTENTS[key] for key in CONTENTS)
+
+
 def test_files_of_any_number_are_one_catalogue(path, tmp_path):
     other = tmp_path / "z.records"
     with RecordFile(other) as file:

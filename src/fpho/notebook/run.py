@@ -20,7 +20,7 @@ from ..products.picture import Picture
 from ..products.plots.chains import plot_corner
 from ..products.plots.panels import plot_patch
 from ..products.tables import read_fits_table
-from ..records import Record
+from ..records import StoredRecord
 from ..results import Samples
 from ..scene import read_scene
 from . import shown
@@ -185,7 +185,7 @@ class Run:
         return Samples(self._records[int(row["patch"])])
 
     @cached_property
-    def _records(self) -> dict[int, Record]:
+    def _records(self) -> dict[int, StoredRecord]:
         """Draws of each patch, by its number."""
         return {one.patch.number: one.record for one in results_of(self._layout) if one.record is not None}
 

@@ -17,7 +17,7 @@ from ..files import checksum, remove_abandoned
 from ..images import open_chosen
 from ..layout import Layout
 from ..progress import progress
-from ..records import Record
+from ..records import StoredRecord
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_share, check_sources
 from .cost import CostLaw, ImagePlaces
@@ -121,7 +121,9 @@ def past_of(layout: Layout, stage: str, colour, patches) -> dict[int, PatchLog]:
     return {entry.patch: entry for path in paths for entry in logs_in(path, before)}
 
 
-def earlier_of(stage: str, patch, made: Plan, past: dict[int, PatchLog], kept) -> tuple[Record | None, ...]:
+def earlier_of(
+    stage: str, patch, made: Plan, past: dict[int, PatchLog], kept
+) -> tuple[StoredRecord | None, ...]:
     """Draws that a patch of a sampling goes on from: its own, then those of its neighbours; or none."""
     before = patch.before if stage == "sample" else ()
     return tuple(kept.beside("samples", made.patches[number].name, past[number]) for number in before)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import DamagedError, InputError
 from ..layout import Layout
-from ..records import CURE, SUFFIX, Record, RecordFile, pack, records_of
+from ..records import CURE, SUFFIX, RecordFile, StoredRecord, pack, records_of
 from .outcomes import packed, unpacked
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
@@ -26,7 +26,7 @@ class KeptPatches:
     """Records of a pass by their keys; `file` takes new ones."""
 
     place: Path  # of a file of the pass, for messages
-    records: dict[str, Record]
+    records: dict[str, StoredRecord]
     file: RecordFile | None = None
 
     @classmethod
@@ -61,7 +61,7 @@ class KeptPatches:
         contents = {key_of(kind, name, task.identity): one for kind, one in outcome.contents.items()}
         self.records |= self.file.append(contents | {key_of(OUTCOME, name, task.identity): packed(outcome)})
 
-    def beside(self, kind: str, name: str, entry: PatchLog) -> Record | None:
+    def beside(self, kind: str, name: str, entry: PatchLog) -> StoredRecord | None:
         """What is kept beside an outcome, given the patch's name and log; None where its fit failed.
 
         Raises

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..layout import Layout
-from ..records import Record
+from ..records import StoredRecord
 from ..results import Apertures, apertures_of
 from .accounts import check_numbers
 from .kept import KeptPatches
@@ -28,7 +28,7 @@ class PatchDraws:
     """A patch of the plan with the record of its samples, or of another kind, or None and why (`failure`)."""
 
     patch: PatchPlan
-    record: Record | None
+    record: StoredRecord | None
     failure: str = ""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..config import Config
 from ..layout import Layout
-from ..records import Record
+from ..records import StoredRecord
 from .files import FitFiles
 from .plan import PatchPlan
 
@@ -30,7 +30,7 @@ class PatchTask:
     identity: str = ""  # hash of all that the result depends on
     checkpoint: str = ""  # path of a file for check-points, in the work folder
     cores: int = 1  # processes that the patch may use; results do not depend on it
-    earlier: tuple[Record | None, ...] = ()  # draws that it goes on from: its own, then neighbours
+    earlier: tuple[StoredRecord | None, ...] = ()  # draws that it goes on from: its own, then neighbours
 
     def own_generator(self) -> np.random.Generator:
         """Random numbers that no chain of the patch has, the same in each run."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..flags import Flag
 from ..parameters import q_names
-from ..records import Record
+from ..records import StoredRecord
 from ..results import Apertures, Samples, plain
 from ..results.reading import read_draws
 from .medians import convergence, median_row
@@ -63,7 +63,7 @@ class PatchResult:
     summary: dict
     exposures: list
     backgrounds: dict
-    draws: Path | Record | None
+    draws: Path | StoredRecord | None
     failure: str = ""
 
 
@@ -85,7 +85,7 @@ class Results:
 class StoredDraws:
     """Draws of the source at a place in a patch's samples, read when called."""
 
-    samples: Path | Record
+    samples: Path | StoredRecord
     place: int
 
     def __call__(self) -> np.ndarray:
@@ -198,6 +198,6 @@ def _sources(patch: PlannedPatch, samples, bands):
 
 
 @lru_cache(maxsize=4)
-def _draws(samples: Path | Record, changed: int) -> np.ndarray:
+def _draws(samples: Path | StoredRecord, changed: int) -> np.ndarray:
     """Draws of a patch, structured (S, N); a few are held, as their sources are asked for together."""
     return read_draws(samples)

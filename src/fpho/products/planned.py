@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..layout import Layout
 from ..passes.plan import is_planned
 from ..passes.results import results_of
-from ..records import Record
+from ..records import StoredRecord
 from ..scene import read_scene
 
 STAGE = "sample"
@@ -25,7 +25,7 @@ class PlannedPatch:
     """
 
     number: int
-    draws: Path | Record | None
+    draws: Path | StoredRecord | None
     active: tuple[int, ...] | None = None
     region: object = None
     failure: str = ""

@@ -9,14 +9,14 @@ from ..errors import InputError
 from ..geometry import CircularRegion
 from ..hdf5 import opened, verify
 from ..parameters import q_names, wrap_degrees
-from ..records import Record
+from ..records import StoredRecord
 from ..showing import html_table
 from .apertures import Apertures
 from .records import BY_SOURCE, PREFIX, HaloDraws, SamplerSettings, Summary, plain, record_of
 
 
 class Samples:
-    """A samples file, or the `Record` of one in a file of a pass, read into memory.
+    """A samples file, or the `StoredRecord` of one in a file of a pass, read into memory.
 
     active, fixed, final : scene rows; bands, exposures, shape_cols : lists of names
     chain : (C N, P) in the order of q, chain after chain; samples : structured (S, C N), positions in degrees
@@ -39,7 +39,7 @@ class Samples:
 
     def __init__(self, path):
         with open_patch(path, "population") as file:  # what came last: files of before have all but this
-            self.path = path if isinstance(path, Record) else Path(path)
+            self.path = path if isinstance(path, StoredRecord) else Path(path)
             attrs = dict(file.attrs)
             self.attrs = attrs
             self.active, self.fixed, self.final = (
@@ -83,7 +83,7 @@ class Samples:
 
 
 class Residuals:
-    """A residuals file, or the `Record` of one in a file of a pass.
+    """A residuals file, or the `StoredRecord` of one in a file of a pass.
 
     exposures : names; by index or name, dicts of x, y (pixel), data, residual (nJy/pixel), ierr (its inverse
     error) at the M good pixels, each (M,); position (S, 2) pixel and scale (S, 2, 2) pixel per arcsec of the
@@ -92,7 +92,7 @@ class Residuals:
 
     def __init__(self, path):
         with open_patch(path, "exposures") as file:
-            self.path = path if isinstance(path, Record) else Path(path)
+            self.path = path if isinstance(path, StoredRecord) else Path(path)
             self.exposures = [value.decode() for value in file["exposures"][:]]
             self._data = {
                 name: {key: item[:] for key, item in file[name].items()} | {"band": file[name].attrs["band"]}
@@ -141,12 +141,12 @@ def _vectors(samples, backgrounds, reference) -> np.ndarray:
     return np.concatenate([vectors, backgrounds.reshape(samples.shape[1], -1)], axis=1)
 
 
-def _name(path: Path | Record) -> str:
-    return path.key if isinstance(path, Record) else path.name
+def _name(path: Path | StoredRecord) -> str:
+    return path.key if isinstance(path, StoredRecord) else path.name
 
 
 def open_patch(path, needed: str):
-    """An open HDF5 file of a patch, given its path or its `Record`.
+    """An open HDF5 file of a patch, given its path or its `StoredRecord`.
 
     Raises
     ------
@@ -155,12 +155,12 @@ def open_patch(path, needed: str):
     """
     import h5py
 
-    if not isinstance(path, Record):
+    if not isinstance(path, StoredRecord):
         if not Path(path).is_file():
             raise InputError(path, "no such file", "Run the sampling first")
         verify(path, ours=True)
     try:
-        file = opened(path.read()) if isinstance(path, Record) else h5py.File(path, "r")
+        file = opened(path.read()) if isinstance(path, StoredRecord) else h5py.File(path, "r")
     except OSError as error:
         raise InputError(path, f"not an HDF5 file ({error})", "Give a file of a patch") from None
     if needed not in file:
