@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from astropy.io import fits
 
 from fpho.parameters import scene_dtype
@@ -22,27 +23,31 @@ def rows(seed, n=7):
             made[name] = [f"{name}_{i * seed}" for i in range(n)]
         else:
             made[name] = rng.integers(0, 2 if kind == "b" else 1 << 40, n)
-    made["rhalf"][0] = np.nan
+    made["rhalf"][:1] = np.nan
+    made["id"][1:2] = " a  "
     return made
 
 
 def assert_same(found, wanted):
     for name in wanted.dtype.names:
-        np.testing.assert_array_equal(found[name], wanted[name])
+        blanks = np.char.rstrip if wanted.dtype[name].kind == "U" else np.asarray
+        np.testing.assert_array_equal(found[name], blanks(wanted[name]))
 
 
-def test_bytes_are_those_of_astropy(tmp_path, monkeypatch):
-    more = {"snr": (np.arange(7.0), "", "signal to noise")}
-    vectors = {"flux_cov": (np.ones((7, 2, 2)), "nJy2", "covariance")}
+@pytest.mark.parametrize("n", [0, 1, 7, 300])
+def test_bytes_are_those_of_astropy(tmp_path, monkeypatch, n):
+    more = {"snr": (np.arange(float(n)), "", "signal to noise")}
+    vectors = {"flux_cov": (np.ones((n, 2, 2)), "nJy2", "covariance")}
     kinds = [{}, {"meta": {"SEED": 3}}, {"meta": {"SEED": 4}}, {"more": more}, {"more": vectors}]
     for number, extra in enumerate(kinds):
         paths = [tmp_path / f"{name}{number}.fits" for name in ("quick", "by_astropy")]
         monkeypatch.setattr(state, "_layouts", {})
-        write_scene(paths[0], rows(1), BANDS, **extra)
-        write_scene(paths[0], rows(2), BANDS, **extra)
-        monkeypatch.setattr(state, "_layouts", {})
-        write_scene(paths[1], rows(2), BANDS, **extra)
-        assert paths[0].read_bytes() == paths[1].read_bytes()
+        for seed in (1, 2):  # the second has the header of the first
+            write_scene(paths[0], rows(seed, n), BANDS, **extra)
+            with monkeypatch.context() as patch:
+                patch.setattr(state, "CELLS", {})  # nothing that need not be left to astropy
+                write_scene(paths[1], rows(seed, n), BANDS, **extra)
+            assert paths[0].read_bytes() == paths[1].read_bytes()
         with fits.open(io.BytesIO(paths[0].read_bytes()), checksum=True) as hdus:
             hdus.verify("exception")
 

@@ -103,7 +103,7 @@ def read_lines(path) -> bytes:
 def changed_rows(shares: list[Share], bands):
     """Rows of all shares one after the other, bands, and the draws that each row got: for `checkin`."""
     draws = np.concatenate([np.repeat(share.draws, share.counts) for share in shares])
-    return _stacked([share.rows for share in shares], shares[0].rows.dtype), bands, draws
+    return np.concatenate([share.rows for share in shares]), bands, draws
 
 
 def _stacked(parts: list[np.ndarray], dtype) -> np.ndarray:

@@ -50,26 +50,33 @@ def write_scene(path, rows, bands, meta: dict | None = None, more: dict | None =
         table[name] = values
         table[name].unit, table[name].description = unit, text
     with atomic(path, seal=True) as temporary:
-        temporary.write_bytes(_content(escaped_table(table)))
+        with open(temporary, "wb") as stream:
+            stream.writelines(_content(escaped_table(table)))
 
 
-def _content(table) -> bytes:
-    """The FITS file of a table; astropy makes its header once, as most states differ in their data alone."""
-    rows = table.as_array()
-    types = [rows.dtype[name] for name in rows.dtype.names]
-    if not all(of.str in CELLS or of.kind == "U" for of in types) or np.ma.isMA(rows):
-        return _made_by_astropy(table)[0]
-    columns = [
-        (each.name, of, each.unit, each.description) for each, of in zip(table.itercols(), types, strict=True)
-    ]
-    key, cells = (len(rows), str(columns), str(table.meta)), _cells(rows)
-    room = -(-cells.nbytes // BLOCK) * BLOCK
-    if key not in _layouts:
-        made, header = _made_by_astropy(table)
-        if len(_layouts) < MANY:
-            _layouts[key] = StateLayout(made[: len(made) - room], header, cells.dtype)
-        return made
-    return _layouts[key].head + cells.tobytes().ljust(room, b"\0")
+def _content(table) -> list:
+    """The FITS file of a table, in pieces; astropy makes a header of one row: states differ in data alone."""
+    columns = [(each.name, each.dtype, each.unit, each.description) for each in table.itercols()]
+    kinds = [each.dtype.kind if each.dtype.str not in CELLS else "" for each in table.itercols()]
+    vectors = any(each.ndim > 1 for each in table.itercols())
+    if vectors or set(kinds) - {"U", ""} or table.has_masked_columns:
+        return [_made_by_astropy(table)[0]]
+    key, cells = (len(table), str(columns), str(table.meta)), _cells(table)
+    layout = _layouts.get(key) or _layout(table, cells.dtype)
+    if len(_layouts) < MANY:
+        _layouts[key] = layout
+    return [layout.head, memoryview(cells.view("u1")), bytes(-cells.nbytes % BLOCK)]
+
+
+def _layout(table, cells: np.dtype) -> StateLayout:
+    """What the file of a table has before its data, which is that of its first row but for their number."""
+    made, header = _made_by_astropy(table[:1])
+    room = -(-len(table[:1]) * cells.itemsize // BLOCK) * BLOCK
+    head, few, n = made[: len(made) - room], len(table[:1]), len(table)
+    one, all_rows = (b"NAXIS2  = %20d" % count for count in (few, n))
+    if head.count(one) != 1:
+        raise RuntimeError("the header of a FITS table has not one NAXIS2")
+    return StateLayout(head.replace(one, all_rows), header | {"NAXIS2": n}, cells)
 
 
 def _made_by_astropy(table) -> tuple[bytes, dict]:
@@ -82,13 +89,15 @@ def _made_by_astropy(table) -> tuple[bytes, dict]:
     return file.getvalue(), dict(hdu.header)
 
 
-def _cells(rows) -> np.ndarray:
-    """Rows as FITS has them: big-endian, texts of one byte a character, T and F."""
-    types = [(name, rows.dtype[name]) for name in rows.dtype.names]
+def _cells(table) -> np.ndarray:
+    """Rows of a table as FITS has them: big-endian, texts of one byte a character, T and F."""
+    types = [(name, table[name].dtype) for name in table.colnames]
     texts = {name: f"S{of.itemsize // 4}" for name, of in types if of.kind == "U"}
-    cells = np.empty(len(rows), [(name, texts.get(name) or CELLS[of.str]) for name, of in types])
+    cells = np.empty(len(table), [(name, texts.get(name) or CELLS[of.str]) for name, of in types])
     for name, of in types:
-        cells[name] = np.where(rows[name], b"T", b"F") if of.kind == "b" else rows[name]
+        values = np.asarray(table[name])
+        values = np.char.rstrip(values) if of.kind == "U" else values  # FITS has no blanks at the end
+        cells[name] = np.where(values, b"T", b"F") if of.kind == "b" else values
     return cells
 
 
