@@ -50,7 +50,8 @@ def _draw_images(fig, grid, sheet: Sheet, bands, in_colour: bool) -> None:
         title = f"{short(band, 16)}: {short(picture.id, 26)}" + (
             f", 1 of {count} images" if count > 1 else ""
         )
-        for axis, text in zip(axes, (title, "model", "residual / sigma"), strict=True):
+        axes[0].set_title(title, fontsize=6.5, loc="left")  # beside the numbers of its axis, not over them
+        for axis, text in zip(axes[1:], ("model", "residual / sigma"), strict=True):
             axis.set_title(text, fontsize=6.5)
         residuals.append(axes[2])
     fig.colorbar(pull, ax=residuals, extend="both", **bar_options(1 / len(bands)))

@@ -65,7 +65,7 @@ def draw_fluxes(axis, sheet: Sheet) -> None:
         axis.errorbar(place[k], flux[k], error[k], fmt="o", ms=4, color=colour)
         if sheet.truth is not None:
             axis.plot(place[k], sheet.truth[band], "_", ms=14, color="black")
-        beside = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": 6.5}
+        beside = {"xytext": (9, -2), "textcoords": "offset points", "fontsize": 6.5}
         if flux[k] > 0:
             axis.annotate(f"{float(magnitudes(flux[k])):.2f}", (place[k], flux[k]), **beside)
     axis.set_xticks(place, [short(band, 12) for band in sheet.bands], rotation=0 if len(place) < 5 else 60)
