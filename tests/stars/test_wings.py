@@ -4,11 +4,12 @@ import galsim
 import numpy as np
 from numpy.random import default_rng
 
+from fpho.detect import uneven_sky
 from fpho.images import Exposure
 from fpho.psf.empirical import Stamps
 from fpho.simulate import make_wcs
 from fpho.stars import gather, psfs_of_stars
-from fpho.stars.gathering import Gathered
+from fpho.stars.gathering import Gathered, _sky
 
 SIDE = 640  # pixels
 SKY = 0.25  # sigma, from the middle of the image to an edge
@@ -48,6 +49,21 @@ def test_flux_of_a_star_through_the_psf_of_others():
     model = made.made.values(u, v) * made.made.inside
     assert abs(np.sum(truth * model) / np.sum(model**2) - 1) < 0.02
     assert abs(made.offset) < 3 * made.error + 0.002
+
+
+def test_the_sky_has_no_faint_galaxies_in_it():
+    """400 galaxies that no single pixel shows are 0.06 sigma per pixel: most of it is not sky."""
+    rng = default_rng(1)
+    galaxy = galsim.Convolve(galsim.Exponential(half_light_radius=2.5), psf()) * 60.0
+    stamp = galaxy.drawImage(nx=41, ny=41, scale=1.0, method="no_pixel").array
+    data = rng.standard_normal((SIDE, SIDE))
+    for x, y in rng.integers(0, SIDE - 41, (400, 2)):
+        data[y : y + 41, x : x + 41] += stamp
+    shape, wcs = (SIDE, SIDE), make_wcs(150.0, 2.0, 0.05, (SIDE, SIDE))
+    image = Exposure("a", "F200W", "exposure", data.astype("f4"), np.ones(shape, "f4"), wcs, {})
+    nothing = np.zeros(shape, bool)
+    assert uneven_sky(image, nothing).mean() > 0.035
+    assert abs(_sky(image, nothing).mean()) < 0.015
 
 
 HALF = 17  # pixels, of stamps
