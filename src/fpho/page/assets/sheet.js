@@ -64,9 +64,10 @@ const sheet = {
     return grid;
   },
 
-  halfWidth(row) { // pixels around the source: some half-light radii, and never only a PSF
+  halfWidth(row) { // pixels around the source: some half-light radii, never only a PSF, nor more than the field
     const radius = fpho.sources.is_point[row] ? 0 : fpho.sources.rhalf_major[row] || 0;
-    return Math.round(Math.min(Math.max(4 * radius, 0.9) / fpho.field.pixel, 150)) + 8;
+    const wanted = Math.round(Math.min(Math.max(4 * radius, 0.9) / fpho.field.pixel, 150)) + 8;
+    return Math.min(wanted, Math.ceil(Math.max(fpho.field.width, fpho.field.height) / 2));
   },
 
   stamp(layer, row, half) {
