@@ -1,6 +1,7 @@
 """The workflow through `profiles/slurm` (a partition `debug`), and what can be done to its jobs."""
 
 import subprocess
+import time
 
 from processes import TOP, Workflow
 
@@ -33,8 +34,16 @@ def disturb(job: str, how: str) -> bool:
         return _done("scancel", "--state=RUNNING", job)
     if not _done("scontrol", "requeue", job):
         return False
+    end = time.monotonic() + 30
+    while _state(job) != "PD" and time.monotonic() < end:
+        time.sleep(0.2)
     _done("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would let it wait for two minutes
     return True
+
+
+def _state(job: str) -> str:
+    words = ["squeue", "-h", "-j", job, "-o", "%t"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _done(*words: str) -> bool:
