@@ -13,7 +13,8 @@ POOR = {"chi2": 2.0, "scatter": 0.03}  # of stars left out: beyond, it is no PSF
 STRANGE = 4.0  # times the median chi-square per pixel: no star, or blended
 FEWEST_OF_PLACE = 8  # stars of a part of the image
 FAINT = 1.0  # of the pixels' noise: error of wings by faint sources under them,
-SKY = 0.005  # and of the light, by the sky's level (docs/inputs.md: measured on six fields)
+SKY = 0.005  # of the light, by the sky's level (docs/inputs.md: measured on six fields),
+LAW = 0.2  # and of the light beyond the stamp, by the law that tells it (there: JWST)
 GAIN = 0.05  # by which the chi-square of stars left out has to fall for PSFs that vary
 
 
@@ -44,10 +45,11 @@ class StarPSF:
 
     @property
     def wings_error(self) -> float:
-        """Of the part of the light beyond a third of the stamp: noise of the pixels there, FAINT and SKY."""
+        """Of the part of the light beyond a third of the stamp: noise of the pixels there, FAINT, SKY and LAW."""
         pixels = (4 - np.pi / 9) * self.made.half**2
         known = np.sum(self.made.flux**2 * np.mean(self.stamps.ierr**2, axis=1))
-        return float(np.hypot(np.sqrt((1 + FAINT**2) * pixels / known), SKY))
+        beyond = LAW * (1 - self.made.inside)
+        return float(np.sqrt((1 + FAINT**2) * pixels / known + SKY**2 + beyond**2))
 
     @property
     def poor(self) -> bool:
