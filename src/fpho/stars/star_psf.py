@@ -45,7 +45,7 @@ class StarPSF:
 
     @property
     def wings_error(self) -> float:
-        """Of the part of the light beyond a third of the stamp: noise of the pixels there, FAINT, SKY and LAW."""
+        """Of the light beyond a third of the stamp: noise of the pixels there, FAINT, SKY and LAW."""
         pixels = (4 - np.pi / 9) * self.made.half**2
         known = np.sum(self.made.flux**2 * np.mean(self.stamps.ierr**2, axis=1))
         beyond = LAW * (1 - self.made.inside)
