@@ -322,3 +322,16 @@ def test_few_processes_share_a_gpu(use, tmp_path, monkeypatch):
         batches.run_batch(options, layout, "optimize", "all", 0, 16, layout.scene("initial"))
         assert set(seen) == {expected}
         seen.clear()
+
+
+@pytest.mark.parametrize("fewer", [{"batches": 2, "max_colours": 12}, {"batches": 4, "max_colours": 1}])
+def test_a_plan_for_more_jobs_than_a_run_has_is_refused(use, tmp_path, fewer):
+    """Else patches of jobs that are not there would be missed at the end only."""
+    config, layout = prepare(tmp_path, batches=4, max_colours=12)
+    start, after = layout.scene("initial"), layout.state_after("optimize", 0)
+    for batch in range(4):
+        batches.run_batch(config, layout, "optimize", 0, batch, 1, start)
+    other = make_config({**OPTIONS, "outdir": str(tmp_path), "workflow": fewer})
+    with pytest.raises(InputError, match=r"optimize.h5: made for \d+ steps of 4 batches.*step `plan`"):
+        batches.gather(other, layout, "optimize", 0, start, after)
+    batches.gather(config, layout, "optimize", 0, start, after)

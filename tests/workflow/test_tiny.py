@@ -221,6 +221,10 @@ def test_results_do_not_depend_on_batches(folder, tmp_path):
     for stage in ("optimize", "reoptimize", "sample"):
         name = Path("scene") / f"{stage}.fits"
         assert same_catalog(results(again) / name, results(folder) / name)
+    for division in ("{batches: 3, max_colours: 3}", "{batches: 2, max_colours: 2}"):
+        other = "--config", f"workflow={division}", "--", "sample"
+        jobs = planned(snakemake(again, "-n", *other, cores=1).text)
+        assert jobs["plan"] == 3, "plans are for a number of jobs"
 
 
 def test_report_shows_the_results(folder):

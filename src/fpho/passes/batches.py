@@ -19,7 +19,7 @@ from ..layout import Layout
 from ..progress import progress
 from ..records import StoredRecord
 from ..scene import checkin, checkout, read_scene, write_scene
-from .accounts import check_cover, check_share, check_sources
+from .accounts import check_cover, check_division, check_share, check_sources
 from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
 from .kept import KeptPatches
@@ -134,6 +134,8 @@ def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_o
     before, bands, _ = read_scene(scene_in)
     n_batches = 1 if colour == "all" else config.workflow.batches
     made, made_from = read_plan(layout.plan(stage)), origin(layout, stage, scene_in)
+    if colour != "all":
+        check_division(made, config.workflow.max_colours, n_batches, layout.plan(stage))
     paths, shares = [layout.batch(stage, colour, batch) for batch in range(n_batches)], []
     for batch, path in enumerate(paths):
         share = read_share(path, before.dtype, made_from)

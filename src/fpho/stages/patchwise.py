@@ -12,6 +12,7 @@ from ..passes.options import FIT
 from .stage import ConfiguredRun, Files, Stage, StagePart
 
 PLAN = ("patches", "seed")
+DIVISION = ("workflow.batches", "workflow.max_colours")  # of a pass into jobs, on which no result depends
 
 
 def part_writes(part: str, layout: Layout, stage: str, colour=None, batch=None) -> Files:
@@ -69,7 +70,7 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
             "plan",
             "plan",
             lambda run: {"scene": run.layout.state_before(name)},
-            PLAN + (rounds,),
+            (*PLAN, rounds, *DIVISION),
             free=(options[0],),  # of which the time that patches take depends
         ),
         "batch": part(
@@ -86,13 +87,14 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         ),
         "finish": part("finish", "finish", gathered, reopening),
     }
+    every = [option for one in parts.values() for option in one.options]
     return Stage(
         name=name,
         help=help,
         function="fpho.passes.steps:run",
         reads=lambda run: fits(run) | {"scene": run.layout.state_before(name)},
         writes=lambda run: parts["plan"].writes(run) | parts["finish"].writes(run),
-        options=tuple(dict.fromkeys(option for one in parts.values() for option in one.options)),
+        options=tuple(name for name in dict.fromkeys(every) if name not in DIVISION),
         parts=parts,
         cores=True,
         gpu=True,
