@@ -83,6 +83,7 @@ def test_samples_file(model, filled, written):
     assert samples.chains["rhalf"].shape == (2, 100, 2) and samples.chains["background"].shape == (2, 100, 2)
     assert np.allclose(samples.chi2 / samples.n_pix, 1, atol=0.15)
     assert samples.reference == (RA, DEC) and samples.region == REGION
+    assert Samples(written[0]).final.dtype is samples.final.dtype, "rows of many files share what names them"
 
 
 def test_arviz_opens_the_samples(filled, written):
