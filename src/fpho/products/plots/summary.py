@@ -37,7 +37,7 @@ def _sizes(fig, axis, table, band) -> None:
 def _unseen(flux) -> str:
     """How many fluxes have no magnitude, for a title."""
     count = int(np.sum(~(np.asarray(flux, "f8") > 0)))
-    return f" ({count} fluxes of 0 or less not shown)" if count else ""
+    return f" ({count} flux{'es' if count > 1 else ''} of 0 or less not shown)" if count else ""
 
 
 def _signal(axis, table, bands) -> None:

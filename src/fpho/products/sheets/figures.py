@@ -54,18 +54,22 @@ def _draw_images(fig, grid, sheet: Sheet, bands, in_colour: bool) -> None:
         for axis, text in zip(axes[1:], ("model", "residual / sigma"), strict=True):
             axis.set_title(text, fontsize=6.5)
         residuals.append(axes[2])
-    fig.colorbar(pull, ax=residuals, extend="both", **bar_options(1 / len(bands)))
     if in_colour:
-        pictures = [sheet.views[band].picture for band in bands]
-        for column, (layer, paint) in enumerate(
-            {"data": colours, "model": colours, "residual": about_grey}.items()
-        ):
-            axis = fig.add_subplot(grid[len(bands), column])
-            axis.imshow(paint(layers_of(pictures, layer, pictures[0])))
-            axis.set_title(
-                f"{layer} in colour" if column else f"red, green, blue: {_rgb(bands)}", fontsize=6.5
-            )
-            hide_axes(axis)
+        residuals.append(_draw_in_colour(fig, grid, sheet, bands))  # below the others: the bar is beside all
+    fig.colorbar(pull, ax=residuals, extend="both", **bar_options(1 / len(residuals)))
+
+
+def _draw_in_colour(fig, grid, sheet: Sheet, bands):
+    """Data, model and residual; the axes of the last."""
+    pictures = [sheet.views[band].picture for band in bands]
+    for column, (layer, paint) in enumerate(
+        {"data": colours, "model": colours, "residual": about_grey}.items()
+    ):
+        axis = fig.add_subplot(grid[len(bands), column])
+        axis.imshow(paint(layers_of(pictures, layer, pictures[0])))
+        axis.set_title(f"{layer} in colour" if column else f"red, green, blue: {_rgb(bands)}", fontsize=6.5)
+        hide_axes(axis)
+    return axis
 
 
 def _rgb(bands) -> str:
