@@ -322,6 +322,19 @@ def run(
 
 
 @entry
+def misfit(data, weight, image):
+    """chi2 of an image on the tiles (T, 64)."""
+    total = 0.0
+    for tile in range(len(data)):
+        of_tile = 0.0
+        for p in range(data.shape[1]):
+            left = np.float64(data[tile, p]) - image[tile, p]
+            of_tile += weight[tile, p] * left * left
+        total += of_tile
+    return total
+
+
+@entry
 def add_up(pieces, band, partial, sources):
     """Partial sums in the order of the pieces: chi2 (E,), gradient (S, B + 7), background gradient (E,)."""
     nb = sources.shape[1] - N_SHAPE

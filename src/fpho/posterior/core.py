@@ -167,6 +167,31 @@ class Posterior:
         """ln p at z."""
         return self.lnprob_and_grad(z)[0]
 
+    def lnprobs(self, z) -> np.ndarray:
+        """ln p (W,) at points z (W, ndim), without slopes: a third cheaper, and together on a GPU."""
+        out = np.full(len(z), -np.inf)
+        good = np.flatnonzero(np.isfinite(z).all(axis=1))
+        states = [self.state(np.ascontiguousarray(z[i], "f8")) for i in good]
+        self.ncall += len(good)
+        if self._single:
+            chi2 = [self._evaluate(z[i], state)[0].sum() for i, (state, _) in zip(good, states, strict=True)]
+        else:
+            chi2 = self.kernel.misfits(self.arrays, [state for state, _ in states])
+        for i, found, (state, values) in zip(good, chi2, states, strict=True):
+            out[i] = self._lnprior(z[i], state, values) - 0.5 * float(found)
+        return out
+
+    def _lnprior(self, z, state, values) -> float:
+        plan, parts = self.plan, self.plan.components
+        nothing = np.zeros(state.sources.shape), np.zeros(len(self._blank)), np.empty(self.ndim)
+        lnp = compiled.collect(
+            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, values,
+            plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, *nothing,
+        )  # fmt: skip
+        if self.population is not None:
+            lnp += self.population.add_slopes(plan.index, values, nothing[-1])
+        return lnp
+
     def fisher(self, z, prior: bool = True) -> np.ndarray:
         """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""
         return self.fisher_and_sky(z, prior)[0]

@@ -25,6 +25,11 @@ def evaluate_many(patch: PatchArrays, states) -> list:
     return evaluate_batch([(patch, states)])[0]
 
 
+def misfits(patch: PatchArrays, states) -> np.ndarray:
+    """chi2 of several states of one patch, all exposures together (W,)."""
+    return np.array([chi2.sum() for chi2, _, _ in evaluate_many(patch, states)])
+
+
 def evaluate_batch(work) -> list:
     """`evaluate` of several states of each of several patches, in as few sets of launches as is quick.
 
