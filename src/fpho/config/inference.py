@@ -143,8 +143,8 @@ class Sample(Section):
     on: On = option("exposure", "kind of images to use")
     sampler: Literal["surrogate", "split", "littlemcmc", "nutpie"] = option(
         "surrogate",
-        "split: Hamiltonian steps that solve the Gaussian part exactly; surrogate: along forces learnt "
-        "before, and split where these are not enough; the others: their NUTS",
+        "split: Hamiltonian steps that solve the Gaussian part exactly; surrogate: along forces of the "
+        "posterior reduced to a few pixels, and split where these are not enough; the others: their NUTS",
     )
     chains: int = option(4, "chains per patch", ge=1)
     warmup: int = option(64, "draws to forget the start and tune the step size, per chain", ge=1)

@@ -2,13 +2,14 @@
 
 import hashlib
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import checkpoint
 from .nuts import Nuts
-from .split import Leap, Split
+from .split import Leap, Split, leap_together
 from .steps import STATS, ChainSettings
 
 
@@ -33,13 +34,14 @@ def new_chain(settings: ChainSettings) -> Chain:
     return Chain(z=np.array(settings.start))
 
 
-def make_step(function, settings: ChainSettings):
+def make_step(function, settings: ChainSettings, values=None):
     """The step method of a chain: learnt forces where they are given, else the sampler's own."""
     if settings.sampler not in ("split", "surrogate"):
         return Nuts(function, settings)
     rng = np.random.default_rng(settings.seed)
-    if settings.surrogate is not None:
-        return Leap(function, settings.mean, settings.cov, rng, settings.surrogate)
+    if settings.learnt is not None:
+        values = values or (lambda z: np.array([function(point)[0] for point in z]))
+        return Leap(function, values, settings.mean, settings.cov, rng, settings.learnt)
     most = 2**settings.max_treedepth - 1
     return Split(function, settings.mean, settings.cov, rng, settings.target_accept, most)
 
@@ -60,35 +62,96 @@ def run_chain(
     -------
     chain : its lists may be longer than asked, when taken up from a file, or shorter, its budget spent
     """
-    chain = chain or load(settings) or new_chain(settings)
-    step = make_step(function, settings)
-    if chain.segment < segment:
-        chain.segment, chain.iterations = segment, 0
-        chain.step = {name: value for name, value in chain.step.items() if name == "generator"}
-    step.restore(chain.step)
-    saved = time.monotonic()
-    with step.running():
-        while len(chain.draws) < n_draws:
-            spent = chain.ncall >= settings.budget
-            if spent and len(chain.draws) >= settings.least:
-                break
-            one_draw(step, chain, 0 if spent else settings.warmup)
-            if tick is not None:
-                tick()
-            if settings.checkpoint and time.monotonic() - saved > settings.checkpoint_seconds:
-                chain.step = step.state()
-                save(chain, settings)
-                saved = time.monotonic()
-        chain.step = step.state()
-    if settings.checkpoint:
-        save(chain, settings)
-    return chain
+    return run_together(function, [settings], n_draws, segment, [chain], tick)[0]
+
+
+def run_together(
+    function, settings: list[ChainSettings], n_draws: int, segment: int, chains, tick=None, values=None
+) -> list[Chain]:
+    """As `run_chain` for several chains, a draw of each in turn; their draws are the same as alone.
+
+    values : z (W, ndim) -> ln p (W,), where that is cheaper than `function`
+
+    Chains along learnt forces share their walks; one of littlemcmc's comes alone, since it draws from
+    numpy's global generator.
+    """
+    running = [
+        RunningChain(make_step(function, one, values), one, segment, chain)
+        for one, chain in zip(settings, chains, strict=True)
+    ]
+    with ExitStack() as contexts:
+        for one in running:
+            contexts.enter_context(one.step.running())
+        while active := [one for one in running if one.wants(n_draws)]:
+            for one, draw in zip(active, next_draws(active), strict=True):
+                one.take(draw)
+                if tick is not None:
+                    tick()
+    return [one.ended() for one in running]
+
+
+def next_draws(active) -> list:
+    """A draw of each of several running chains."""
+    if all(isinstance(one.step, Leap) for one in active):
+        steps, chains = [one.step for one in active], [one.chain for one in active]
+        return leap_together(steps, [chain.z for chain in chains], [chain.known for chain in chains])
+    return [one.step.draw(one.chain.z, one.chain.known, one.tuning) for one in active]
+
+
+class RunningChain:
+    """A chain with its step method, kept in its check-point file now and then."""
+
+    def __init__(self, step, settings: ChainSettings, segment: int, chain: Chain | None):
+        self.settings, self.saved = settings, time.monotonic()
+        self.chain = chain or load(settings) or new_chain(settings)
+        self.step = step
+        if self.chain.segment < segment:
+            self.chain.segment, self.chain.iterations = segment, 0
+            self.chain.step = {name: value for name, value in self.chain.step.items() if name == "generator"}
+        self.step.restore(self.chain.step)
+
+    @property
+    def spent(self) -> bool:
+        """Whether its budget is."""
+        return self.chain.ncall >= self.settings.budget
+
+    @property
+    def tuning(self) -> bool:
+        """Whether the next draw belongs to the warm-up."""
+        return self.chain.iterations < self.settings.warmup and not self.spent
+
+    def wants(self, n_draws: int) -> bool:
+        """Whether it goes on to so many draws."""
+        short = len(self.chain.draws) < n_draws
+        return short and not (self.spent and len(self.chain.draws) >= self.settings.least)
+
+    def take(self, draw) -> None:
+        """A draw more."""
+        add_draw(self.chain, draw, self.tuning)
+        if self.settings.checkpoint and time.monotonic() - self.saved > self.settings.checkpoint_seconds:
+            self._save()
+
+    def ended(self) -> Chain:
+        """The chain, with the state of its step method."""
+        self.chain.step = self.step.state()
+        if self.settings.checkpoint:
+            self._save()
+        return self.chain
+
+    def _save(self) -> None:
+        self.chain.step = self.step.state()
+        save(self.chain, self.settings)
+        self.saved = time.monotonic()
 
 
 def one_draw(step, chain: Chain, warmup: int) -> None:
     """One draw more; those of the warm-up are not kept."""
     tune = chain.iterations < warmup
-    draw = step.draw(chain.z, chain.known, tune)
+    add_draw(chain, step.draw(chain.z, chain.known, tune), tune)
+
+
+def add_draw(chain: Chain, draw, tune: bool) -> None:
+    """What a draw changes; those of the warm-up are not kept."""
     chain.z, chain.known = draw.z, draw.known
     chain.iterations += 1
     chain.ncall += draw.ncall

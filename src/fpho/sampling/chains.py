@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..workers import mapped
-from .chain import make_step, run_chain
+from .chain import make_step, run_together
 from .steps import STATS, ChainSettings
 
 LEAST = 16  # draws of each chain, however much is spent
@@ -16,10 +16,13 @@ LEAST = 16  # draws of each chain, however much is spent
 def run_chains(model, settings: list[ChainSettings], phase, chains, cores: int = 1, tick=None):
     """Bring all chains (list, entries None at first) to `phase.total` draws; the chains."""
     settings = [_in_phase(one, phase) for one in settings]
-    arguments = [
-        (one, phase.total, phase.segment, chain) for one, chain in zip(settings, chains, strict=True)
+    n_groups = min(cores, len(settings)) if phase.learnt is not None else len(settings)
+    groups = np.array_split(np.arange(len(settings)), n_groups)
+    work = [
+        (model, [settings[i] for i in some], phase.total, phase.segment, [chains[i] for i in some])
+        for some in groups
     ]
-    return mapped(partial(_run, tick=tick), [(model, *some) for some in arguments], cores)
+    return [chain for some in mapped(partial(_run, tick=tick), work, cores) for chain in some]
 
 
 def spawned(seed: np.random.SeedSequence, n: int) -> list[np.random.SeedSequence]:
@@ -33,13 +36,14 @@ def _in_phase(settings: ChainSettings, phase) -> ChainSettings:
         mean=phase.mean,
         cov=phase.cov,
         target_accept=phase.target_accept,
-        surrogate=phase.surrogate,
+        learnt=phase.learnt,
         least=phase.first + LEAST,
     )
 
 
 def _run(model, *arguments, tick=None):
-    return run_chain(model.lnprob_and_grad, *arguments, tick=tick)
+    values = getattr(model, "lnprobs", None)
+    return run_together(model.lnprob_and_grad, *arguments, tick=tick, values=values)
 
 
 def collect_draws(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:

@@ -1,91 +1,124 @@
-"""Walkers that learn a surrogate: every point where they evaluate ln p teaches, whether accepted or not.
+"""Forces that cost a few percent of an evaluation: the reduced posterior of a patch, made where it lies.
 
-They start with no surrogate at all, by turns in the reference Gaussian, and learn anew whenever the number of
-points has doubled. Where the polynomial is wrong they are sent to, see it, and come back. Now and then they
-follow true forces, which lead into tails that the polynomial does not know yet.
+The first design are points of the Gaussian at the optimum. Walkers on the reduced posterior, which take no
+evaluation, then tell its mean and covariance, which become the reference of the trajectories; at some of
+their places ln p is evaluated. Where the two differ by more than a constant, more of their places join the
+design, and all is made anew. Draws start at the walkers' last places.
 """
-
-from dataclasses import replace
 
 import numpy as np
 
-from .split import ANGLE, JITTER, LEARNT_ANGLE, TRUE_STEPS
-from .surrogate import Surrogate, best_share, learn
-from .whitened import Whitened, WhitenedPoint
+from .reduced import LearntForces, ReducedPosterior, can_be_reduced, make_target, reduce
+from .rules import shrunk_covariance, shrunk_mean
+from .split import JITTER
 
-EVALUATIONS_PER_COORDINATE = 48
-MIN_EVALUATIONS, MAX_EVALUATIONS = 128, 1200  # evaluations
-DOUBLINGS = 3  # of the number of points: learnt anew each time
-TRUE_EVERY = 8  # trajectories of which one follows true forces
-GOOD_ACCEPTANCE = 0.95  # acceptance from which nothing more is learnt
-SMOOTH, MIN_ACCEPTANCE = 0.9, 0.5  # acceptance below which a surrogate is rough, or is not used
+DESIGN, WIDER = 100, 1.2  # points of a design, and how much wider than the Gaussian the first ones lie
+WALKERS = 8
+FIRST_TURNS, LEAST_TURNS = 24, 32  # trajectories of each, on the way, and for mean and covariance: or two for
+# each coordinate, if these are more
+ROUNDS = 4  # of designs
+INFLATED = 1.3  # how much wider than what they found walkers' places are in the next design
+TESTED = 16  # places where ln p is evaluated
+# sd of the difference of ln p with which the first design, or a later one, is enough
+FINE, GOOD = 0.05, 0.15
+USELESS = 1.5  # and from which all draws follow true forces
+STEPS = (3, 4, 6, 8, 12, 16)  # of a trajectory
+SMOOTH = 0.95  # acceptance on the reduced posterior that the number of steps aims at
+SHORT_ANGLE, LONG_ANGLE = 1.65, 2.0  # rad of a trajectory: of several for a draw, of a single one
+FORGOTTEN, MOST_HOPS = 0.3, 4  # autocorrelation of the slowest coordinate that is left after a draw's hops
 
 
-def learn_forces(function, mean, cov, starts, rng: np.random.Generator) -> tuple[Surrogate | None, int]:
-    """A surrogate for the forces about a reference Gaussian.
+def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces | None, int]:
+    """Learnt forces for a posterior in ridge coordinates, and the evaluations that it took.
 
     Parameters
     ----------
-    function : z (ndim,) -> (ln p, gradient)
-    mean, cov : the reference: (ndim,), and (ndim, ndim) or (ndim,)
-    starts : z of the walkers
+    target : `RidgeCoordinates`
+    start : `Start`: optimum and covariance
 
     Returns
     -------
-    surrogate : None where its trajectories were accepted too rarely
+    forces : None where there is no reduced posterior, or it is too far from the true one
     ncall : evaluations
     """
-    total = int(np.clip(EVALUATIONS_PER_COORDINATE * len(mean), MIN_EVALUATIONS, MAX_EVALUATIONS))
-    space, surrogate, share, acceptances = Whitened(function, mean, cov), None, 1.0, []
-    walkers, rounds = [Walker(space, z, rng) for z in starts], 0
-    points = [walker.here for walker in walkers]
-    for part in range(DOUBLINGS, -1, -1):
-        acceptances = []
-        while len(points) < total >> part:
-            for walker in walkers:
-                if rounds % TRUE_EVERY == 0:
-                    points += walker.follow()
-                else:
-                    points += walker.leap(surrogate)
-                    acceptances.append(walker.accepted)
-            rounds += 1
-        used = [point for point in points if np.isfinite(point.lnp)]
-        u, forces = np.array([point.u for point in used]), np.array([point.force for point in used])
-        share = best_share(u, forces) if part == 1 else share
-        surrogate = learn(u, forces, share)
-        if acceptances and np.mean(acceptances) >= GOOD_ACCEPTANCE:
+    if not can_be_reduced(target.model):
+        return None, 0
+    model, mean, cov, ncall, n = target.model, start.z, start.cov, 0, len(start.z)
+    factor = np.linalg.cholesky(cov)
+    design = mean + WIDER * rng.standard_normal((DESIGN, n)) @ factor.T
+    walkers = mean + 0.5 * rng.standard_normal((WALKERS, n)) @ factor.T
+    flux = flux_scale(model, target.to_z(design)[0])
+    for again in range(ROUNDS):
+        compiled = make_target(model, target.coefficients, reduce(model, target.to_z(design)[0], flux))
+        for turns in (FIRST_TURNS, max(LEAST_TURNS, 2 * n)):
+            draws = explored(ReducedPosterior(compiled, mean, cov), walkers, rng, turns)[0]
+            draws, walkers = draws[:, turns // 4 :], draws[:, -1]
+            mean, cov = shrunk_mean(draws, start.z), shrunk_covariance(draws, start.cov)
+        flat = draws.reshape(-1, n)
+        tested = flat[:: max(1, len(flat) // TESTED)][:TESTED]
+        reduced = ReducedPosterior(compiled, mean, cov)
+        difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
+        ncall += len(tested)
+        if difference < (GOOD if again else FINE):
             break
-    acceptance = np.mean(acceptances)
-    surrogate = replace(surrogate, rough=bool(acceptance < SMOOTH))
-    return (surrogate if acceptance >= MIN_ACCEPTANCE else None), len(points)
+        more = mean + INFLATED * (flat[rng.choice(len(flat), min(DESIGN, len(flat)), replace=False)] - mean)
+        design = np.concatenate([design[-DESIGN:], more])
+    return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), ncall
 
 
-class Walker:
-    """A chain; `here` is where it is, `accepted` whether its last trajectory was accepted."""
+def learn_again(target, y, mean, cov, rng: np.random.Generator) -> tuple[LearntForces | None, int]:
+    """Learnt forces from draws y (chain, draw, ndim) that were not enough, about a given reference.
 
-    def __init__(self, space: Whitened, z, rng):
-        self.space, self.rng, self.here, self.accepted = space, rng, space.at_z(z), True
+    The draws are those of the true posterior, with the places at which chains were caught.
+    """
+    flat = y.reshape(-1, y.shape[-1])
+    some = flat[rng.choice(len(flat), 2 * DESIGN)]
+    design = target.to_z(np.concatenate([some[:DESIGN], mean + INFLATED * (some[DESIGN:] - mean)]))[0]
+    compiled = make_target(
+        target.model, target.coefficients, reduce(target.model, design, flux_scale(target.model, design))
+    )
+    reduced, tested = ReducedPosterior(compiled, mean, cov), some[:TESTED]
+    difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
+    walkers = y[:, -1]
+    draws = explored(reduced, walkers, rng, max(LEAST_TURNS, 2 * len(mean)))[0]
+    return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), len(tested)
 
-    def leap(self, surrogate: Surrogate | None) -> list[WhitenedPoint]:
-        """A trajectory along learnt forces; its end."""
-        p, turn = self._draw()
-        end, after = self.space.leap(self.here, p, LEARNT_ANGLE * turn, surrogate)
-        return self._decide([end], p, after)
 
-    def follow(self) -> list[WhitenedPoint]:
-        """A trajectory along true forces; all its points."""
-        p, turn = self._draw()
-        points, after = self.space.follow(self.here, p, ANGLE * turn / TRUE_STEPS, TRUE_STEPS)
-        return self._decide(points, p, after)
+def chosen_walk(compiled, mean, cov, draws, walkers, difference, rng) -> LearntForces | None:
+    """How draws walk on a reduced posterior, from how `draws` (W, T, ndim) of short trajectories did."""
+    if not difference < USELESS:
+        return None
+    hops = hops_needed(draws)
+    angle = LONG_ANGLE if hops == 1 else SHORT_ANGLE
+    n_steps = steps_needed(ReducedPosterior(compiled, mean, cov), walkers, rng, angle)
+    return LearntForces(compiled, mean, cov, n_steps, hops, angle, walkers, difference)
 
-    def _draw(self) -> tuple[np.ndarray, float]:
-        """A momentum, and how far to turn."""
-        return self.rng.standard_normal(len(self.here.u)), 1 + JITTER * self.rng.uniform(-1, 1)
 
-    def _decide(self, points, before, after) -> list[WhitenedPoint]:
-        """The Metropolis test of a trajectory with these momenta at its ends; its points."""
-        change = points[-1].energy(after) - self.here.energy(before)
-        self.accepted = bool(np.log(self.rng.random()) < -change)
-        if self.accepted:
-            self.here = points[-1]
-        return points
+def flux_scale(model, z) -> np.ndarray:
+    """(N, B) nJy: rms of the components' fluxes over a design (D, ndim)."""
+    flux = np.array([model.state(point)[0].sources[:, : len(model.bands)] for point in z])
+    return np.sqrt(np.mean(flux**2, axis=0))
+
+
+def explored(reduced: ReducedPosterior, walkers, rng, turns: int, n_steps: int = 6, angle=SHORT_ANGLE):
+    """Draws (WALKERS, turns, ndim) of the reduced posterior from `walkers`, and the share accepted."""
+    momenta = rng.standard_normal((len(walkers), turns, walkers.shape[1]))
+    angles = angle * (1 + JITTER * rng.uniform(-1, 1, momenta.shape[:2]))
+    places, _, accepted = reduced.walk(walkers, momenta, angles, rng.random(angles.shape), n_steps)
+    return places, accepted
+
+
+def steps_needed(reduced: ReducedPosterior, walkers, rng, angle: float) -> int:
+    """The fewest steps with which trajectories on the reduced posterior are mostly accepted."""
+    for n_steps in STEPS:
+        if explored(reduced, walkers, rng, 16, n_steps, angle)[1] > SMOOTH:
+            return n_steps
+    return STEPS[-1]
+
+
+def hops_needed(draws) -> int:
+    """Trajectories after which the slowest coordinate of draws (W, T, ndim) is nearly forgotten."""
+    d = draws - draws.mean(axis=(0, 1))
+    both = np.concatenate([d, d**2 - np.mean(d**2, axis=(0, 1))], axis=2)
+    kept = np.max(np.mean(both[:, 1:] * both[:, :-1], axis=(0, 1)) / np.mean(both**2, axis=(0, 1)))
+    return int(np.clip(np.ceil(np.log(FORGOTTEN) / np.log(np.clip(kept, 0.01, 0.99))), 1, MOST_HOPS))

@@ -15,8 +15,8 @@ from ..results import Result, SamplerSettings, Summary
 from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
-from .learning import learn_forces
-from .ridge import coordinates
+from .learning import learn_again, learn_forces
+from .ridge import RidgeCoordinates, coordinates
 from .rules import Limits, Phase, accepted, budget, extend, flags_of
 from .start import Start, find_start, parameter_names
 from .steps import ChainSettings
@@ -29,6 +29,8 @@ ACCEPT = {
     "littlemcmc": 0.8,
     "nutpie": 0.8,
 }  # samplers, and the acceptance they aim at
+LEARNT_WARMUP = 8  # draws of chains that start at draws of the reduced posterior
+RELEARNT = 2  # times that forces are learnt anew from draws, before true ones are followed
 
 
 def run_lmc(
@@ -71,8 +73,8 @@ def run_lmc(
     chains, cores : chains, and processes they may use; draws do not depend on `cores`
     seed : int or `numpy.random.SeedSequence`; derived from q when None
     sampler : `split` (Hamiltonian steps that solve the Gaussian part exactly), `surrogate` (along forces
-        learnt before, and `split` where these turn out not to be enough), `littlemcmc` (its NUTS; also where
-        the metric is adapted) or `nutpie`
+        of a reduced posterior, see `reduced`, and `split` where these turn out not to be enough),
+        `littlemcmc` (its NUTS; also where the metric is adapted) or `nutpie`
     target_accept : acceptance that the step size is tuned for; the sampler's own when None
     limits : what is accepted, and how often a patch may run on (never when None)
     checkpoint : stem of the files in which chains are kept every `checkpoint_seconds`; taken up when there
@@ -143,7 +145,7 @@ def run_lmc(
             max_treedepth=max_treedepth,
             target_accept=target_accept,
             extensions=0 if phase is None else phase.extensions,
-            learnt_forces=phase is not None and phase.surrogate is not None,
+            learnt_forces=phase is not None and phase.learnt is not None,
             budget_spent=spent,
         ),
     )
@@ -170,11 +172,17 @@ def until_accepted(
     names = parameter_names(target.model)
     phase = before = Phase(0, n_draws, 0, start.z, start.cov, settings[0].target_accept)
     state, n_learning = [None] * len(settings), 0
-    if settings[0].sampler == "surrogate":
-        rng = np.random.default_rng(several.spawned(seed, len(settings) + 2)[-1])
-        starts = [one.start for one in settings]
-        surrogate, n_learning = learn_forces(target.lnprob_and_grad, phase.mean, phase.cov, starts, rng)
-        phase = replace(phase, surrogate=surrogate)
+    rng = np.random.default_rng(several.spawned(seed, len(settings) + 2)[-1])
+    if settings[0].sampler == "surrogate" and isinstance(target, RidgeCoordinates):
+        learnt, n_learning = learn_forces(target, start, rng)
+        if learnt is not None:
+            phase = replace(phase, mean=learnt.mean, cov=learnt.cov, learnt=learnt)
+            settings = [
+                replace(
+                    one, start=learnt.starts[i % len(learnt.starts)], warmup=min(one.warmup, LEARNT_WARMUP)
+                )
+                for i, one in enumerate(settings)
+            ]
     share = (budget(limits, target.ndim, n_draws * len(settings)) - n_learning) / len(settings)
     settings = [replace(one, budget=share) for one in settings]
     while True:
@@ -195,6 +203,9 @@ def until_accepted(
                 )
             return Sampled(state, phase, z, stats, summary, n_learning, spent)
         before, phase = phase, extend(phase, summary, y, limits)
+        if before.learnt is not None and phase.learnt is None and phase.segment <= RELEARNT:
+            learnt, more = learn_again(target, y, phase.mean, phase.cov, rng)
+            phase, n_learning = replace(phase, learnt=learnt), n_learning + more
         log.info(
             "R-hat %.3f, bulk %.0f, tail %.0f, %d divergences: running on, extension %d",
             summary.max_rhat,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..flags import Flag
 from ..results import Summary
-from .surrogate import Surrogate
+from .reduced import LearntForces
 
 RHAT_LOST = 1.1  # R-hat from which chains are not the same distribution, and more draws do not help
 CONTINUE_FROM = 0.6  # share of the effective samples wanted from which more of the same draws are cheapest
@@ -38,7 +38,7 @@ class Phase:
     target_accept: float
     extensions: int = 0
     continued: bool = False  # these chains were told to go on before
-    surrogate: Surrogate | None = None  # of the reference; None: true forces
+    learnt: LearntForces | None = None  # about the reference; None: true forces
 
 
 def budget(limits: Limits, ndim: int, n_draws: int) -> float:
@@ -61,9 +61,9 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
 
     Chains that agree go on once, if that is likely to be enough; along learnt forces, where a draw is an
     evaluation or two, as often as they may. Others take all draws so far as their warm-up: the reference
-    Gaussian becomes that of the draws, and all that counts is drawn anew, along true forces: posteriors for
-    which learnt ones were not enough are better off with these. That change is not counted among the times
-    that a patch may run on.
+    Gaussian becomes that of the draws, and all that counts is drawn anew: along true forces, or along forces
+    that the caller learns from these draws. That change is not counted among the times that a patch may run
+    on.
 
     z : draws (chain, draw, ndim) of the present phase
     """
@@ -72,10 +72,9 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
     more = kept * float(np.clip(1.2 / max(short, 1e-3), 1.5, 3.0))
     diverged = summary.divergences > 0
     agree = not diverged and summary.max_rhat < RHAT_LOST
-    learnt = phase.surrogate is not None
-    enough = short > (CONTINUE_FROM_LEARNT if learnt else CONTINUE_FROM)
+    enough = short > (CONTINUE_FROM_LEARNT if phase.learnt else CONTINUE_FROM)
     once = not phase.continued and (enough or phase.segment > 0)
-    if agree and (once or (learnt and enough)):
+    if agree and (once or (phase.learnt and enough)):
         return replace(phase, total=phase.first + int(more), continued=True, extensions=phase.extensions + 1)
     return Phase(
         first=phase.total,
@@ -83,8 +82,8 @@ def extend(phase: Phase, summary: Summary, z: np.ndarray, limits: Limits) -> Pha
         segment=phase.segment + 1,
         mean=shrunk_mean(z, phase.mean),
         cov=shrunk_covariance(z, phase.cov),
-        target_accept=AFTER_DIVERGENCES if diverged and phase.surrogate is None else phase.target_accept,
-        extensions=phase.extensions + (phase.surrogate is None),
+        target_accept=AFTER_DIVERGENCES if diverged and phase.learnt is None else phase.target_accept,
+        extensions=phase.extensions + (phase.learnt is None),
     )
 
 

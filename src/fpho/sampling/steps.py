@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .surrogate import Surrogate
+from .reduced import LearntForces
 
 STATS = {
     "diverging": bool,
@@ -49,7 +49,7 @@ class ChainSettings:
     max_treedepth: int = 10
     target_accept: float = 0.8
     sampler: str = "littlemcmc"
-    surrogate: Surrogate | None = None  # of the reference (mean, cov)
+    learnt: LearntForces | None = None  # about the reference (mean, cov)
     adapt_weight: float | None = None  # draws that `cov` counts for, where the warm-up adapts the metric
     budget: float = np.inf  # evaluations after which it stops
     least: int = 0  # draws that it takes even so

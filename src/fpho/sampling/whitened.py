@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .surrogate import Surrogate
 
-TURN = 0.17  # rad, longest step along the forces of a surrogate
-KICK = 0.4  # of 0, 0.4 and 1 the best for galaxies alone and in groups of two to six
+def unknown(known) -> bool:
+    """Whether (ln p, gradient) are still to be evaluated: there is nothing, or no gradient."""
+    return known is None or known[1] is None
 
 
 class WhitenedPoint(NamedTuple):
@@ -39,11 +39,11 @@ class Whitened:
         return self._point(u, self.mean + self.factor @ u)
 
     def at_z(self, z, known=None) -> WhitenedPoint:
-        """One evaluation, or none where (ln p, gradient) is known."""
+        """One evaluation, or none where (ln p, gradient) are known."""
         return self._point(self.inverse @ (z - self.mean), z, known)
 
     def _point(self, u, z, known=None) -> WhitenedPoint:
-        lnp, gradient = self.function(z) if known is None else known
+        lnp, gradient = self.function(z) if unknown(known) else known
         return WhitenedPoint(u, z, lnp, gradient, self.factor_t @ gradient + u)
 
     def follow(
@@ -63,28 +63,6 @@ class Whitened:
             p = p + kick * here.force
         return points, p
 
-    def leap(
-        self, start: WhitenedPoint, p, angle: float, surrogate: Surrogate | None
-    ) -> tuple[WhitenedPoint, np.ndarray]:
-        """The same along the forces of a surrogate, one evaluation however far it goes.
-
-        What these leave of the true forces, known at both ends, gives a kick there: as long as KICK of half
-        the way, since part of it changes on the way.
-        """
-        kick = KICK * 0.5 * angle
-        p = p + kick * self._left(start, surrogate)
-        if surrogate is None:
-            end, p = self._turned(start, p, angle)
-        else:
-            n = int(np.ceil(angle / TURN))
-            u, p = surrogate.trajectory(start.u, p, angle / n, n)
-            end = self.at(u)
-        return end, p + kick * self._left(end, surrogate)
-
     def _turned(self, start: WhitenedPoint, p, angle: float) -> tuple[WhitenedPoint, np.ndarray]:
         cosine, sine = np.cos(angle), np.sin(angle)
         return self.at(cosine * start.u + sine * p), cosine * p - sine * start.u
-
-    @staticmethod
-    def _left(point: WhitenedPoint, surrogate: Surrogate | None) -> np.ndarray:
-        return point.force if surrogate is None else point.force - surrogate.slope(point.u)

@@ -30,29 +30,36 @@ def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_belo
     The first K columns of `pieces` are weights, the others log widths; `n_below` of them lie below
     u = first. Outside [n_min, n_max] the profile of the nearest n is used, with derivative 0 by n.
     """
-    n_sources, n_pieces, n_gauss = len(n), pieces.shape[0], pieces.shape[2] // 2
-    profile = np.zeros((n_sources, n_gauss, 6))
-    count = np.full(n_sources, n_gauss, np.int32)
-    for s in range(n_sources):
-        if is_point[s]:
-            profile[s, 0, 0] = 1.0
-            count[s] = 1
-            continue
-        held = min(max(n[s], n_min), n_max)
-        step = (math.log(held) - first) * per_step
-        place = min(max(math.floor(step), -n_below), n_pieces - n_below - 1)
-        piece, t = place + n_below, (step - place) / per_step
-        slope = 1.0 / held if held == n[s] else 0.0
-        for k in range(n_gauss):
-            weight, by_n = _cubic(pieces, piece, k, t)
-            log_width, width_by_n = _cubic(pieces, piece, n_gauss + k, t)
-            area = rhalf[s] * math.exp(2 * log_width)
-            profile[s, k, 0] = weight
-            profile[s, k, 1] = rhalf[s] * area
-            profile[s, k, 2] = slope * by_n
-            profile[s, k, 3] = slope * 2 * rhalf[s] * area * width_by_n
-            profile[s, k, 5] = 2 * area
+    profile, count = np.zeros((len(n), pieces.shape[2] // 2, 6)), np.empty(len(n), np.int32)
+    for s in range(len(n)):
+        count[s] = fill_profile(
+            n[s], rhalf[s], is_point[s], n_min, n_max, first, per_step, pieces, n_below, profile[s]
+        )
     return profile, count
+
+
+@compiled
+def fill_profile(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_below, profile):
+    """The profile (K, 6) of one source, into zeros or an earlier one; how many Gaussians it has."""
+    n_pieces, n_gauss = pieces.shape[0], pieces.shape[2] // 2
+    if is_point:
+        profile[0, 0] = 1.0
+        return 1
+    held = min(max(n, n_min), n_max)
+    step = (math.log(held) - first) * per_step
+    place = min(max(math.floor(step), -n_below), n_pieces - n_below - 1)
+    piece, t = place + n_below, (step - place) / per_step
+    slope = 1.0 / held if held == n else 0.0
+    for k in range(n_gauss):
+        weight, by_n = _cubic(pieces, piece, k, t)
+        log_width, width_by_n = _cubic(pieces, piece, n_gauss + k, t)
+        area = rhalf * math.exp(2 * log_width)
+        profile[k, 0] = weight
+        profile[k, 1] = rhalf * area
+        profile[k, 2] = slope * by_n
+        profile[k, 3] = slope * 2 * rhalf * area * width_by_n
+        profile[k, 5] = 2 * area
+    return n_gauss
 
 
 @compiled

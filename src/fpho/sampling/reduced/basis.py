@@ -1,0 +1,174 @@
+"""The images that the sources of a patch can make, as few numbers: see `nodes`."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import qr
+
+from ...kernel.arrays import PatchArrays, SourceArrays
+from .nodes import Nodes
+
+LEFT_OUT = 1e-4  # chi-square, on average over the design, of a direction that is left out of a basis
+SPARE = 0.3  # nodes more than directions, relative, or more: they make the interpolation stable
+ROW = 16  # nodes that compiled loops take at a time: there are whole rows of them
+
+
+class Piece(NamedTuple):
+    """A component in a band."""
+
+    component: int
+    band: int
+    exposure: int  # that has the nodes
+    pixel: np.ndarray  # (M,) places of the nodes among the exposure's pixels
+    matrix: np.ndarray  # (K, M) from values at nodes to amplitudes
+    images: list  # of each exposure of the band: basis images (K, pixels), times sqrt(weight)
+
+
+def reduce(model, z, flux) -> Nodes:
+    """The nodes of a `Posterior`.
+
+    z : (D, ndim) a design: points of parameter space whose images span the space
+    flux : (N, B) nJy, that errors of images are multiplied with
+    """
+    states = [model.state(point)[0] for point in z]
+    arrays = model.arrays
+    pieces = []
+    for band in range(len(model.bands)):
+        exposures = np.flatnonzero(arrays.band == band)
+        for n in range(arrays.n_sources):
+            piece = reduced_piece(model, states, n, band, exposures, float(flux[n, band]))
+            if piece is not None:
+                pieces.append(piece)
+    return assembled(arrays, len(model.bands), pieces)
+
+
+def one_component(arrays: PatchArrays, n: int) -> PatchArrays:
+    """The patch with component n alone."""
+    names = ("position", "scale", "gain", "psf_index")
+    return arrays.with_fields(
+        **{name: np.ascontiguousarray(getattr(arrays, name)[:, n : n + 1]) for name in names}
+    )
+
+
+def renders(model, arrays, states, n: int, band: int, rows) -> np.ndarray:
+    """(D, rows, 64) images of component n at flux 1, times sqrt(weight), in tiles `rows` of a band."""
+    out = np.empty((len(states), len(arrays.data[rows]), 64), "f4")
+    weight = np.sqrt(arrays.weight[rows])
+    dark = np.zeros(arrays.n_exposures)
+    for i, state in enumerate(states):
+        one = state.sources[n : n + 1].copy()
+        one[:, : len(model.bands)] = 1.0
+        alone = SourceArrays(one, state.profile[n : n + 1], state.profile_count[n : n + 1], dark)
+        out[i] = model.kernel.model(arrays, alone)[rows] * weight
+    return out
+
+
+def exposure_arrays(arrays: PatchArrays, e: int) -> PatchArrays:
+    """The patch with exposure e alone."""
+    a, b = arrays.exposure_start[e : e + 2]
+    one, tiles = slice(e, e + 1), slice(a, b)
+    return PatchArrays(
+        arrays.data[tiles], arrays.weight[tiles], arrays.tile_x[tiles], arrays.tile_y[tiles],
+        np.array([0, b - a]), arrays.band[one], arrays.position[one], arrays.scale[one], arrays.gain[one],
+        arrays.psf_index[one], arrays.psf, arrays.psf_count,
+    )  # fmt: skip
+
+
+def reduced_piece(model, states, n, band, exposures, flux) -> Piece | None:
+    """The basis of a component in a band; None where no pixel sees it."""
+    found = []
+    for e in exposures:
+        arrays = one_component(exposure_arrays(model.arrays, e), n)
+        if len(arrays.data):
+            found.append(
+                (e, flux * renders(model, arrays, states, n, band, slice(None)).reshape(len(states), -1))
+            )
+    if not found:
+        return None
+    power = [np.square(images, dtype="f8").sum() if len(images) else 0.0 for _, images in found]
+    best = int(np.argmax(power))
+    if not power[best] > 0:
+        return None
+    e, images = found[best]
+    directions, amplitudes = principal(images.astype("f8"), LEFT_OUT * len(states))
+    pixel = chosen(directions)
+    matrix = np.linalg.pinv(directions[:, pixel].T)
+    weight = np.sqrt(model.arrays.weight[slice(*model.arrays.exposure_start[e : e + 2])].ravel()[pixel])
+    known = np.linalg.pinv(amplitudes)  # (K, D)
+    bases = [(other, directions if other == e else known @ some.astype("f8")) for other, some in found]
+    return Piece(n, band, e, *whole_rows(pixel, matrix * weight), bases)
+
+
+def whole_rows(pixel, matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and their matrix (K, M) with further nodes that count for nothing."""
+    more = -len(pixel) % ROW
+    return np.append(pixel, np.repeat(pixel[:1], more)), np.pad(matrix, ((0, 0), (0, more)))
+
+
+def principal(images, left_out: float) -> tuple[np.ndarray, np.ndarray]:
+    """Directions (K, pixels) of unit length in which images (D, pixels) lie, and their amplitudes (D, K)."""
+    values, vectors = np.linalg.eigh(images @ images.T)
+    kept = values > max(left_out, 1e-12 * values[-1])
+    kept[-1] = True
+    vectors, length = vectors[:, kept], np.sqrt(values[kept])
+    return (vectors / length).T @ images, vectors * length
+
+
+def chosen(directions) -> np.ndarray:
+    """Pixels from which the directions (K, pixels) can be told: by pivots, then by what is told least."""
+    n = len(directions)
+    pivots = qr(directions, mode="r", pivoting=True)[1][:n]
+    inverse = np.linalg.pinv(directions[:, pivots].T)
+    reach = np.square(inverse.T @ directions).sum(axis=0)
+    reach[pivots] = -1.0
+    wanted = ROW * -(-int((1 + SPARE) * n) // ROW)
+    more = np.argsort(reach)[::-1][: wanted - n]
+    return np.concatenate([pivots, more[reach[more] > 0]])
+
+
+def assembled(arrays: PatchArrays, n_bands: int, pieces: list[Piece]) -> Nodes:
+    """All pieces, with the products of their images."""
+    sizes = np.array([len(piece.matrix) for piece in pieces])
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    band_start = np.array([sizes[[piece.band < b for piece in pieces]].sum() for b in range(n_bands + 1)])
+    total, n_exposures = first[-1], arrays.n_exposures
+    data, product, sky = np.zeros(total), np.zeros((total, total)), np.zeros((n_exposures, total))
+    sky_data, sky_weight = np.zeros(n_exposures), np.zeros(n_exposures)
+    for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
+        root = np.sqrt(arrays.weight[a:b], dtype="f8").ravel()
+        values = arrays.data[a:b].ravel() * root
+        sky_data[e], sky_weight[e] = values @ root, root @ root
+        here = [(k, image) for k, piece in enumerate(pieces) for at, image in piece.images if at == e]
+        if not here:
+            continue
+        images = np.concatenate([image for _, image in here])
+        places = np.concatenate([np.arange(first[k], first[k + 1]) for k, _ in here])
+        data[places] += images @ values
+        sky[e, places] = images @ root
+        product[np.ix_(places, places)] += images @ images.T
+    corner = [
+        (arrays.tile_x[a:b, None] + np.arange(64) % 8, arrays.tile_y[a:b, None] + np.arange(64) // 8)
+        for a, b in pairwise(arrays.exposure_start)
+    ]
+    at = [(p.exposure, p.component) for p in pieces]
+    rows = np.array([arrays.psf_index[place] for place in at], int)
+    return Nodes(
+        x=np.concatenate([corner[p.exposure][0].ravel()[p.pixel] for p in pieces]).astype("f8"),
+        y=np.concatenate([corner[p.exposure][1].ravel()[p.pixel] for p in pieces]).astype("f8"),
+        piece=np.array([(p.component, p.band) for p in pieces], np.int64),
+        start=np.concatenate([[0], np.cumsum([len(p.pixel) for p in pieces])]).astype(np.int64),
+        first=first.astype(np.int64),
+        matrix=np.concatenate([p.matrix.ravel() for p in pieces]),
+        position=np.array([arrays.position[place] for place in at]),
+        scale=np.array([arrays.scale[place] for place in at]),
+        gain=np.array([arrays.gain[place] for place in at]),
+        psf=np.ascontiguousarray(arrays.psf[rows]),
+        psf_count=arrays.psf_count[rows].astype(np.int64),
+        data=data,
+        product=product,
+        band_start=band_start.astype(np.int64),
+        sky_image=sky,
+        sky_data=sky_data,
+        sky_weight=sky_weight,
+    )

@@ -1,0 +1,251 @@
+"""Trajectories along the forces of the reduced likelihood, prior and all, in one compiled call.
+
+In the coordinates u of a reference Gaussian (see `split`); the maps from u to the model's components and back
+are those of the posterior itself. All that changes from patch to patch is in one tuple, `Target`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...kernel.arrays import N_SHAPE
+from ...machinecode import compiled
+from ...posterior import compiled as mapping
+from ...posterior.population import add_slopes
+from ...sersic.evaluation import fill_profile
+from .. import ridge
+from . import nodes as reduced
+from .nodes import LEAN, dot
+
+
+class Ridge(NamedTuple):
+    """The numbers of `ridge.RidgeCoefficients`."""
+
+    columns: tuple
+    origin: np.ndarray
+    index0: np.ndarray
+    flux: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    k: np.ndarray
+    width: np.ndarray
+    radius0: np.ndarray
+
+
+class Map(NamedTuple):
+    """The numbers of `posterior.ParameterMap` and its `Components`."""
+
+    n: int  # coordinates
+    n_bands: int
+    index: np.ndarray
+    origin: np.ndarray
+    unit: np.ndarray
+    number: np.ndarray
+    kind: np.ndarray
+    tables: np.ndarray
+    source: np.ndarray
+    share: np.ndarray
+    feed: np.ndarray
+    held: np.ndarray
+    is_point: np.ndarray
+    flux_prior: np.ndarray
+    sky_index: int
+    sky_unit: np.ndarray
+    sky_curvature: np.ndarray
+
+
+class Profiles(NamedTuple):
+    """What `sersic.evaluation.scale_free` takes after sources."""
+
+    n_min: float
+    n_max: float
+    first: float
+    per_step: float
+    pieces: np.ndarray
+    n_below: int
+
+
+class Law(NamedTuple):
+    """The numbers of `posterior.PopulationTerm`; floors of 0 where there is none."""
+
+    weight: np.ndarray
+    floor: np.ndarray
+    power: np.ndarray
+    fall: np.ndarray
+    size: int
+    law: np.ndarray
+
+
+class Reference(NamedTuple):
+    """y = mean + factor u."""
+
+    mean: np.ndarray  # (n,)
+    factor: np.ndarray  # (n, n) lower
+    transposed: np.ndarray  # (n, n)
+    inverse: np.ndarray  # (n, n)
+
+
+class EvaluationRoom(NamedTuple):
+    """What one evaluation writes into; see `make_room`."""
+
+    y: np.ndarray
+    z: np.ndarray
+    bends: np.ndarray
+    components: np.ndarray
+    values: np.ndarray
+    profile: np.ndarray
+    count: np.ndarray
+    sky: np.ndarray
+    by_component: np.ndarray
+    by_sky: np.ndarray
+    gradient: np.ndarray
+    nodes: reduced.NodeRoom
+
+
+def make_room(target: tuple) -> EvaluationRoom:
+    """Room for evaluations of a target."""
+    plan, nodes = target[1], target[4]
+    n, n_profile, n_components = int(plan.n), target[2].pieces.shape[2] // 2, len(plan.source)
+    width = plan.n_bands + N_SHAPE
+    return EvaluationRoom(
+        np.zeros(n), np.zeros(n), np.zeros((len(plan.index), 4)), np.zeros((n_components, width)),
+        np.zeros((*plan.index.shape, 5)), np.zeros((n_components, n_profile, 6)),
+        np.zeros(n_components, np.int32), np.zeros(len(nodes.sky_data)), np.zeros((n_components, width)),
+        np.zeros(len(nodes.sky_data)), np.zeros(n), reduced.make_room(nodes, n_profile),
+    )  # fmt: skip
+
+
+@compiled(**LEAN)
+def product(matrix, vector, out):
+    """out = matrix vector."""
+    for i in range(len(out)):
+        out[i] = dot(matrix[i], vector)
+
+
+@compiled(**LEAN)
+def copy(vector, out):
+    """out = vector."""
+    for i in range(len(out)):
+        out[i] = vector[i]
+
+
+@compiled(**LEAN)
+def at(u, target, reference, force, room):
+    """ln p at u (n,), and the slope of ln p + u u / 2 by u to `force` (n,)."""
+    ridge_of, plan, profiles, law, nodes = target
+    n_bands, y, z, components, values = plan.n_bands, room.y, room.z, room.components, room.values
+    product(reference.factor, u, y)
+    for i in range(len(u)):
+        y[i] += reference.mean[i]
+    lnp = ridge.forward(
+        y, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables, ridge_of.columns,
+        ridge_of.origin, ridge_of.index0, ridge_of.flux, ridge_of.a, ridge_of.b, ridge_of.c, ridge_of.k,
+        ridge_of.width, ridge_of.radius0, z, room.bends,
+    )  # fmt: skip
+    mapping.expand(
+        z, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables, plan.source,
+        plan.share, plan.feed, plan.held, components, values,
+    )  # fmt: skip
+    for n in range(len(components)):
+        room.count[n] = fill_profile(
+            components[n, n_bands + 5], components[n, n_bands + 6], plan.is_point[n], profiles.n_min,
+            profiles.n_max, profiles.first, profiles.per_step, profiles.pieces, profiles.n_below,
+            room.profile[n],
+        )  # fmt: skip
+    for e in range(len(plan.sky_unit)):
+        room.sky[e] = z[plan.sky_index + e] * plan.sky_unit[e]
+    room.by_component[:], room.by_sky[:], room.gradient[:] = 0.0, 0.0, 0.0
+    lnp += reduced.evaluate(
+        nodes, components, room.profile, room.count, room.sky, room.by_component, room.by_sky, room.nodes
+    )
+    lnp += mapping.collect(
+        z, n_bands, plan.index, plan.kind, plan.source, plan.share, plan.feed, values, plan.flux_prior,
+        plan.sky_index, plan.sky_unit, plan.sky_curvature, room.by_component, room.by_sky, room.gradient,
+    )  # fmt: skip
+    lnp += add_slopes(
+        plan.index, values, law.weight, law.floor, law.power, law.fall, law.size, law.law, room.gradient
+    )
+    ridge.backward(
+        z, n_bands, plan.index, plan.origin, plan.unit, ridge_of.columns, ridge_of.flux, ridge_of.a,
+        room.bends, room.gradient,
+    )  # fmt: skip
+    product(reference.transposed, room.gradient, force)
+    for i in range(len(u)):
+        force[i] += u[i]
+    return lnp
+
+
+@compiled(**LEAN)
+def follow(u, p, angle, n_steps, target, reference, force, room):
+    """A trajectory of `n_steps` turns through `angle` rad in place, `force` (n,) known where it starts; ln p.
+
+    Half a kick before and after each turn: u, p and force are those at its end.
+    """
+    step = angle / n_steps
+    cosine, sine, lnp = np.cos(step), np.sin(step), 0.0
+    for _ in range(n_steps):
+        for i in range(len(u)):
+            push = p[i] + 0.5 * step * force[i]
+            u[i], p[i] = cosine * u[i] + sine * push, cosine * push - sine * u[i]
+        lnp = at(u, target, reference, force, room)
+        for i in range(len(u)):
+            p[i] += 0.5 * step * force[i]
+    return lnp
+
+
+@compiled(**LEAN)
+def walk(u, lnp, momenta, angles, chances, n_steps, target, reference, force, there, room, out):
+    """Trajectories from u (n,) in place with momenta (T, n), each tested on the reduced posterior itself.
+
+    `lnp` and `force` are those at u, and are kept so; `there` (2, n) is room. `out` (T, n) gets where it is
+    after each. Returns ln p there, and how many were accepted.
+    """
+    accepted, end, end_force = 0, there[0], there[1]
+    for t in range(len(momenta)):
+        p = momenta[t]
+        copy(u, end)
+        copy(force, end_force)
+        before = lnp - 0.5 * dot(p, p)
+        found = follow(end, p, angles[t], n_steps, target, reference, end_force, room)
+        if np.log(chances[t]) < found - 0.5 * dot(p, p) - before:
+            copy(end, u)
+            copy(end_force, force)
+            lnp = found
+            accepted += 1
+        copy(u, out[t])
+    return lnp, accepted
+
+
+@compiled(**LEAN)
+def whiten(y, reference, shifted, u):
+    """u (n,) of y (n,)."""
+    for i in range(len(y)):
+        shifted[i] = y[i] - reference.mean[i]
+    product(reference.inverse, shifted, u)
+
+
+@compiled(**LEAN)
+def explore(y, momenta, angles, chances, n_steps, target, reference, four, room, lnp, out):
+    """Walkers from y (W, n) through T trajectories each: momenta (W, T, n), angles and chances (W, T).
+
+    `lnp` (W, 2) gets ln p of the reduced posterior at the start and at the end, `out` (W, T, n) the places y;
+    momenta are written over. `four` (4, n) is room, whose second row is left with the force at the last
+    walker's end. Returns the share of trajectories that were accepted. A walker's numbers do not depend on
+    the others, to the last bit.
+    """
+    accepted, u, force = 0, four[0], four[1]
+    for w in range(len(y)):
+        whiten(y[w], reference, force, u)
+        lnp[w, 0] = at(u, target, reference, force, room)
+        lnp[w, 1], some = walk(
+            u, lnp[w, 0], momenta[w], angles[w], chances[w], n_steps, target, reference, force, four[2:],
+            room, out[w],
+        )  # fmt: skip
+        accepted += some
+        for t in range(len(out[w])):
+            copy(out[w, t], four[2])
+            product(reference.factor, four[2], out[w, t])
+            for i in range(len(u)):
+                out[w, t, i] += reference.mean[i]
+    return accepted / max(1, chances.size)

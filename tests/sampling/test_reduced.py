@@ -1,0 +1,269 @@
+"""The reduced posterior against the true one, and draws along its forces: right whatever it is."""
+
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fpho.config import Priors
+from fpho.optimize import run_opt
+from fpho.parameters import source_vector
+from fpho.posterior import Posterior
+from fpho.results import Summary
+from fpho.sampling import chains as several
+from fpho.sampling import learning, lmc, rules, run_lmc
+from fpho.sampling.chain import run_chain, run_together
+from fpho.sampling.learning import learn_forces
+from fpho.sampling.reduced import ReducedPosterior, basis, make_target, reduce
+from fpho.sampling.reduced.forces import ROUGH
+from fpho.sampling.ridge import coordinates
+from fpho.sampling.rules import Limits, Phase, extend
+from fpho.sampling.start import find_start
+from fpho.sampling.steps import ChainSettings
+
+from ..posterior.models import BULGE_DISC, SIZE_BY_BAND
+from ..posterior.scenes import DEC, RA, TABLE, make_arrays, make_rows, wide_bounds
+from ..posterior.test_exposure_terms import FluxScale
+from ..posterior.test_models import posterior as with_model
+from .test_sampling import Gaussian
+
+BANDS = ("g", "r")
+GALAXY = {"g": 150.0, "r": 120.0}
+PAIR = (GALAXY, {"g": 60.0, "r": 90.0, "sersic": 2.5, "offset": (0.35, 0.2)})
+STAR = {"g": 60.0, "r": 40.0, "is_point": True, "offset": (-0.6, 0.5)}
+
+
+def posterior(*sources, **options) -> tuple[Posterior, np.ndarray]:
+    """Sources in two bands, two rotated and dithered exposures of each; and z where they are."""
+    rows = make_rows(BANDS, *sources)
+    arrays = make_arrays(rows, BANDS, size=48, n_exposures=4)
+    model = Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC), **options)
+    return model, model.transform.inverse_transform(source_vector(rows, BANDS, (RA, DEC)))
+
+
+def started(model, z):
+    """(ridge coordinates, start) at the optimum of a posterior."""
+    optimum, _ = run_opt(model, model.transform.transform(z))
+    start = find_start(model, optimum.q, None, True, False)
+    return coordinates(model, start), start
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return started(*posterior(*PAIR, STAR))
+
+
+@pytest.fixture(scope="module")
+def learnt(pair):
+    return learn_forces(*pair, np.random.default_rng(1))
+
+
+MODELS = {
+    "bulge and disc": lambda: with_model(BULGE_DISC),
+    "sizes by band": lambda: with_model(SIZE_BY_BAND),
+    "a sky in the fit": lambda: posterior(*PAIR, in_fit_background=True),
+    "the population's prior": lambda: posterior(*PAIR, STAR, priors=Priors()),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_ln_p_and_forces_are_nearly_those_of_the_posterior(name):
+    """At draws of the Gaussian at the optimum; and forces are slopes of their own ln p."""
+    target, start = started(*MODELS[name]())
+    rng, n = np.random.default_rng(2), len(start.z)
+    factor = np.linalg.cholesky(start.cov)
+    design = start.z + 1.2 * rng.standard_normal((150, n)) @ factor.T
+    z = target.to_z(design)[0]
+    nodes = reduce(target.model, z, learning.flux_scale(target.model, z))
+    reduced = ReducedPosterior(make_target(target.model, target.coefficients, nodes), start.z, start.cov)
+    u = rng.standard_normal((40, n))
+    y = start.z + u @ factor.T
+    true = [target.lnprob_and_grad(place) for place in y]
+    difference = np.array([lnp for lnp, _ in true]) - reduced.lnp(y)
+    assert difference.std() < 0.25 and np.abs(difference - np.median(difference)).max() < 1.0
+    for place, (_, slope) in zip(u[:10], true, strict=False):
+        force = reduced.at(start.z + factor @ place)[1]
+        assert np.abs(force - (slope @ factor + place)).max() < 0.6
+        ends = [start.z + factor @ (place + sign * h) for h in 1e-4 * np.eye(n) for sign in (1, -1)]
+        by_difference = -np.diff(reduced.lnp(np.array(ends)).reshape(n, 2), axis=1)[:, 0] / 2e-4
+        assert np.allclose(by_difference, force - place, atol=2e-5 * np.abs(force).max() + 1e-5)
+
+
+def test_few_nodes_tell_all_pixels(pair):
+    """The sources of the pair have some tens of nodes in a band, of 4,608 pixels in two exposures of it."""
+    target, start = pair
+    z = target.to_z(start.z + np.random.default_rng(3).standard_normal((100, len(start.z))) * 0.02)[0]
+    nodes = reduce(target.model, z, learning.flux_scale(target.model, z))
+    count = np.diff(nodes.start)
+    assert len(count) == 6 and count.max() <= 64 and np.all(count % basis.ROW == 0)
+    assert np.linalg.eigvalsh(nodes.product).min() > -1e-6 * np.abs(nodes.product).max()
+
+
+def test_a_band_without_pixels_has_no_nodes():
+    model, _ = posterior(*PAIR)
+    weight = model.arrays.weight.copy()
+    for e in np.flatnonzero(model.arrays.band == 1):
+        weight[slice(*model.arrays.exposure_start[e : e + 2])] = 0
+    model.arrays = model.arrays.with_fields(weight=weight)
+    z = np.zeros((3, model.ndim))
+    assert set(reduce(model, z, np.ones((2, 2))).piece[:, 1]) == {0}
+
+
+def test_an_overlapping_pair_is_learnt(learnt):
+    forces, ncall = learnt
+    assert forces.difference < learning.GOOD and not forces.rough and ncall <= 64
+    assert 1 <= forces.hops <= learning.MOST_HOPS and forces.n_steps in learning.STEPS
+
+
+def test_ln_p_without_slopes_is_the_same(pair):
+    """To the last digits of float32 sums; and it is nothing where a coordinate is none."""
+    target, start = pair
+    y = start.z + 0.3 * np.random.default_rng(4).standard_normal((5, len(start.z)))
+    expected = [target.lnprob_and_grad(place)[0] for place in y]
+    assert np.allclose(target.lnprobs(y), expected, rtol=0, atol=0.02)
+    z = np.where(np.arange(len(start.z)) == 3, np.nan, start.z)
+    assert target.model.lnprobs(np.stack([z, start.z]))[0] == -np.inf
+
+
+def chain_settings(learnt, n: int, **options) -> list[ChainSettings]:
+    seeds = several.spawned(np.random.SeedSequence(4), n)
+    return [
+        ChainSettings(
+            learnt.starts[i], learnt.mean, learnt.cov, seed, warmup=4, sampler="surrogate", learnt=learnt,
+            **options,
+        )
+        for i, seed in enumerate(seeds)
+    ]  # fmt: skip
+
+
+def test_chains_are_the_same_together_alone_and_taken_up(pair, learnt, tmp_path):
+    target, forces = pair[0].lnprob_and_grad, replace(learnt[0], difference=ROUGH + 0.1)
+    for one in (learnt[0], forces):  # the second now and then follows true forces
+        settings = chain_settings(one, 3)
+        together = run_together(target, settings, 30, 0, [None] * 3)
+        for k, chain in enumerate(together):
+            alone = run_chain(target, settings[k], 30)
+            assert np.array_equal(alone.draws, chain.draws) and alone.costs == chain.costs
+        kept = replace(settings[1], checkpoint=str(tmp_path / f"chain{one.rough}"))
+        run_chain(target, kept, 11)
+        assert np.array_equal(run_chain(target, kept, 30).draws, together[1].draws)
+
+
+@pytest.mark.parametrize("fail_after", [1, 40])
+def test_an_interrupted_run_is_the_same_in_the_end(pair, tmp_path, fail_after):
+    """Killed while forces are learnt, or in its chains: the same draws and evaluations."""
+    model = copy(pair[0].model)
+    q, options = model.transform.transform(pair[1].z), {"n_draws": 60, "seed": 9, "warmup": 8}
+    whole, _, _ = run_lmc(model, q, **options)
+    kept = {"checkpoint": str(tmp_path / "chain"), "checkpoint_seconds": 0.02}
+    evaluate, left = model.lnprobs, iter(range(fail_after))
+
+    def failing(z):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return evaluate(z)
+
+    model.lnprobs = failing
+    with pytest.raises(KeyboardInterrupt):
+        run_lmc(model, q, **options, **kept)
+    model.lnprobs = evaluate
+    resumed, _, _ = run_lmc(model, q, **options, **kept)
+    assert np.array_equal(whole.z, resumed.z) and whole.ncall == resumed.ncall
+
+
+@pytest.fixture(scope="module")
+def reference(pair):
+    """2,000 draws along true forces."""
+    model = pair[0].model
+    q = model.transform.transform(pair[1].z)
+    return run_lmc(model, q, n_draws=500, seed=5, sampler="split")[0]
+
+
+def wrong(forces, factor: float):
+    """The same forces with data of other brightness: means off by some errors."""
+    target = forces.target
+    nodes = target[4]._replace(data=target[4].data * factor)
+    return replace(forces, target=(*target[:4], nodes))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.985])
+def test_draws_are_those_of_the_posterior_whatever_was_learnt(pair, learnt, reference, factor):
+    """Right forces, and forces of a galaxy that is 1.5% fainter: the same means and widths."""
+    target, forces = pair[0], wrong(learnt[0], factor)
+    chains = run_together(
+        target.lnprob_and_grad, chain_settings(forces, 4), 500 if factor == 1 else 1500, 0, [None] * 4
+    )
+    y, stats = several.collect_draws(chains, slice(100, None))
+    z = target.to_z(y)[0].reshape(-1, target.ndim)
+    accepted = stats["mean_tree_accept"].mean()
+    assert accepted > 0.85 if factor == 1 else 0.05 < accepted < 0.85
+    true = reference.z.reshape(-1, target.ndim)
+    sd = true.std(axis=0)
+    assert np.abs((z.mean(axis=0) - true.mean(axis=0)) / sd).max() < 0.25
+    assert np.abs(z.std(axis=0) / sd - 1).max() < 0.2
+
+
+def test_a_patch_is_accepted_with_few_evaluations(pair):
+    """400 effective samples, bulk and tail, of 25 coordinates for 1,024 draws, and the same on two cores."""
+    model = pair[0].model
+    q = model.transform.transform(pair[1].z)
+    one, two = (run_lmc(model, q, n_draws=256, seed=6, limits=Limits(), cores=c)[0] for c in (1, 2))
+    assert one.summary.accepted and one.settings.learnt_forces and one.ncall < 2500
+    assert np.array_equal(one.z, two.z) and one.ncall == two.ncall
+
+
+def test_forces_are_learnt_anew_from_draws(pair, learnt, monkeypatch):
+    """Where the first ones are not enough, those of the next phase know the places of the draws."""
+    target, start = pair
+    monkeypatch.setattr(lmc, "learn_forces", lambda *_: (wrong(learnt[0], 0.97), 16))
+    settings = chain_settings(replace(learnt[0], difference=0.1), 4, target_accept=0.9)
+    settings = [replace(one, learnt=None, budget=np.inf) for one in settings]
+    seed, limits = np.random.SeedSequence(7), Limits(max_extensions=2, evaluations=1e6)
+    out = lmc.until_accepted(target, settings, start, 128, limits, 10, 1, None, seed)
+    assert out.phase.segment >= 1 and out.phase.learnt is not None
+    assert out.phase.learnt.difference < ROUGH
+    assert out.n_learning > 16
+
+
+def test_what_cannot_be_reduced_follows_true_forces():
+    """Models without an image, moving exposures, and reduced posteriors that are far off."""
+    moving = started(*posterior(GALAXY, moving_terms=(FluxScale(),)))
+    assert learn_forces(*moving, np.random.default_rng(1)) == (None, 0)
+    out, _, _ = run_lmc(Gaussian(3), Gaussian(3).mean, n_draws=20, seed=1)
+    assert not out.settings.learnt_forces
+
+
+def test_useless_forces_are_not_used(pair, monkeypatch):
+    monkeypatch.setattr(learning, "USELESS", 0.0)
+    forces, ncall = learn_forces(*pair, np.random.default_rng(1))
+    assert forces is None and ncall > 0
+
+
+def test_posteriors_that_are_hard_go_on_with_a_new_reference(learnt):
+    """Cheap draws are continued if that may do; else the reference is renewed from all draws."""
+    forces = learnt[0]
+    summary = Summary(1.01, "x", 200.0, "x", 300.0, "x", 0, 0.0, 1.0)
+    phase = Phase(0, 100, 0, np.zeros(2), np.eye(2), 0.9, learnt=forces)
+    z = np.random.default_rng(8).standard_normal((4, 100, 2))
+    longer = extend(phase, summary, z, Limits())
+    assert longer.learnt is forces and (longer.first, longer.total, longer.segment) == (0, 240, 0)
+    for miss in ({"min_bulk_ess": 60.0}, {"max_rhat": rules.RHAT_LOST}, {"divergences": 1}):
+        other = extend(phase, replace(summary, **miss), z, Limits())
+        assert other.learnt is None and (other.first, other.segment, other.extensions) == (100, 1, 0)
+        assert extend(other, summary, z, Limits()).extensions == 1
+    assert extend(longer, summary, z, Limits()).learnt is forces
+    assert extend(longer, replace(summary, min_tail_ess=60.0), z, Limits()).learnt is None
+    mixed = replace(summary, min_bulk_ess=600.0, min_tail_ess=500.0, max_rhat=1.03)
+    again = extend(longer, mixed, z, Limits())
+    assert again.learnt is forces and (again.first, again.total, again.extensions) == (0, 360, 2)
+    assert extend(replace(longer, learnt=None), mixed, z, Limits()).segment == 1
+
+
+@pytest.mark.parametrize(
+    ("sampler", "learns"), [("surrogate", True), ("split", False), ("littlemcmc", False)]
+)
+def test_result_tells_whether_forces_were_learnt(pair, sampler, learns):
+    model = pair[0].model
+    out, _, _ = run_lmc(model, model.transform.transform(pair[1].z), n_draws=5, seed=1, sampler=sampler)
+    assert out.settings.learnt_forces is learns
