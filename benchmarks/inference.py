@@ -17,7 +17,7 @@ import neighbours
 import numpy as np
 import placements
 
-from fpho.config import Bounds
+from fpho.config import Bounds, Population, Prior, Priors
 from fpho.geometry import CircularRegion
 from fpho.images import Exposure
 from fpho.optimize import run_opt
@@ -25,11 +25,13 @@ from fpho.parameters import q_names, scene_dtype
 from fpho.patch import CPUPatchMixin, DirectPatch
 from fpho.psf import PSFStore, fit_mixture, write_store
 from fpho.sampling import run_lmc
+from fpho.sampling.rules import Limits
 from fpho.simulate.drawing import draw_exposure, draw_noiseless
 from fpho.simulate.optics import make_wcs, moffat_psf, psf_image
 
 RA, DEC, SCALE = 53.16, -27.79, 0.05
-PARTS = ("optimum", "efficiency", "undetected", "neighbours", "placements")
+PARTS = ("optimum", "efficiency", "accepted", "undetected", "neighbours", "placements")
+UNIFORM = Prior(name="uniform")
 FWHM = {"g": 0.16, "r": 0.18, "i": 0.20}
 
 
@@ -89,11 +91,14 @@ def make_exposures(rows, bands, shape, noise, rng, per_band=1) -> list[Exposure]
     return out
 
 
-def prepare(exposures, store, bands, catalog, **bounds):
+def prepare(exposures, store, bands, catalog, priors=None, **bounds):
     """(model, q) of a catalog on exposures."""
     patcher = Patcher(exposures, store)
     patcher.build_patch(CircularRegion(RA, DEC, 100.0), None, allbands=bands)
-    return patcher.prepare_model(active=catalog, bounds=patcher.make_bounds(catalog, Bounds(**bounds)))
+    options = {} if priors is None else {"priors": priors}
+    return patcher.prepare_model(
+        active=catalog, bounds=patcher.make_bounds(catalog, Bounds(**bounds)), **options
+    )
 
 
 def anywhere(model, rng) -> np.ndarray:
@@ -199,6 +204,60 @@ def three_galaxies():
     return rows
 
 
+def accepted(store, rng, n: int) -> None:
+    """What patches cost until they are accepted with the stage's lengths, n draws of the noise each."""
+    flat = Priors(population=Population(use=False), **dict.fromkeys(("sersic", "rhalf", "q"), UNIFORM))
+    scenes = {
+        "one galaxy, S/N 50": (one_galaxy(), ("r",), (64, 64), 50, 1, Priors()),
+        "one galaxy, S/N 8": (one_galaxy(), ("r",), (64, 64), 8, 1, Priors()),
+        "three overlapping": (three_galaxies(), ("r",), (96, 96), 50, 1, Priors()),
+        "three overlapping, flat priors": (three_galaxies(), ("r",), (96, 96), 50, 1, flat),
+        "three overlapping, S/N 15": (three_galaxies(), ("r",), (96, 96), 15, 1, Priors()),
+        "five overlapping, three bands": (five_galaxies(rng), tuple(FWHM), (88, 88), 40, 2, Priors()),
+        "twelve overlapping, three bands": (many_galaxies(rng, 12), tuple(FWHM), (100, 100), 40, 1, Priors()),
+    }
+    for name, (rows, bands, shape, snr, per_band, priors) in scenes.items():
+        noise, found = noise_for(rows, bands[0], shape, snr), []
+        for k in range(n + 1):  # the first compiles
+            exposures = make_exposures(rows, bands, shape, noise, rng, per_band)
+            model, q = prepare(exposures, store, bands, rows, priors)
+            optimum, _ = run_opt(model, q)
+            spent, (out, _, _) = cpu(run_lmc, model, optimum.q, seed=k, limits=Limits())
+            s = out.summary
+            found.append((s.accepted, out.ncall, s.max_rhat, s.min_bulk_ess, s.min_tail_ess, spent))
+        yes, calls, rhat, bulk, tail, spent = np.array(found[1:]).T
+        print(
+            f"{name} ({model.ndim} coordinates): {yes.sum():.0f} of {n} accepted; evaluations median "
+            f"{np.median(calls):.0f}, most {calls.max():.0f}; R-hat up to {rhat.max():.3f}\n"
+            f"  samples bulk / tail {np.median(bulk):.0f} / {np.median(tail):.0f}, least {bulk.min():.0f} / "
+            f"{tail.min():.0f}; per CPU s {np.median(bulk / spent):.0f} / {np.median(tail / spent):.0f}; "
+            f"CPU s {np.median(spent):.2f}",
+            flush=True,
+        )
+
+
+def five_galaxies(rng):
+    """Two of them 0.24 arcsec apart, with large indices."""
+    rows = make_rows(tuple(FWHM), 5)
+    move(rows, [0, 0.7, -0.6, 0.2, 0.36], [0, 0.3, 0.5, -0.8, -0.62])
+    rows["sersic"], rows["rhalf"] = [1.0, 2.5, 0.8, 4.0, 3.5], [0.2, 0.12, 0.3, 0.25, 0.15]
+    rows["q"], rows["pa"] = [0.8, 0.95, 0.7, 0.9, 0.85], [0.3, 1.2, -1.0, 0.7, -0.4]
+    for band in FWHM:
+        rows[band] = rng.uniform(100, 400, 5)
+    return rows
+
+
+def many_galaxies(rng, n: int):
+    """Within 1.3 arcsec of the middle."""
+    rows = make_rows(tuple(FWHM), n)
+    move(rows, rng.uniform(-1.3, 1.3, n), rng.uniform(-1.3, 1.3, n))
+    for name, low, high in (("sersic", 0.8, 4), ("rhalf", 0.08, 0.3), ("q", 0.6, 0.97), ("pa", -1.5, 1.5)):
+        rows[name] = rng.uniform(low, high, n)
+    for band in FWHM:
+        rows[band] = rng.uniform(100, 400, n)
+    return rows
+
+
 def undetected(store, rng, n, n_draws, error) -> None:
     """Sources of no flux, catalogued as 3 nJy +- `error`, fitted at n empty places: flux over its error.
 
@@ -248,6 +307,8 @@ def main() -> None:
             efficiency("three overlapping, 96 x 96", store, rng, three_galaxies(), (96, 96), 50, n_draws)
             efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
             classes(store, rng, three_galaxies(), (96, 96), 50, 3 if quick else 12, n_draws)
+        if options.only in ("", "accepted"):
+            accepted(store, rng, 3 if quick else 12)
         if options.only in ("", "undetected"):
             for error in (6.0, np.nan):
                 undetected(store, rng, 200, 150, error)
