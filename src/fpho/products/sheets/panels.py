@@ -41,6 +41,8 @@ def draw_profiles(axis, sheet: Sheet) -> None:
     axis.set_title(title, fontsize=7)
     if profiles:
         axis.legend(fontsize=7)
+    else:
+        _nothing(axis)
 
 
 def draw_growth(axis, sheet: Sheet) -> None:
@@ -54,6 +56,12 @@ def draw_growth(axis, sheet: Sheet) -> None:
     axis.axhline(1, color=MUTED, lw=0.7)
     axis.set(xlabel="radius of a circle (arcsec)", ylabel="flux / total of the model", ylim=(0, None))
     axis.set_title("curve of growth\npoints data, lines model", fontsize=7)
+    if not sheet.views:
+        _nothing(axis)
+
+
+def _nothing(axis) -> None:
+    axis.text(0.5, 0.5, "no pixels at the source's place", transform=axis.transAxes, ha="center", fontsize=8)
 
 
 def draw_fluxes(axis, sheet: Sheet) -> None:
