@@ -302,6 +302,7 @@ def test_an_empty_batch_is_whole(use, tmp_path):
     config, layout = prepare(tmp_path, batches=50, max_colours=20)
     start = layout.scene("initial")
     batches.run_batch(config, layout, "optimize", 19, 49, 1, start)
+    assert not layout.patches.exists(), "nothing is kept of it"
     assert outcomes.read_outcomes(layout.batch("optimize", 19, 49), ROWS.dtype) == []
 
 

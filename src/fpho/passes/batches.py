@@ -74,11 +74,14 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
 
     Patches of one colour do not touch: all of them read the state after the colours before.
     """
+    made, path = read_plan(layout.plan(stage)), layout.batch(stage, colour, batch)
+    chosen = made.chosen(colour, batch)
+    if not chosen:
+        write_outcomes(path, [], None, origin(layout, stage, scene_in))
+        return
     rows, bands, _ = read_scene(scene_in)
-    made = read_plan(layout.plan(stage))
     if config.kernel == "gpu":
         cores = min(cores, config.workflow.gpu_processes)
-    chosen = made.chosen(colour, batch)
     outcomes: list[PatchOutcome] = []
     past = past_of(layout, stage, colour, chosen)
     text = f"{stage}, patches"
@@ -110,7 +113,6 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         )
     for folder in (layout.work(stage), layout.patches):
         remove_abandoned(folder)  # what workers left that were killed in the middle of writing
-    path = layout.batch(stage, colour, batch)
     write_outcomes(path, outcomes, rows.dtype, origin(layout, stage, scene_in))
 
 
