@@ -14,13 +14,14 @@ from .split import JITTER
 
 DESIGN, WIDER = 100, 1.2  # points of a design, and how much wider than the Gaussian the first ones lie
 WALKERS = 8
-FIRST_TURNS, LEAST_TURNS = 24, 32  # trajectories of each, on the way, and for mean and covariance: or two for
-# each coordinate, if these are more
+# trajectories of each on the way, and for mean and covariance: two for each coordinate, within the last two
+FIRST_TURNS, LEAST_TURNS, MOST_TURNS = 24, 32, 128
 ROUNDS = 4  # of designs
 INFLATED = 1.3  # how much wider than what they found walkers' places are in the next design
 TESTED = 16  # places where ln p is evaluated
 # sd of the difference of ln p with which the first design, or a later one, is enough
 FINE, GOOD = 0.05, 0.15
+MANY = 25  # coordinates from which on it may be larger, as differences of further sources add up
 USELESS = 1.5  # and from which all draws follow true forces
 STEPS = (3, 4, 6, 8, 12, 16)  # of a trajectory
 SMOOTH = 0.95  # acceptance on the reduced posterior that the number of steps aims at
@@ -50,7 +51,7 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
     flux = flux_scale(model, target.to_z(design)[0])
     for again in range(ROUNDS):
         compiled = make_target(model, target.coefficients, reduce(model, target.to_z(design)[0], flux))
-        for turns in (FIRST_TURNS, max(LEAST_TURNS, 2 * n)):
+        for turns in (FIRST_TURNS, turns_for(n)):
             draws = explored(ReducedPosterior(compiled, mean, cov), walkers, rng, turns)[0]
             draws, walkers = draws[:, turns // 4 :], draws[:, -1]
             mean, cov = shrunk_mean(draws, start.z), shrunk_covariance(draws, start.cov)
@@ -59,7 +60,7 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
         reduced = ReducedPosterior(compiled, mean, cov)
         difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
         ncall += len(tested)
-        if difference < (GOOD if again else FINE):
+        if difference < (GOOD if again else FINE) * max(1.0, n / MANY) ** 0.5:
             break
         more = mean + INFLATED * (flat[rng.choice(len(flat), min(DESIGN, len(flat)), replace=False)] - mean)
         design = np.concatenate([design[-DESIGN:], more])
@@ -80,7 +81,7 @@ def learn_again(target, y, mean, cov, rng: np.random.Generator) -> tuple[LearntF
     reduced, tested = ReducedPosterior(compiled, mean, cov), some[:TESTED]
     difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
     walkers = y[:, -1]
-    draws = explored(reduced, walkers, rng, max(LEAST_TURNS, 2 * len(mean)))[0]
+    draws = explored(reduced, walkers, rng, turns_for(len(mean)))[0]
     return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), len(tested)
 
 
@@ -92,6 +93,11 @@ def chosen_walk(compiled, mean, cov, draws, walkers, difference, rng) -> LearntF
     angle = LONG_ANGLE if hops == 1 else SHORT_ANGLE
     n_steps = steps_needed(ReducedPosterior(compiled, mean, cov), walkers, rng, angle)
     return LearntForces(compiled, mean, cov, n_steps, hops, angle, walkers, difference)
+
+
+def turns_for(ndim: int) -> int:
+    """Trajectories of each walker that tell the covariance of so many coordinates."""
+    return int(np.clip(2 * ndim, LEAST_TURNS, MOST_TURNS))
 
 
 def flux_scale(model, z) -> np.ndarray:
