@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.table import Table
+from PIL import Image
 
 from fpho.parameters import from_ellipticity
 from fpho.products import chain_catalog, postsample_catalog
@@ -112,3 +113,13 @@ def test_a_survey_does_not_swamp_the_page(results, tmp_path, monkeypatch):
     write_summary(tmp_path / "s.html", results, postsample_catalog(results), {})
     text = (tmp_path / "s.html").read_text(encoding="utf-8")
     assert "0 s0" in text and "2 s2" not in text and "1 more are not shown" in text
+
+
+def test_a_large_picture_does_not_swamp_the_page(results, tmp_path):
+    """One of a wide field is noise in each pixel: megabytes that a report of Snakemake would hold."""
+    noise = np.random.default_rng(1).integers(0, 255, (1000, 2000, 3), dtype="u1")
+    Image.fromarray(noise).save(tmp_path / "colour.png")
+    assert (tmp_path / "colour.png").stat().st_size > 5e6
+    write_summary(tmp_path / "s.html", results, postsample_catalog(results), {}, [tmp_path / "colour.png"])
+    text = (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg;base64" in text and len(text) < 1.2e6

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..flags import DESCRIPTIONS, describe
 from .aperture_check import summarised
 from .collecting import Results
 
+LARGE, WIDE = 400_000, 1400  # bytes of a picture, and pixels that larger ones have
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em; color: #222 }
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
@@ -79,8 +81,21 @@ def _aperture_part(sums) -> list[str]:
 
 
 def _image(path) -> str:
-    data = base64.b64encode(Path(path).read_bytes()).decode()
-    return f'<p><img alt="{html.escape(Path(path).stem)}" src="data:image/png;base64,{data}"></p>'
+    kind, data = _small(Path(path).read_bytes())
+    data = base64.b64encode(data).decode()
+    return f'<p><img alt="{html.escape(Path(path).stem)}" src="data:image/{kind};base64,{data}"></p>'
+
+
+def _small(picture: bytes) -> tuple[str, bytes]:
+    """(Kind, file): a PNG of much noise, which says nothing more here, as JPEG of a screen's width."""
+    if len(picture) < LARGE:
+        return "png", picture
+    from PIL import Image  # what drew the picture needs it
+
+    image, out = Image.open(io.BytesIO(picture)).convert("RGB"), io.BytesIO()
+    image.thumbnail((WIDE, WIDE))
+    image.save(out, "JPEG", quality=85)
+    return "jpeg", out.getvalue()
 
 
 def _table(head, rows, kind: str = "") -> str:
