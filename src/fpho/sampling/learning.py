@@ -14,8 +14,7 @@ from .split import JITTER
 
 DESIGN, WIDER = 100, 1.2  # points of a design, and how much wider than the Gaussian the first ones lie
 WALKERS = 8
-# trajectories of each on the way, and for mean and covariance: two for each coordinate, within the last two
-FIRST_TURNS, LEAST_TURNS, MOST_TURNS = 24, 32, 128
+LEAST_TURNS, MOST_TURNS = 32, 128  # trajectories of each: two for each coordinate, within these
 ROUNDS = 4  # of designs
 INFLATED = 1.3  # how much wider than what they found walkers' places are in the next design
 TESTED = 16  # places where ln p is evaluated
@@ -51,10 +50,10 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
     flux = flux_scale(model, target.to_z(design)[0])
     for again in range(ROUNDS):
         compiled = make_target(model, target.coefficients, reduce(model, target.to_z(design)[0], flux))
-        for turns in (FIRST_TURNS, turns_for(n)):
-            draws = explored(ReducedPosterior(compiled, mean, cov), walkers, rng, turns)[0]
-            draws, walkers = draws[:, turns // 4 :], draws[:, -1]
-            mean, cov = shrunk_mean(draws, start.z), shrunk_covariance(draws, start.cov)
+        turns = turns_for(n) if again else LEAST_TURNS
+        draws = explored(ReducedPosterior(compiled, mean, cov), walkers, rng, turns)[0]
+        draws, walkers = draws[:, turns // 4 :], draws[:, -1]
+        mean, cov = shrunk_mean(draws, start.z), shrunk_covariance(draws, start.cov)
         flat = draws.reshape(-1, n)
         tested = flat[:: max(1, len(flat) // TESTED)][:TESTED]
         reduced = ReducedPosterior(compiled, mean, cov)
@@ -63,7 +62,7 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
         if difference < (GOOD if again else FINE) * max(1.0, n / MANY) ** 0.5:
             break
         more = mean + INFLATED * (flat[rng.choice(len(flat), min(DESIGN, len(flat)), replace=False)] - mean)
-        design = np.concatenate([design[-DESIGN:], more])
+        design = np.concatenate([design, more])
     return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), ncall
 
 
@@ -117,7 +116,7 @@ def explored(reduced: ReducedPosterior, walkers, rng, turns: int, n_steps: int =
 def steps_needed(reduced: ReducedPosterior, walkers, rng, angle: float) -> int:
     """The fewest steps with which trajectories on the reduced posterior are mostly accepted."""
     for n_steps in STEPS:
-        if explored(reduced, walkers, rng, 16, n_steps, angle)[1] > SMOOTH:
+        if explored(reduced, walkers, rng, 8, n_steps, angle)[1] > SMOOTH:
             return n_steps
     return STEPS[-1]
 
