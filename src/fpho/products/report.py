@@ -81,8 +81,8 @@ def _aperture_part(sums) -> list[str]:
 
 
 def _image(path) -> str:
-    kind, data = _small(Path(path).read_bytes())
-    data = base64.b64encode(data).decode()
+    kind, picture = _small(Path(path).read_bytes())
+    data = base64.b64encode(picture).decode()
     return f'<p><img alt="{html.escape(Path(path).stem)}" src="data:image/{kind};base64,{data}"></p>'
 
 

@@ -148,7 +148,7 @@ def _others(now: Empirical, stamps: Stamps) -> np.ndarray:
     return np.array([shining(*one) for one in zip(*values, strict=True)]).reshape(stamps.ierr.shape)
 
 
-def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+def left_out(stamps: Stamps, fwhm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Stars judged by a PSF that was made without them.
 
     Returns chi-square per pixel (N,), the light within a third of the stamp over the fitted star's (N,), and
