@@ -97,7 +97,18 @@ def test_few_nodes_tell_all_pixels(pair):
     nodes = reduce(target.model, z, learning.flux_scale(target.model, z))
     count = np.diff(nodes.start)
     assert len(count) == 6 and count.max() <= 64 and np.all(count % basis.ROW == 0)
-    assert np.linalg.eigvalsh(nodes.product).min() > -1e-6 * np.abs(nodes.product).max()
+    assert {tuple(pair) for pair in nodes.pair} >= {(i, i) for i in range(6)} | {(0, 1), (3, 4)}
+    assert len(nodes.sky_data) == 0
+
+
+def test_sources_that_are_apart_have_no_products():
+    """Two galaxies whose images have next to nothing in common: a block of each in a band, and no more."""
+    target, start = started(*posterior(GALAXY, {**GALAXY, "rhalf": 0.05, "offset": (1.3, -1.3)}))
+    z = target.to_z(start.z + 0.02 * np.random.default_rng(5).standard_normal((60, len(start.z))))[0]
+    flux = learning.flux_scale(target.model, z)
+    near, apart = (reduce(target.model, z, flux * factor).pair for factor in (1.0, 1e-4))
+    alone = {(i, i) for i in range(4)}
+    assert set(map(tuple, near)) == alone | {(0, 1), (2, 3)} and set(map(tuple, apart)) == alone
 
 
 def test_a_band_without_pixels_has_no_nodes():

@@ -10,6 +10,7 @@ from ...kernel.arrays import PatchArrays, SourceArrays
 from .nodes import Nodes
 
 LEFT_OUT = 1e-4  # chi-square, on average over the design, of a direction that is left out of a basis
+APART = 1e-3  # chi-square below which two pieces have nothing in common
 SPARE = 0.3  # nodes more than directions, relative, or more: they make the interpolation stable
 ROW = 16  # nodes that compiled loops take at a time: there are whole rows of them
 
@@ -22,6 +23,7 @@ class Piece(NamedTuple):
     exposure: int  # that has the nodes
     pixel: np.ndarray  # (M,) places of the nodes among the exposure's pixels
     matrix: np.ndarray  # (K, M) from values at nodes to amplitudes
+    size: float  # sd of noise: length of its image, rms over the design
     images: list  # of each exposure of the band: basis images (K, pixels), times sqrt(weight)
 
 
@@ -40,7 +42,7 @@ def reduce(model, z, flux) -> Nodes:
             piece = reduced_piece(model, states, n, band, exposures, float(flux[n, band]))
             if piece is not None:
                 pieces.append(piece)
-    return assembled(arrays, len(model.bands), pieces)
+    return assembled(arrays, pieces, model.plan.terms.n_linear > 0)
 
 
 def one_component(arrays: PatchArrays, n: int) -> PatchArrays:
@@ -97,7 +99,8 @@ def reduced_piece(model, states, n, band, exposures, flux) -> Piece | None:
     weight = np.sqrt(model.arrays.weight[slice(*model.arrays.exposure_start[e : e + 2])].ravel()[pixel])
     known = np.linalg.pinv(amplitudes)  # (K, D)
     bases = [(other, directions if other == e else known @ some.astype("f8")) for other, some in found]
-    return Piece(n, band, e, *whole_rows(pixel, matrix * weight), bases)
+    size = float(np.sqrt(np.mean(np.square(amplitudes).sum(axis=1))))
+    return Piece(n, band, e, *whole_rows(pixel, matrix * weight), size, bases)
 
 
 def whole_rows(pixel, matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -127,26 +130,30 @@ def chosen(directions) -> np.ndarray:
     return np.concatenate([pivots, more[reach[more] > 0]])
 
 
-def assembled(arrays: PatchArrays, n_bands: int, pieces: list[Piece]) -> Nodes:
+def assembled(arrays: PatchArrays, pieces: list[Piece], has_sky: bool) -> Nodes:
     """All pieces, with the products of their images."""
     sizes = np.array([len(piece.matrix) for piece in pieces])
     first = np.concatenate([[0], np.cumsum(sizes)])
-    band_start = np.array([sizes[[piece.band < b for piece in pieces]].sum() for b in range(n_bands + 1)])
     total, n_exposures = first[-1], arrays.n_exposures
-    data, product, sky = np.zeros(total), np.zeros((total, total)), np.zeros((n_exposures, total))
+    data, sky = np.zeros(total), np.zeros((n_exposures, total))
     sky_data, sky_weight = np.zeros(n_exposures), np.zeros(n_exposures)
+    blocks: dict[tuple[int, int], np.ndarray] = {}
     for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
         root = np.sqrt(arrays.weight[a:b], dtype="f8").ravel()
         values = arrays.data[a:b].ravel() * root
         sky_data[e], sky_weight[e] = values @ root, root @ root
         here = [(k, image) for k, piece in enumerate(pieces) for at, image in piece.images if at == e]
-        if not here:
-            continue
-        images = np.concatenate([image for _, image in here])
-        places = np.concatenate([np.arange(first[k], first[k + 1]) for k, _ in here])
-        data[places] += images @ values
-        sky[e, places] = images @ root
-        product[np.ix_(places, places)] += images @ images.T
+        for at, (i, image) in enumerate(here):
+            data[first[i] : first[i + 1]] += image @ values
+            sky[e, first[i] : first[i + 1]] = image @ root
+            for j, other in here[at:]:
+                blocks[i, j] = blocks.get((i, j), 0.0) + image @ other.T
+    kept = [
+        ((i, j), block)
+        for (i, j), block in blocks.items()
+        if i == j or np.linalg.norm(block) * pieces[i].size * pieces[j].size > APART
+    ]
+    exposures = n_exposures if has_sky else 0
     corner = [
         (arrays.tile_x[a:b, None] + np.arange(64) % 8, arrays.tile_y[a:b, None] + np.arange(64) // 8)
         for a, b in pairwise(arrays.exposure_start)
@@ -166,9 +173,9 @@ def assembled(arrays: PatchArrays, n_bands: int, pieces: list[Piece]) -> Nodes:
         psf=np.ascontiguousarray(arrays.psf[rows]),
         psf_count=arrays.psf_count[rows].astype(np.int64),
         data=data,
-        product=product,
-        band_start=band_start.astype(np.int64),
-        sky_image=sky,
-        sky_data=sky_data,
-        sky_weight=sky_weight,
+        pair=np.array([pair for pair, _ in kept], np.int64).reshape(-1, 2),
+        products=np.concatenate([block.ravel() for _, block in kept]),
+        sky_image=sky[:exposures],
+        sky_data=sky_data[:exposures],
+        sky_weight=sky_weight[:exposures],
     )

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...kernel import formulas
+from ...kernel.arrays import N_SHAPE
 from ...machinecode import compiled
 
 made = formulas.compiled_by(partial(compiled, _nrt=False, error_model="numpy", forceinline=True))
@@ -50,11 +51,12 @@ class Nodes(NamedTuple):
     psf: np.ndarray  # (I, J, 6)
     psf_count: np.ndarray  # (I,) int64
     data: np.ndarray  # (A,) b
-    product: np.ndarray  # (A, A) G, zero between bands
-    band_start: np.ndarray  # (B + 1,) int64: amplitudes of a band
-    sky_image: np.ndarray  # (E, A) products of the basis images with 1 in an exposure
-    sky_data: np.ndarray  # (E,) of the data
-    sky_weight: np.ndarray  # (E,) of 1
+    pair: np.ndarray  # (Q, 2) int64: pieces i <= j whose images overlap
+    products: np.ndarray  # blocks (K_i, K_j) of G of the pairs, one after the other
+    # products with 1 in an exposure of the basis images, the data and 1; E is 0 without a sky in the fit
+    sky_image: np.ndarray  # (E, A)
+    sky_data: np.ndarray  # (E,)
+    sky_weight: np.ndarray  # (E,)
 
 
 @compiled(**FAST)
@@ -152,10 +154,18 @@ def collect_slopes(nodes, i, component, n_bands, profile, count, gauss, values, 
 @compiled(**LEAN)
 def sum_up(nodes, amplitude, sky, slope, by_sky):
     """-chi2 / 2 of amplitudes (A,) and constants (E,); its slopes by the former, chi2's by the latter."""
-    for b in range(len(nodes.band_start) - 1):
-        low, high = nodes.band_start[b], nodes.band_start[b + 1]
-        for a in range(low, high):
-            slope[a] = nodes.data[a] - dot(nodes.product[a, low:high], amplitude[low:high])
+    place = 0
+    for a in range(len(slope)):
+        slope[a] = nodes.data[a]
+    for q in range(len(nodes.pair)):
+        i, j = nodes.pair[q, 0], nodes.pair[q, 1]
+        low, high = nodes.first[j], nodes.first[j + 1]
+        for a in range(nodes.first[i], nodes.first[i + 1]):
+            row = nodes.products[place : place + high - low]
+            slope[a] -= dot(row, amplitude[low:high])
+            if i != j:
+                add_scaled(slope[low:high], -amplitude[a], row)
+            place += high - low
     total = 0.5 * (dot(nodes.data, amplitude) + dot(slope, amplitude))
     for e in range(len(sky)):
         left = nodes.sky_data[e] - dot(nodes.sky_image[e], amplitude)
@@ -190,7 +200,7 @@ def make_room(nodes: Nodes, n_profile: int) -> NodeRoom:
 @compiled(**LEAN)
 def evaluate(nodes, components, profile, count, sky, by_component, by_sky, room):
     """-chi2 / 2 but for a constant; adds the derivatives of chi2 to by_component (N, B + 7), by_sky (E,)."""
-    n_bands, place = len(nodes.band_start) - 1, 0
+    n_bands, place = components.shape[1] - N_SHAPE, 0
     image, pull, amplitude, slope = room.image, room.pull, room.amplitude, room.slope
     for i in range(len(nodes.piece)):
         n, b, m = nodes.piece[i, 0], nodes.piece[i, 1], nodes.start[i + 1] - nodes.start[i]
