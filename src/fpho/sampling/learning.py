@@ -25,7 +25,7 @@ USELESS = 1.5  # and from which all draws follow true forces
 STEPS = (3, 4, 6, 8, 12, 16)  # of a trajectory
 SMOOTH = 0.95  # acceptance on the reduced posterior that the number of steps aims at
 SHORT_ANGLE, LONG_ANGLE = 1.65, 2.0  # rad of a trajectory: of several for a draw, of a single one
-FORGOTTEN, MOST_HOPS = 0.3, 4  # autocorrelation of the slowest coordinate that is left after a draw's hops
+FORGOTTEN, MOST_HOPS = 0.2, 4  # autocorrelation of the slowest coordinate that is left after a draw's hops
 
 
 def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces | None, int]:

@@ -10,6 +10,7 @@ from ...kernel.arrays import PatchArrays, SourceArrays
 from .nodes import Nodes
 
 LEFT_OUT = 1e-4  # chi-square, on average over the design, of a direction that is left out of a basis
+DARK, FAINT = 0.01, 1e-4  # of that, and of a source's chi-square, what may lie in tiles that are left out
 APART = 1e-3  # chi-square below which two pieces have nothing in common
 SPARE = 0.3  # nodes more than directions, relative, or more: they make the interpolation stable
 ROW = 16  # nodes that compiled loops take at a time: there are whole rows of them
@@ -24,7 +25,8 @@ class Piece(NamedTuple):
     pixel: np.ndarray  # (M,) places of the nodes among the exposure's pixels
     matrix: np.ndarray  # (K, M) from values at nodes to amplitudes
     size: float  # sd of noise: length of its image, rms over the design
-    images: list  # of each exposure of the band: basis images (K, pixels), times sqrt(weight)
+    images: list  # of each exposure of the band: its number, tiles (T,) that see the component, basis images
+    # (K, T * 64) there, times sqrt(weight)
 
 
 def reduce(model, z, flux) -> Nodes:
@@ -83,24 +85,31 @@ def reduced_piece(model, states, n, band, exposures, flux) -> Piece | None:
     for e in exposures:
         arrays = one_component(exposure_arrays(model.arrays, e), n)
         if len(arrays.data):
-            found.append(
-                (e, flux * renders(model, arrays, states, n, band, slice(None)).reshape(len(states), -1))
-            )
-    if not found:
+            images = flux * renders(model, arrays, states, n, band, slice(None))
+            tiles = lit(images)
+            found.append((e, tiles, images[:, tiles].reshape(len(states), -1).astype("f8")))
+    power = [np.square(images).sum() for _, _, images in found]
+    if not np.any(power):
         return None
-    power = [np.square(images, dtype="f8").sum() if len(images) else 0.0 for _, images in found]
     best = int(np.argmax(power))
-    if not power[best] > 0:
-        return None
-    e, images = found[best]
-    directions, amplitudes = principal(images.astype("f8"), LEFT_OUT * len(states))
-    pixel = chosen(directions)
-    matrix = np.linalg.pinv(directions[:, pixel].T)
+    e, tiles, images = found[best]
+    directions, amplitudes = principal(images, LEFT_OUT * len(states))
+    at = chosen(directions)
+    pixel = 64 * tiles[at // 64] + at % 64
+    matrix = np.linalg.pinv(directions[:, at].T)
     weight = np.sqrt(model.arrays.weight[slice(*model.arrays.exposure_start[e : e + 2])].ravel()[pixel])
     known = np.linalg.pinv(amplitudes)  # (K, D)
-    bases = [(other, directions if other == e else known @ some.astype("f8")) for other, some in found]
+    bases = [(other, tiles, directions if other == e else known @ some) for other, tiles, some in found]
     size = float(np.sqrt(np.mean(np.square(amplitudes).sum(axis=1))))
     return Piece(n, band, e, *whole_rows(pixel, matrix * weight), size, bases)
+
+
+def lit(images) -> np.ndarray:
+    """The tiles without which images (D, T, 64) would lose next to nothing."""
+    power = np.einsum("dtp,dtp->t", images, images, dtype="f8")
+    order = np.argsort(power)
+    dark = min(DARK * LEFT_OUT * len(images), FAINT * power.sum())
+    return np.sort(order[np.cumsum(power[order]) > dark])
 
 
 def whole_rows(pixel, matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -130,6 +139,13 @@ def chosen(directions) -> np.ndarray:
     return np.concatenate([pivots, more[reach[more] > 0]])
 
 
+def overlap(tiles, image, others, other) -> np.ndarray:
+    """Products (K_i, K_j) of two pieces' basis images on the tiles that both have."""
+    _, here, there = np.intersect1d(tiles, others, assume_unique=True, return_indices=True)
+    mine = image.reshape(len(image), -1, 64)[:, here].reshape(len(image), -1)
+    return mine @ other.reshape(len(other), -1, 64)[:, there].reshape(len(other), -1).T
+
+
 def assembled(arrays: PatchArrays, pieces: list[Piece], has_sky: bool) -> Nodes:
     """All pieces, with the products of their images."""
     sizes = np.array([len(piece.matrix) for piece in pieces])
@@ -142,12 +158,13 @@ def assembled(arrays: PatchArrays, pieces: list[Piece], has_sky: bool) -> Nodes:
         root = np.sqrt(arrays.weight[a:b], dtype="f8").ravel()
         values = arrays.data[a:b].ravel() * root
         sky_data[e], sky_weight[e] = values @ root, root @ root
-        here = [(k, image) for k, piece in enumerate(pieces) for at, image in piece.images if at == e]
-        for at, (i, image) in enumerate(here):
-            data[first[i] : first[i + 1]] += image @ values
-            sky[e, first[i] : first[i + 1]] = image @ root
-            for j, other in here[at:]:
-                blocks[i, j] = blocks.get((i, j), 0.0) + image @ other.T
+        here = [(k, *image) for k, piece in enumerate(pieces) for at, *image in piece.images if at == e]
+        for at, (i, tiles, image) in enumerate(here):
+            pixels = (64 * tiles[:, None] + np.arange(64)).ravel()
+            data[first[i] : first[i + 1]] += image @ values[pixels]
+            sky[e, first[i] : first[i + 1]] = image @ root[pixels]
+            for j, others, other in here[at:]:
+                blocks[i, j] = blocks.get((i, j), 0.0) + overlap(tiles, image, others, other)
     kept = [
         ((i, j), block)
         for (i, j), block in blocks.items()
