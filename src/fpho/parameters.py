@@ -7,8 +7,6 @@ east (+RA) towards north, `rhalf` = circularised half-light radius sqrt(a b) in 
 `sersic` = index n, fluxes in nJy, positions ICRS degrees.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
 from .models import PARAMETERS
@@ -64,11 +62,6 @@ def bands_of(rows) -> list[str]:
 
 def scene_dtype(bands) -> np.dtype:
     """Row of a scene: bookkeeping, fluxes and their errors by band (nJy), position, shape."""
-    return _scene_dtype(tuple(map(str, bands)))
-
-
-@lru_cache(maxsize=16)
-def _scene_dtype(bands: tuple[str, ...]) -> np.dtype:
     values = [*bands, *map(error_col, bands), *POSITION_COLS, *SHAPE_COLS]
     return np.dtype([*BOOKKEEPING, *((name, "f8") for name in values)])
 

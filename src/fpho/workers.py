@@ -17,6 +17,7 @@ import traceback
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from types import ModuleType
 
@@ -27,6 +28,23 @@ ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_TH
 MOST_FAULTS = 2  # of the machine, per worker, before all work stops
 UNSENDABLE = (pickle.PickleError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def linear_algebra_alone():
+    """A context, or decorator: this process's linear algebra takes one thread; several round otherwise.
+
+    So draws are the same in a worker, which has one thread, and in a process that has all of them.
+    """
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller():
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def mapped(function, work: Iterable[tuple], cores: int, **options) -> list:

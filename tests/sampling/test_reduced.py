@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from fpho.config import Priors
 from fpho.optimize import run_opt
@@ -222,6 +223,17 @@ def test_a_patch_is_accepted_with_few_evaluations(pair):
     one, two = (run_lmc(model, q, n_draws=256, seed=6, limits=Limits(), cores=c)[0] for c in (1, 2))
     assert one.summary.accepted and one.settings.learnt_forces and one.ncall < 2500
     assert np.array_equal(one.z, two.z) and one.ncall == two.ncall
+
+
+def test_draws_do_not_depend_on_threads_of_linear_algebra(pair):
+    """As a worker has one, and the only process of a job all."""
+    model = pair[0].model
+    q = model.transform.transform(pair[1].z)
+    draws = []
+    for n in (1, 2):
+        with threadpool_limits(limits=n, user_api="blas"):
+            draws.append(run_lmc(model, q, n_draws=20, seed=6)[0].z)
+    assert np.array_equal(*draws)
 
 
 def test_forces_are_learnt_anew_from_draws(pair, learnt, monkeypatch):

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..flags import Flag
 from ..progress import progress
 from ..results import Result, SamplerSettings, Summary
+from ..workers import linear_algebra_alone
 from . import chains as several
 from . import nutpie
 from .diagnostics import summarise
@@ -33,6 +34,7 @@ LEARNT_WARMUP = 8  # draws of chains that start at draws of the reduced posterio
 RELEARNT = 2  # times that forces are learnt anew from draws, before true ones are followed
 
 
+@linear_algebra_alone()
 def run_lmc(
     model,
     q,
