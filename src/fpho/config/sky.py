@@ -26,7 +26,7 @@ class Background(Section):
 class Registration(Section):
     """Shifts of the exposures against each other."""
 
-    mode: Annotated[Literal["off", "measure"], OFF] = option(
+    mode: Annotated[Literal["measure", "off"], OFF] = option(
         "off", "measure: the shift of each exposure's WCS from the optimized scene, used in what follows"
     )
     nsigma: float = option(5.0, "smaller shifts are reported, not used", "sigma", gt=0)
