@@ -10,6 +10,7 @@ installation that many users share, would compile again what was compiled into i
 
 import os
 from contextlib import suppress
+from functools import partial
 
 from numba import njit
 from numba.core import config
@@ -35,20 +36,22 @@ def on_disk(function) -> bool:
     A cache in a home directory is shared by all machines of a cluster.
     """
     here = function.targetctx.codegen().magic_tuple()
-    return any(key[1] == here for file in function._cache.files for key in index_of(file))
+    return any(
+        key[1] == here for file in function._cache.files for key in _readable(file, file._load_index, ())
+    )
 
 
-def index_of(file: IndexDataCacheFile) -> dict:
-    """What a file of the cache holds; nothing where it speaks of classes that are gone, an older version's.
+def _readable(file: IndexDataCacheFile, read, otherwise):
+    """`read()` of a file of the cache; `otherwise` where that speaks of classes that are gone.
 
-    Such a file is removed: numba would stop at it when it writes.
+    An older version's does. Such a file is removed: numba would stop at it when it writes.
     """
     try:
-        return file._load_index()
+        return read()
     except (AttributeError, ImportError):
         with suppress(OSError):
             os.unlink(file._index_path)
-        return {}
+        return otherwise
 
 
 class LateCache(FunctionCache):
@@ -86,6 +89,6 @@ class LateCache(FunctionCache):
         if not self._enabled:
             return None
         key = self._index_key(sig, target_context.codegen())
-        found = (file.load(key) for file in self.files if key in index_of(file))
+        found = (_readable(file, partial(file.load, key), None) for file in self.files)
         code = next((code for code in found if code is not None), None)
         return None if code is None else self._impl.rebuild(target_context, code)

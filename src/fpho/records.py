@@ -243,8 +243,9 @@ def pack(path, wanted: set[str]) -> None:
         elif 2 * sum(record.size for record in live) < os.stat(path).st_size:
             with atomic(path) as temporary, open(temporary, "wb") as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX)  # nobody appends to it before it is synced and named
-                for record in filter(lambda one: one.is_whole, live):
-                    stream.write(_record(stream.tell(), record.key, record.read()))
+                for record in live:
+                    if (content := record._content()) is not None:
+                        stream.write(_record(stream.tell(), record.key, content))
 
 
 def _write(handle: int, content: bytes, at: int) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 
+import numba
 import pytest
 
 FUNCTION = """
@@ -47,6 +49,15 @@ def called(tmp_path):
 
 
 def test_code_is_loaded_without_a_compiler(called):
+    assert called() == [False, 3.0, 0, True]
+    assert called() == [True, 3.0, 1, False]
+
+
+def test_code_for_classes_that_are_gone_is_made_again(called, tmp_path):
+    """An older version's; numba names in its index the classes of arguments."""
+    called()
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(pickle.dumps(numba.__version__) + b"cfpho.gone\nClass\n.")
     assert called() == [False, 3.0, 0, True]
     assert called() == [True, 3.0, 1, False]
 

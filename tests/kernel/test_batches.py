@@ -50,11 +50,11 @@ def test_proposals_of_one_patch(kernel):
     assert kernel.evaluate_many(patch, []) == [] and kernel.evaluate_batch([]) == []
 
 
-def test_misfits_are_those_of_the_evaluation(kernel):
+def test_chi_squares_are_those_of_the_evaluation(kernel):
     """Chi-square of all exposures, without slopes."""
     patch, states = mixed()[1]
     expected = [chi2.sum() for chi2, _, _ in kernel.evaluate_many(patch, states)]
-    assert np.allclose(kernel.misfits(patch, states), expected, rtol=1e-5)
+    assert np.allclose(kernel.chi_squares(patch, states), expected, rtol=1e-5)
 
 
 def test_arrays_of_states_need_no_order(kernel):

@@ -1,5 +1,6 @@
 """The reduced posterior against the true one, and draws along its forces: right whatever it is."""
 
+import tracemalloc
 from copy import copy
 from dataclasses import replace
 
@@ -76,7 +77,7 @@ def test_ln_p_and_forces_are_nearly_those_of_the_posterior(name):
     factor = np.linalg.cholesky(start.cov)
     design = start.z + 1.2 * rng.standard_normal((150, n)) @ factor.T
     z = target.to_z(design)[0]
-    nodes = reduce(target.model, z, learning.flux_scale(target.model, z))
+    nodes = reduce(target.model, z)
     reduced = ReducedPosterior(make_target(target.model, target.coefficients, nodes), start.z, start.cov)
     u = rng.standard_normal((40, n))
     y = start.z + u @ factor.T
@@ -95,31 +96,54 @@ def test_few_nodes_tell_all_pixels(pair):
     """The sources of the pair have some tens of nodes in a band, of 4,608 pixels in two exposures of it."""
     target, start = pair
     z = target.to_z(start.z + np.random.default_rng(3).standard_normal((100, len(start.z))) * 0.02)[0]
-    nodes = reduce(target.model, z, learning.flux_scale(target.model, z))
+    nodes = reduce(target.model, z)
     count = np.diff(nodes.start)
     assert len(count) == 6 and count.max() <= 64 and np.all(count % basis.ROW == 0)
     assert {tuple(pair) for pair in nodes.pair} >= {(i, i) for i in range(6)} | {(0, 1), (3, 4)}
     assert len(nodes.sky_data) == 0
 
 
-def test_sources_that_are_apart_have_no_products():
-    """Two galaxies whose images have next to nothing in common: a block of each in a band, and no more."""
-    target, start = started(*posterior(GALAXY, {**GALAXY, "rhalf": 0.05, "offset": (1.3, -1.3)}))
-    z = target.to_z(start.z + 0.02 * np.random.default_rng(5).standard_normal((60, len(start.z))))[0]
-    flux = learning.flux_scale(target.model, z)
-    near, apart = (reduce(target.model, z, flux * factor).pair for factor in (1.0, 1e-4))
-    alone = {(i, i) for i in range(4)}
-    assert set(map(tuple, near)) == alone | {(0, 1), (2, 3)} and set(map(tuple, apart)) == alone
+@pytest.mark.parametrize(("flux", "pairs"), [(150.0, {(0, 1), (2, 3)}), (0.01, set())])
+def test_sources_that_are_apart_have_no_products(flux, pairs):
+    """Two galaxies 0.8 arcsec apart: bright ones have some light in common, faint ones none that counts."""
+    galaxy = {"g": flux, "r": flux, "rhalf": 0.05}
+    model, z = posterior(galaxy, {**galaxy, "offset": (0.6, -0.6)})
+    some = z + 0.02 * np.random.default_rng(5).standard_normal((60, len(z)))
+    some[:, model.plan.linear] = z[model.plan.linear]
+    found = set(map(tuple, reduce(model, some).pair))
+    assert found == {(i, i) for i in range(4)} | pairs
+
+
+def test_memory_does_not_grow_with_exposures():
+    """Images of a design are held of one exposure at a time, basis images of the one with the nodes."""
+    peaks = []
+    for n in (4, 16):
+        rows = make_rows(BANDS, GALAXY)
+        arrays = make_arrays(rows, BANDS, size=48, n_exposures=n)
+        model = Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC))
+        z = model.transform.inverse_transform(source_vector(rows, BANDS, (RA, DEC)))
+        design = z + 0.02 * np.random.default_rng(6).standard_normal((200, len(z)))
+        tracemalloc.start()
+        reduce(model, design)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_without_a_pixel_that_sees_a_source_true_forces_are_followed():
+    model, z = posterior(GALAXY)
+    model.arrays = model.arrays.with_fields(weight=np.zeros_like(model.arrays.weight))
+    start = find_start(model, model.transform.transform(z), None, True, False)
+    assert learn_forces(coordinates(model, start), start, np.random.default_rng(1)) == (None, 0)
 
 
 def test_a_band_without_pixels_has_no_nodes():
-    model, _ = posterior(*PAIR)
+    model, z = posterior(*PAIR)
     weight = model.arrays.weight.copy()
     for e in np.flatnonzero(model.arrays.band == 1):
         weight[slice(*model.arrays.exposure_start[e : e + 2])] = 0
     model.arrays = model.arrays.with_fields(weight=weight)
-    z = np.zeros((3, model.ndim))
-    assert set(reduce(model, z, np.ones((2, 2))).piece[:, 1]) == {0}
+    assert set(reduce(model, np.stack([z, z + 0.01])).piece[:, 1]) == {0}
 
 
 def test_an_overlapping_pair_is_learnt(learnt):

@@ -24,7 +24,7 @@ from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
 from .mixture import COLUMNS, PREACH, TEST
 from .plan import LEVELS, plan_of
 from .vectors import LANES
-from .walk import LISTS, add_up, misfit, run
+from .walk import LISTS, add_up, chi_square, run
 from .warm import fill_cache
 
 SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
@@ -89,7 +89,7 @@ def _aligned(size, dtype=np.float32) -> np.ndarray:
     return buffer[first : first + size]
 
 
-ENTRIES = (run, add_up, misfit, fisher_matrix)
+ENTRIES = (run, add_up, chi_square, fisher_matrix)
 
 
 def compile_here() -> None:
@@ -181,9 +181,9 @@ def evaluate_batch(work, options: Shortcuts | None = None) -> list:
     return [list(islice(found, len(states))) for _, states in work]
 
 
-def misfits(patch: PatchArrays, states) -> np.ndarray:
+def chi_squares(patch: PatchArrays, states) -> np.ndarray:
     """chi2 of several states of one patch, all exposures together (W,), without slopes."""
-    return np.array([misfit(patch.data, patch.weight, model(patch, state)) for state in states])
+    return np.array([chi_square(patch.data, patch.weight, model(patch, state)) for state in states])
 
 
 def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:

@@ -322,7 +322,7 @@ def run(
 
 
 @entry
-def misfit(data, weight, image):
+def chi_square(data, weight, image):
     """chi2 of an image on the tiles (T, 64)."""
     total = 0.0
     for tile in range(len(data)):

@@ -43,13 +43,14 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
     """
     if not can_be_reduced(target.model):
         return None, 0
-    model, mean, cov, ncall, n = target.model, start.z, start.cov, 0, len(start.z)
+    mean, cov, ncall, n = start.z, start.cov, 0, len(start.z)
     factor = np.linalg.cholesky(cov)
     design = mean + WIDER * rng.standard_normal((DESIGN, n)) @ factor.T
     walkers = mean + 0.5 * rng.standard_normal((WALKERS, n)) @ factor.T
-    flux = flux_scale(model, target.to_z(design)[0])
     for again in range(ROUNDS):
-        compiled = make_target(model, target.coefficients, reduce(model, target.to_z(design)[0], flux))
+        compiled = reduced_target(target, design)
+        if compiled is None:
+            return None, ncall
         turns = turns_for(n) if again else LEAST_TURNS
         draws = explored(ReducedPosterior(compiled, mean, cov), walkers, rng, turns)[0]
         draws, walkers = draws[:, turns // 4 :], draws[:, -1]
@@ -57,7 +58,7 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
         flat = draws.reshape(-1, n)
         tested = flat[:: max(1, len(flat) // TESTED)][:TESTED]
         reduced = ReducedPosterior(compiled, mean, cov)
-        difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
+        difference = spread(target, reduced, tested)
         ncall += len(tested)
         if difference < (GOOD if again else FINE) * max(1.0, n / MANY) ** 0.5:
             break
@@ -73,15 +74,25 @@ def learn_again(target, y, mean, cov, rng: np.random.Generator) -> tuple[LearntF
     """
     flat = y.reshape(-1, y.shape[-1])
     some = flat[rng.choice(len(flat), 2 * DESIGN)]
-    design = target.to_z(np.concatenate([some[:DESIGN], mean + INFLATED * (some[DESIGN:] - mean)]))[0]
-    compiled = make_target(
-        target.model, target.coefficients, reduce(target.model, design, flux_scale(target.model, design))
+    compiled = reduced_target(
+        target, np.concatenate([some[:DESIGN], mean + INFLATED * (some[DESIGN:] - mean)])
     )
     reduced, tested = ReducedPosterior(compiled, mean, cov), some[:TESTED]
-    difference = float(np.std(target.lnprobs(tested) - reduced.lnp(tested)))
+    difference = spread(target, reduced, tested)
     walkers = y[:, -1]
     draws = explored(reduced, walkers, rng, turns_for(len(mean)))[0]
     return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), len(tested)
+
+
+def reduced_target(target, y) -> tuple | None:
+    """The reduced posterior of a design y (D, ndim), for compiled code; None where no pixel sees a source."""
+    nodes = reduce(target.model, target.to_z(y)[0])
+    return None if nodes is None else make_target(target.model, target.coefficients, nodes)
+
+
+def spread(target, reduced: ReducedPosterior, y) -> float:
+    """Standard deviation over places y (T, ndim) of ln p less that of the reduced posterior."""
+    return float(np.std(target.lnprobs(y) - reduced.lnp(y)))
 
 
 def chosen_walk(compiled, mean, cov, draws, walkers, difference, rng) -> LearntForces | None:
@@ -97,12 +108,6 @@ def chosen_walk(compiled, mean, cov, draws, walkers, difference, rng) -> LearntF
 def turns_for(ndim: int) -> int:
     """Trajectories of each walker that tell the covariance of so many coordinates."""
     return int(np.clip(2 * ndim, LEAST_TURNS, MOST_TURNS))
-
-
-def flux_scale(model, z) -> np.ndarray:
-    """(N, B) nJy: rms of the components' fluxes over a design (D, ndim)."""
-    flux = np.array([model.state(point)[0].sources[:, : len(model.bands)] for point in z])
-    return np.sqrt(np.mean(flux**2, axis=0))
 
 
 def explored(reduced: ReducedPosterior, walkers, rng, turns: int, n_steps: int = 6, angle=SHORT_ANGLE):

@@ -25,7 +25,7 @@ def evaluate_many(patch: PatchArrays, states) -> list:
     return evaluate_batch([(patch, states)])[0]
 
 
-def misfits(patch: PatchArrays, states) -> np.ndarray:
+def chi_squares(patch: PatchArrays, states) -> np.ndarray:
     """chi2 of several states of one patch, all exposures together (W,)."""
     return np.array([chi2.sum() for chi2, _, _ in evaluate_many(patch, states)])
 

@@ -1,19 +1,60 @@
 """The images that the sources of a patch can make, as few numbers: see `nodes`."""
 
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import qr
 
 from ...kernel.arrays import PatchArrays, SourceArrays
+from ...kernel.plan import plan_of
+from ...posterior.exposure_terms import single_exposures
 from .nodes import Nodes
 
 LEFT_OUT = 1e-4  # chi-square, on average over the design, of a direction that is left out of a basis
 DARK, FAINT = 0.01, 1e-4  # of that, and of a source's chi-square, what may lie in tiles that are left out
 APART = 1e-3  # chi-square below which two pieces have nothing in common
+FEW = 4  # points of the design at which exposures are compared
 SPARE = 0.3  # nodes more than directions, relative, or more: they make the interpolation stable
 ROW = 16  # nodes that compiled loops take at a time: there are whole rows of them
+
+
+@dataclass(frozen=True)
+class Design:
+    """Points of parameter space whose images span the space, and what they are drawn on."""
+
+    model: object  # `Posterior`
+    states: list[SourceArrays]  # at the D points
+    flux: (
+        np.ndarray
+    )  # (N, B) nJy, rms of the components': what errors of images of flux 1 are multiplied with
+    exposures: list[PatchArrays]  # each by itself
+
+    @classmethod
+    def of(cls, model, z) -> "Design":
+        """From z (D, ndim) of a posterior."""
+        states = [model.state(point)[0] for point in z]
+        flux = np.sqrt(np.mean([state.sources[:, : len(model.bands)] ** 2 for state in states], axis=0))
+        exposures = single_exposures(model.arrays)
+        for one in exposures:
+            plan_of(one)  # which all components then share
+        return cls(model, states, flux, exposures)
+
+    def images(self, n: int, band: int, e: int, some: slice = slice(None)) -> np.ndarray:
+        """(D, T, 64) images of component n in exposure e, at its flux scale, times sqrt(weight)."""
+        whole = self.exposures[e]
+        names = ("position", "scale", "gain", "psf_index")
+        one = {name: np.ascontiguousarray(getattr(whole, name)[:, n : n + 1]) for name in names}
+        arrays, weight = whole.with_fields(**one), np.sqrt(whole.weight) * np.float32(self.flux[n, band])
+        states = self.states[some]
+        out = np.empty((len(states), *weight.shape), "f4")
+        for image, state in zip(out, states, strict=True):
+            source = state.sources[n : n + 1].copy()
+            source[:, : self.flux.shape[1]] = 1.0
+            count = state.profile_count[n : n + 1]
+            alone = SourceArrays(source, state.profile[n : n + 1], count, np.zeros(1))
+            np.multiply(self.model.kernel.model(arrays, alone), weight, out=image)
+        return out
 
 
 class Piece(NamedTuple):
@@ -25,83 +66,44 @@ class Piece(NamedTuple):
     pixel: np.ndarray  # (M,) places of the nodes among the exposure's pixels
     matrix: np.ndarray  # (K, M) from values at nodes to amplitudes
     size: float  # sd of noise: length of its image, rms over the design
-    images: list  # of each exposure of the band: its number, tiles (T,) that see the component, basis images
-    # (K, T * 64) there, times sqrt(weight)
+    known: np.ndarray  # (K, D): images of the design in an exposure to basis images
+    tiles: np.ndarray  # (T,) of the exposure with the nodes that see the component,
+    images: np.ndarray  # and basis images (K, T * 64) there, times sqrt(weight)
 
 
-def reduce(model, z, flux) -> Nodes:
-    """The nodes of a `Posterior`.
+def reduce(model, z) -> Nodes | None:
+    """The nodes of a `Posterior`, from a design z (D, ndim); None where no pixel sees a source.
 
-    z : (D, ndim) a design: points of parameter space whose images span the space
-    flux : (N, B) nJy, that errors of images are multiplied with
+    Images of the design are held of one component and exposure at a time.
     """
-    states = [model.state(point)[0] for point in z]
-    arrays = model.arrays
-    pieces = []
-    for band in range(len(model.bands)):
-        exposures = np.flatnonzero(arrays.band == band)
-        for n in range(arrays.n_sources):
-            piece = reduced_piece(model, states, n, band, exposures, float(flux[n, band]))
-            if piece is not None:
-                pieces.append(piece)
-    return assembled(arrays, pieces, model.plan.terms.n_linear > 0)
+    design = Design.of(model, z)
+    places = [(n, band) for band in range(len(model.bands)) for n in range(model.arrays.n_sources)]
+    pieces = [piece for place in places if (piece := reduced_piece(design, *place)) is not None]
+    return assembled(design, pieces) if pieces else None
 
 
-def one_component(arrays: PatchArrays, n: int) -> PatchArrays:
-    """The patch with component n alone."""
-    names = ("position", "scale", "gain", "psf_index")
-    return arrays.with_fields(
-        **{name: np.ascontiguousarray(getattr(arrays, name)[:, n : n + 1]) for name in names}
-    )
-
-
-def renders(model, arrays, states, n: int, band: int, rows) -> np.ndarray:
-    """(D, rows, 64) images of component n at flux 1, times sqrt(weight), in tiles `rows` of a band."""
-    out = np.empty((len(states), len(arrays.data[rows]), 64), "f4")
-    weight = np.sqrt(arrays.weight[rows])
-    dark = np.zeros(arrays.n_exposures)
-    for i, state in enumerate(states):
-        one = state.sources[n : n + 1].copy()
-        one[:, : len(model.bands)] = 1.0
-        alone = SourceArrays(one, state.profile[n : n + 1], state.profile_count[n : n + 1], dark)
-        out[i] = model.kernel.model(arrays, alone)[rows] * weight
-    return out
-
-
-def exposure_arrays(arrays: PatchArrays, e: int) -> PatchArrays:
-    """The patch with exposure e alone."""
-    a, b = arrays.exposure_start[e : e + 2]
-    one, tiles = slice(e, e + 1), slice(a, b)
-    return PatchArrays(
-        arrays.data[tiles], arrays.weight[tiles], arrays.tile_x[tiles], arrays.tile_y[tiles],
-        np.array([0, b - a]), arrays.band[one], arrays.position[one], arrays.scale[one], arrays.gain[one],
-        arrays.psf_index[one], arrays.psf, arrays.psf_count,
-    )  # fmt: skip
-
-
-def reduced_piece(model, states, n, band, exposures, flux) -> Piece | None:
-    """The basis of a component in a band; None where no pixel sees it."""
-    found = []
-    for e in exposures:
-        arrays = one_component(exposure_arrays(model.arrays, e), n)
-        if len(arrays.data):
-            images = flux * renders(model, arrays, states, n, band, slice(None))
-            tiles = lit(images)
-            found.append((e, tiles, images[:, tiles].reshape(len(states), -1).astype("f8")))
-    power = [np.square(images).sum() for _, _, images in found]
+def reduced_piece(design: Design, n: int, band: int) -> Piece | None:
+    """The basis of a component in a band, from the exposure that sees most of it; None where none does."""
+    exposures = [e for e, one in enumerate(design.exposures) if one.band[0] == band and len(one.data)]
+    few = slice(None, None, max(1, len(design.states) // FEW))
+    power = [np.square(design.images(n, band, e, few), dtype="f8").sum() for e in exposures]
     if not np.any(power):
         return None
-    best = int(np.argmax(power))
-    e, tiles, images = found[best]
-    directions, amplitudes = principal(images, LEFT_OUT * len(states))
+    e = exposures[int(np.argmax(power))]
+    tiles, images = lit_part(design.images(n, band, e))
+    directions, amplitudes = principal(images, LEFT_OUT * len(images))
     at = chosen(directions)
     pixel = 64 * tiles[at // 64] + at % 64
-    matrix = np.linalg.pinv(directions[:, at].T)
-    weight = np.sqrt(model.arrays.weight[slice(*model.arrays.exposure_start[e : e + 2])].ravel()[pixel])
-    known = np.linalg.pinv(amplitudes)  # (K, D)
-    bases = [(other, tiles, directions if other == e else known @ some) for other, tiles, some in found]
+    matrix = np.linalg.pinv(directions[:, at].T) * np.sqrt(design.exposures[e].weight.ravel()[pixel])
     size = float(np.sqrt(np.mean(np.square(amplitudes).sum(axis=1))))
-    return Piece(n, band, e, *whole_rows(pixel, matrix * weight), size, bases)
+    known = np.linalg.pinv(amplitudes)
+    return Piece(n, band, e, *whole_rows(pixel, matrix), size, known, tiles, directions)
+
+
+def lit_part(images) -> tuple[np.ndarray, np.ndarray]:
+    """The tiles of images (D, T, 64) that are lit, and the images (D, pixels) there in float64."""
+    tiles = lit(images)
+    return tiles, images[:, tiles].reshape(len(images), -1).astype("f8")
 
 
 def lit(images) -> np.ndarray:
@@ -146,24 +148,37 @@ def overlap(tiles, image, others, other) -> np.ndarray:
     return mine @ other.reshape(len(other), -1, 64)[:, there].reshape(len(other), -1).T
 
 
-def assembled(arrays: PatchArrays, pieces: list[Piece], has_sky: bool) -> Nodes:
+def basis_in(design: Design, piece: Piece, e: int) -> tuple[np.ndarray, np.ndarray]:
+    """(lit tiles, basis images (K, pixels) there) of a piece in an exposure of its band."""
+    if e == piece.exposure:
+        return piece.tiles, piece.images
+    tiles, images = lit_part(design.images(piece.component, piece.band, e))
+    return tiles, piece.known @ images
+
+
+def assembled(design: Design, pieces: list[Piece]) -> Nodes:
     """All pieces, with the products of their images."""
+    arrays, has_sky = design.model.arrays, design.model.plan.terms.n_linear > 0
     sizes = np.array([len(piece.matrix) for piece in pieces])
     first = np.concatenate([[0], np.cumsum(sizes)])
     total, n_exposures = first[-1], arrays.n_exposures
     data, sky = np.zeros(total), np.zeros((n_exposures, total))
     sky_data, sky_weight = np.zeros(n_exposures), np.zeros(n_exposures)
     blocks: dict[tuple[int, int], np.ndarray] = {}
-    for e, (a, b) in enumerate(pairwise(arrays.exposure_start)):
-        root = np.sqrt(arrays.weight[a:b], dtype="f8").ravel()
-        values = arrays.data[a:b].ravel() * root
+    for e, one in enumerate(design.exposures):
+        root = np.sqrt(one.weight, dtype="f8").ravel()
+        values = one.data.ravel() * root
         sky_data[e], sky_weight[e] = values @ root, root @ root
-        here = [(k, *image) for k, piece in enumerate(pieces) for at, *image in piece.images if at == e]
-        for at, (i, tiles, image) in enumerate(here):
+        seen = [
+            (i, *basis_in(design, piece, e))
+            for i, piece in enumerate(pieces)
+            if piece.band == one.band[0] and len(one.data)
+        ]
+        for at, (i, tiles, image) in enumerate(seen):
             pixels = (64 * tiles[:, None] + np.arange(64)).ravel()
             data[first[i] : first[i + 1]] += image @ values[pixels]
             sky[e, first[i] : first[i + 1]] = image @ root[pixels]
-            for j, others, other in here[at:]:
+            for j, others, other in seen[at:]:
                 blocks[i, j] = blocks.get((i, j), 0.0) + overlap(tiles, image, others, other)
     kept = [
         ((i, j), block)
@@ -172,8 +187,8 @@ def assembled(arrays: PatchArrays, pieces: list[Piece], has_sky: bool) -> Nodes:
     ]
     exposures = n_exposures if has_sky else 0
     corner = [
-        (arrays.tile_x[a:b, None] + np.arange(64) % 8, arrays.tile_y[a:b, None] + np.arange(64) // 8)
-        for a, b in pairwise(arrays.exposure_start)
+        (one.tile_x[:, None] + np.arange(64) % 8, one.tile_y[:, None] + np.arange(64) // 8)
+        for one in design.exposures
     ]
     at = [(p.exposure, p.component) for p in pieces]
     rows = np.array([arrays.psf_index[place] for place in at], int)
