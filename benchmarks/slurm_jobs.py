@@ -16,8 +16,8 @@ HOWS = ("cancelled", "requeued")
 class SlurmWorkflow(Workflow):
     """As users of a cluster call it."""
 
-    def __init__(self, folder, config):
-        super().__init__(folder, config, *CALL)
+    def __init__(self, folder, config, *more):
+        super().__init__(folder, config, *CALL, *more)
 
 
 def running() -> dict[str, str]:
