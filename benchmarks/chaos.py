@@ -1,14 +1,17 @@
 """A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py FOLDER [--kinds main job worker group disk damage slurm] [--moments N]
-    [--minutes M] [--field SOURCES] [--batches B]
+python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker disk damage slurm] [--moments N]
+    [--minutes M] [--field SOURCES] [--batches B] [--late SHARE]
 
 The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches, or
 on a simulated field of so many sources, all stages on. After each disturbance comes one ordinary command,
 without `--unlock` or `--rerun-incomplete`. What is asked: no process lives on; the last command ends well;
 every file of the run (scene states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of
 an undisturbed run, but for dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn
-over all stages: a stage, then a part of its time.
+over all stages: a stage, then a part of its time. `mixed` are kills of the first three kinds in one run.
+
+A field takes long: with `--late`, runs begin as the undisturbed one was before a stage drawn at random, with
+the patches of its passes done but for at most this share.
 
 FOLDER keeps the undisturbed run and the table of what came of each disturbance (`outcomes.jsonl`); a run
 that is stopped, or has had its M minutes, goes on with what is missing. A full disk needs root, for a small
@@ -29,7 +32,7 @@ from itertools import product
 from pathlib import Path
 
 import yaml
-from damages import DAMAGES, READERS, damage, forget_from
+from damages import CHAIN, DAMAGES, READERS, damage, forget_from, forget_some
 from processes import Workflow
 from slurm_jobs import HOWS, SlurmWorkflow, disturb, running
 from snapshots import snapshot
@@ -50,7 +53,9 @@ STAGES = (
     "detect", "reoptimize", "postop", "sample", "postprocess", "view", "compare",
 )  # fmt: skip
 POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
-PER_RUN = {"main": 20, "job": 20, "group": 20, "worker": 4, "slurm": 10}  # disturbances of one run
+KILLED = ("main", "job", "group")
+PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10}  # disturbances of one run
+CORES = 2  # of a run
 ROOM = 1.5  # of a small file system, in sizes of the run
 WORDS = "Make room on the disk"
 
@@ -58,8 +63,8 @@ WORDS = "Make room on the disk"
 class Chaos:
     """Disturbed runs in a folder, each held against the undisturbed one."""
 
-    def __init__(self, folder: Path, seed: int, options: dict):
-        self.options, self.folder, self.run = options, folder, folder / "run"
+    def __init__(self, folder: Path, seed: int, options: dict, late: float | None = None):
+        self.options, self.folder, self.run, self.late = options, folder, folder / "run", late
         self.table = folder / "outcomes.jsonl"
         self.rng = random.Random(f"{seed} {len(self.outcomes())}")
         self.undisturbed = folder / "undisturbed"
@@ -78,7 +83,10 @@ class Chaos:
             raise SystemExit(f"the undisturbed run failed:\n{program.text}")
         out = self.undisturbed / "out"
         times = {path.stem: path.read_text().split("\n")[1] for path in (out / "benchmarks").glob("*.tsv")}
-        seconds = {stage: float(row.split("\t")[0]) for stage, row in times.items()}
+        seconds = dict.fromkeys(STAGES, 0.0)
+        for job, row in times.items():
+            stage = max((one for one in STAGES if f"{job}_".startswith(f"{one}_")), key=len)
+            seconds[stage] += float(row.split("\t")[0]) / (1 if job == stage else CORES)
         (self.folder / "seconds.json").write_text(json.dumps(seconds))
         (self.folder / "expected.json").write_text(json.dumps(snapshot(out), indent=0))
 
@@ -87,7 +95,7 @@ class Chaos:
         return [json.loads(line) for line in lines]
 
     def done(self, kind: str) -> int:
-        return sum(one["kind"] == kind for one in self.outcomes())
+        return sum(one.get("run", one["kind"]) == kind for one in self.outcomes())
 
     def keep(self, entries: list[dict], wrong: str) -> None:
         """Write down what came of the disturbances of a run."""
@@ -97,9 +105,22 @@ class Chaos:
                 stream.write(json.dumps(line) + "\n")
         print(*(f"{one['kind']}/{one['stage']}" for one in entries), wrong or "as undisturbed", flush=True)
 
-    def fresh(self) -> None:
+    def fresh(self) -> set[str]:
+        """A folder for a run; the stages that it has behind itself."""
         shutil.rmtree(self.run, ignore_errors=True)
         self.run.mkdir()
+        return self.begin() if self.late is not None else set()
+
+    def begin(self) -> set[str]:
+        """What a run has done before a random stage; those stages."""
+        self.copied()
+        stage, out = self.rng.choice(CHAIN), self.run / "out"
+        forget_from(stage, out)
+        forget_some(out, self.late, self.rng)
+        return set(STAGES[: STAGES.index(stage)])
+
+    def copied(self) -> None:
+        shutil.copytree(self.undisturbed, self.run, symlinks=True, dirs_exist_ok=True)
 
     def go_on(self) -> str:
         """One ordinary command, and a look at everything; what is wrong, if anything."""
@@ -124,14 +145,15 @@ class Chaos:
 
     def killed(self, kind: str, number: int) -> None:
         """A run that is killed `number` times, each time followed by one ordinary command."""
-        self.fresh()
-        entries, done, wrong = [], set(), ""
+        done = self.fresh()
+        entries, wrong, kinds = [], "", KILLED if kind == "mixed" else (kind,)
         for stage in sorted(self.rng.choices(STAGES, k=number), key=STAGES.index):
             stage = next((one for one in STAGES[STAGES.index(stage) :] if one not in done), None)
             if stage is None:
                 break
             program = Workflow(self.run, self.config)
-            hit = self.reached(program, stage) and self.hit(program, kind)
+            how = self.rng.choice(kinds)
+            hit = self.reached(program, stage) and self.hit(program, how)
             code = program.wait()
             begun, ended = program.stages()
             done |= ended
@@ -140,8 +162,8 @@ class Chaos:
                 continue
             if left := program.left():
                 wrong = wrong or f"alive: {left}"
-            during = sorted(begun - ended - {"all"}, key=STAGES.index)
-            entries.append({"kind": kind, "stage": "+".join(during) or "between stages"})
+            during = [one for one in STAGES if one in begun - ended]
+            entries.append({"kind": how, "run": kind, "stage": "+".join(during) or "between stages"})
         self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def reached(self, program: Workflow, stage: str) -> bool:
@@ -170,9 +192,10 @@ class Chaos:
 
     def lost_workers(self, number: int) -> None:
         """A run that loses a worker in each of some stages, and goes on by itself."""
-        self.fresh()
+        done = self.fresh()
+        pools = [stage for stage in POOLS if stage not in done]
         program, entries = Workflow(self.run, self.config), []
-        for stage in sorted(self.rng.sample(POOLS, number), key=POOLS.index):
+        for stage in sorted(self.rng.sample(pools, min(number, len(pools))), key=POOLS.index):
             while program.runs and not (self.is_in(program, stage) and program.workers()):
                 if stage in program.stages()[1]:
                     break
@@ -211,20 +234,21 @@ class Chaos:
 
     def full_disk(self, whole: bool) -> None:
         """The disk of the results (`whole`: of the run) fills up at a random moment, then has room again."""
-        self.fresh()
+        shutil.rmtree(self.run, ignore_errors=True)
         place = self.run if whole else self.run / "out"
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True)
         size = sum(path.stat().st_size for path in self.undisturbed.rglob("*") if path.is_file())
         options = ["-t", "tmpfs", "-o", f"size={int(ROOM * size)}", "tmpfs", place]
         subprocess.run(["mount", *map(str, options)], check=True)
         try:
-            entry, wrong = self._filled(place)
+            done = self.begin() if self.late is not None else set()
+            entry, wrong = self._filled(place, [stage for stage in STAGES if stage not in done])
             self.keep([entry], " ".join(filter(None, [wrong, self.go_on()])))
         finally:
             subprocess.run(["umount", str(place)], check=True)
 
-    def _filled(self, place: Path) -> tuple[dict, str]:
-        program, stage = Workflow(self.run, self.config), self.rng.choice(STAGES)
+    def _filled(self, place: Path, stages: list[str]) -> tuple[dict, str]:
+        program, stage = Workflow(self.run, self.config), self.rng.choice(stages)
         self.reached(program, stage)
         ballast = place / "ballast"
         with open(ballast, "wb") as stream:
@@ -247,7 +271,7 @@ class Chaos:
     def damaged(self, pattern: str, how: str) -> None:
         """A file is damaged after the stage that made it and before one that reads it."""
         shutil.rmtree(self.run, ignore_errors=True)
-        shutil.copytree(self.undisturbed, self.run, symlinks=True)
+        self.copied()
         out = self.run / "out"
         forget_from(READERS[pattern], out)
         path = self.rng.choice(sorted(out.glob(pattern)))
@@ -313,19 +337,21 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     kinds = ["main", "job", "worker", "group", "disk", "damage"]
-    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "slurm"])
+    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "mixed", "slurm"])
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--field", type=int, help="sources of a simulated field in place of `tiny`")
     parser.add_argument("--batches", type=int, default=1)
+    parser.add_argument("--late", type=float, metavar="SHARE", help="of the patches that are to be done")
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
     end = time.monotonic() + 60 * options.minutes
-    chaos = Chaos(options.folder.resolve(), options.seed, scene_of(options.field, options.batches))
+    tree = scene_of(options.field, options.batches)
+    chaos = Chaos(options.folder.resolve(), options.seed, tree, options.late)
     going = list(options.kinds)
     while going and time.monotonic() < end:
         going = [kind for kind in going if time.monotonic() < end and chaos.disturb(kind, options.moments)]

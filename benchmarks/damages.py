@@ -7,6 +7,7 @@ from pathlib import Path
 from fpho.config import load_config
 from fpho.layout import Layout
 from fpho.passes.files import flattened
+from fpho.records import SUFFIX
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
 
@@ -54,6 +55,12 @@ def damage(path: Path, how: str, rng: random.Random) -> None:
         content = bytearray(0 if how == "emptied" else len(content))
     path.write_bytes(content)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def forget_some(outdir: Path, most: float, rng: random.Random) -> None:
+    """Cut a random share, `most` at most, off each file of records, as if writers had been killed there."""
+    for path in sorted(outdir.glob(f"patches/*{SUFFIX}")):
+        os.truncate(path, int(path.stat().st_size * (1 - rng.uniform(0, most))))
 
 
 def forget_from(stage: str | None, outdir: Path) -> None:

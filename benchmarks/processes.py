@@ -77,8 +77,18 @@ class Workflow(Program):
 
     def stages(self) -> tuple[set[str], set[str]]:
         """Stages that have begun, and those of them that have ended."""
-        begun = set(re.findall(r"^(?:local)?rule (\w+):", self.text, re.MULTILINE))
-        return begun, set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.text, re.MULTILINE))
+        jobs = dict(_job(block) for block in re.split(r"^(?:local)?rule ", self.text, flags=re.MULTILINE)[1:])
+        finished = set(re.findall(r"^Finished jobid: (\d+) ", self.text, re.MULTILINE))
+        ended = {stage for number, (stage, last) in jobs.items() if last and number in finished}
+        return {stage for stage, _ in jobs.values()}, ended
+
+
+def _job(block: str) -> tuple[str, tuple[str, bool]]:
+    """Number of a job, its stage, and whether it is the last of that stage, from what is said of it."""
+    rule, number = block.partition(":")[0], re.search(r"^    jobid: (\d+)", block, re.MULTILINE)
+    of_pass = re.search(r"^    wildcards: .*?stage=(\w+)", block, re.MULTILINE)
+    stage = of_pass[1] if of_pass else re.sub("_(start|images)$", "", rule)
+    return number[1] if number else "", (stage, rule in (stage, "finish"))
 
 
 def processes() -> list[int]:
