@@ -326,7 +326,7 @@ def report(outcomes: list[dict]) -> None:
 
 def scene_of(field: int | None, batches: int) -> dict:
     """Options of the run that is disturbed."""
-    tree = OPTIONS | {"workflow": {"batches": batches, "max_colours": 3, "image_groups": min(batches, 2)}}
+    tree = OPTIONS | {"workflow": {"batches": batches, "job_seconds": 0, "image_groups": min(batches, 2)}}
     if field is None:
         return tree if batches > 1 else OPTIONS
     drawn = {"scene": "field", "field": {"sources": field, "density": 200.0, "exposures": 2}}

@@ -45,6 +45,12 @@ def test_files_that_cannot_be_meant(tmp_path, text, words):
     assert "my.yaml" in stop.value.where and stop.value.cure
 
 
+def test_who_has_an_option_that_is_gone_is_told_what_to_do():
+    for overrides in ((), ["workflow.max_colours=3"]):
+        with pytest.raises(InputError, match=r"'workflow.max_colours'. Leave it out: .*workflow.job_seconds"):
+            make_config({} if overrides else {"workflow": {"max_colours": 3}}, overrides)
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

@@ -18,6 +18,7 @@ from fpho.files import write_text
 from fpho.flags import Flag
 from fpho.layout import Layout
 from fpho.passes import accounts, batches, identity, outcomes, running
+from fpho.passes.needs import planned_jobs
 from fpho.passes.plan import read_plan
 from fpho.passes.planning import plan_patches
 from fpho.passes.results import results_of
@@ -60,12 +61,12 @@ def run_whole(folder, cores=1):
     return read_scene(after)[0], layout
 
 
-def run_divided(folder, n_batches, max_colours):
-    """A pass in one job for each colour and batch, batches in reverse order."""
-    config, layout = prepare(folder, batches=n_batches, max_colours=max_colours)
-    state = layout.scene("initial")
-    for colour in range(max_colours):
-        for batch in reversed(range(n_batches)):
+def run_divided(folder, n_batches, job_seconds=0.0):
+    """A pass in its plan's jobs, batches in reverse order."""
+    config, layout = prepare(folder, batches=n_batches, job_seconds=job_seconds)
+    state, jobs = layout.scene("initial"), planned_jobs(layout.plan("optimize"))
+    for colour in sorted({step for step, _ in jobs}):
+        for batch in reversed([batch for step, batch in jobs if step == colour]):
             batches.run_batch(config, layout, "optimize", colour, batch, 1, state)
         after = layout.state_after("optimize", colour)
         batches.gather(config, layout, "optimize", colour, state, after)
@@ -74,16 +75,18 @@ def run_divided(folder, n_batches, max_colours):
 
 
 def test_results_do_not_depend_on_cores_or_batches(use, tmp_path):
-    """More colours than steps of the graph (2 here) included."""
+    """Steps of several colours included."""
     one, layout = run_whole(tmp_path / "one")
-    assert read_plan(layout.plan("optimize")).n_colours > 2
+    made = read_plan(layout.plan("optimize"))
+    some = sum(patch.seconds for patch in made.patches if patch.colour == 0) / 2
+    assert made.n_colours > 2
     assert np.all(one["n_patch"] == 1) and np.all(one["n_iter"] == 8)
     assert np.all(one["g"] != ROWS["g"])
     others = [
         run_whole(tmp_path / "two", cores=2)[0],
-        run_divided(tmp_path / "b1", 1, 2),
-        run_divided(tmp_path / "b2", 2, 2),
-        run_divided(tmp_path / "b3", 3, 12),
+        run_divided(tmp_path / "b1", 1),
+        run_divided(tmp_path / "b2", 2, job_seconds=some),
+        run_divided(tmp_path / "b3", 3),
     ]
     for other in others:
         assert other.tobytes() == one.tobytes()
@@ -105,19 +108,19 @@ def test_finished_patches_are_never_done_again(use, tmp_path):
 
 
 def test_finished_patches_are_found_whatever_the_number_of_batches(use, tmp_path):
-    one = run_divided(tmp_path, 4, 12)
+    one = run_divided(tmp_path, 4)
     layout = Layout(tmp_path)
     files = {path: path.read_bytes() for path in layout.patches.iterdir()}
     assert sorted(path.name for path in files) == [f"optimize_batch{k}.records" for k in range(4)]
     use(toy.forbidden)
     for n_batches in (1, 16, 3):
-        assert run_divided(tmp_path, n_batches, 12).tobytes() == one.tobytes()
+        assert run_divided(tmp_path, n_batches).tobytes() == one.tobytes()
         assert {path: path.read_bytes() for path in files} == files
     assert run_whole(tmp_path)[0].tobytes() == one.tobytes()
     for path in files:
         path.unlink()
     use(toy.fit)
-    assert run_divided(tmp_path, 16, 12).tobytes() == one.tobytes()
+    assert run_divided(tmp_path, 16).tobytes() == one.tobytes()
 
 
 def test_two_jobs_do_not_write_one_batch(use, tmp_path, monkeypatch):
@@ -299,7 +302,7 @@ def test_what_the_user_must_mend_stops_the_run(use, tmp_path, cores):
 
 
 def test_an_empty_batch_is_whole(use, tmp_path):
-    config, layout = prepare(tmp_path, batches=50, max_colours=20)
+    config, layout = prepare(tmp_path, batches=50)
     start = layout.scene("initial")
     batches.run_batch(config, layout, "optimize", 19, 49, 1, start)
     assert not layout.patches.exists(), "nothing is kept of it"
@@ -323,16 +326,3 @@ def test_few_processes_share_a_gpu(use, tmp_path, monkeypatch):
         batches.run_batch(options, layout, "optimize", "all", 0, 16, layout.scene("initial"))
         assert set(seen) == {expected}
         seen.clear()
-
-
-@pytest.mark.parametrize("fewer", [{"batches": 2, "max_colours": 12}, {"batches": 4, "max_colours": 1}])
-def test_a_plan_for_more_jobs_than_a_run_has_is_refused(use, tmp_path, fewer):
-    """Else patches of jobs that are not there would be missed at the end only."""
-    config, layout = prepare(tmp_path, batches=4, max_colours=12)
-    start, after = layout.scene("initial"), layout.state_after("optimize", 0)
-    for batch in range(4):
-        batches.run_batch(config, layout, "optimize", 0, batch, 1, start)
-    other = make_config({**OPTIONS, "outdir": str(tmp_path), "workflow": fewer})
-    with pytest.raises(InputError, match=r"optimize.h5: made for \d+ steps of 4 batches.*step `plan`"):
-        batches.gather(other, layout, "optimize", 0, start, after)
-    batches.gather(config, layout, "optimize", 0, start, after)

@@ -3,6 +3,7 @@
 import itertools
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -84,9 +85,9 @@ def test_pixels_are_those_of_all_images_around_a_patch():
     assert images.pixels([]).shape == (0,)
 
 
-def all_divisions(n: int, most: int):
-    """All ways to divide n colours into at most so many steps, as the ends of steps."""
-    for k in range(most):
+def all_divisions(n: int):
+    """All ways to divide n colours into steps, as the ends of steps."""
+    for k in range(n):
         for cuts in itertools.combinations(range(1, n), k):
             yield [*cuts, n]
 
@@ -94,23 +95,40 @@ def all_divisions(n: int, most: int):
 @pytest.mark.parametrize("seed", range(8))
 def test_steps_are_those_that_end_soonest(seed):
     rng = np.random.default_rng(seed)
-    n, most, n_batches = int(rng.integers(1, 9)), int(rng.integers(1, 6)), int(rng.integers(1, 9))
+    n, n_batches, start = int(rng.integers(1, 9)), int(rng.integers(1, 9)), rng.uniform(0, 2)
     work = rng.exponential(size=n)
-    steps, batches = divided(np.arange(n), work, most, n_batches)
+    steps, batches = divided(np.arange(n), work, start, n_batches)
 
     def time(ends):
         parts = [work[a:b] for a, b in itertools.pairwise([0, *ends])]
-        return sum(part.sum() / (n_batches if len(part) == 1 else 1) for part in parts)
+        return sum(start + part.sum() / (batches_of(part[0]) if len(part) == 1 else 1) for part in parts)
+
+    def batches_of(seconds):
+        return max(k for k in range(1, n_batches + 1) if k == 1 or (k - 1) * start < seconds)
 
     ends = [*np.flatnonzero(np.diff(steps)) + 1, n]
-    assert time(ends) == pytest.approx(min(map(time, all_divisions(n, most))))
-    assert len(ends) <= most and np.array_equal(np.unique(steps), np.arange(len(ends)))
+    assert time(ends) == pytest.approx(min(map(time, all_divisions(n))))
+    assert np.array_equal(np.unique(steps), np.arange(len(ends)))
     assert not np.any(batches[np.isin(steps, np.flatnonzero(np.bincount(steps) > 1))])
+
+
+def test_a_job_has_work_for_longer_than_it_takes_to_begin():
+    """Where a colour has less than that for all batches, it has fewer; without a wait, all."""
+    rng = np.random.default_rng(3)
+    colours, seconds = np.repeat([0, 1, 2], [500, 100, 20]), rng.uniform(0.5, 1.5, 620)
+    steps, batches = divided(colours, seconds, 10.0, 16)
+    assert np.array_equal(steps, colours)
+    counts = [len(set(batches[steps == step])) for step in range(3)]
+    assert counts == [16, np.ceil(seconds[500:600].sum() / 10), np.ceil(seconds[600:].sum() / 10)]
+    assert 5 < counts[1] < 16 and counts[2] < 4
+    _, batches = divided(colours, seconds, 0.0, 16)
+    assert [len(set(batches[colours == step])) for step in range(3)] == [16, 16, 16]
+    assert set(divided(colours, seconds, 1000.0, 16)[0]) == {0}
 
 
 def test_batches_share_the_predicted_time():
     rows = random_rows(400, seed=3)
-    plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=4), n_batches=4, max_colours=20)
+    plan = plan_patches(rows, Patches(strict=False, maxactive_per_patch=4), n_batches=4)
     times = np.zeros(4)
     for patch in plan.patches:
         times[patch.batch] += patch.seconds if patch.colour == 0 else 0
@@ -147,6 +165,9 @@ def test_a_plan_comes_back_from_its_file(tmp_path):
         plan = plan_patches(rows, options, seed=4, n_batches=3, rounds=rounds, gibbs=rounds == 1)
         plan.write(tmp_path / "plan.h5")
         assert read_plan(tmp_path / "plan.h5") == plan
+        with h5py.File(tmp_path / "plan.h5") as file:
+            groups = [one for one in file.values() if isinstance(one, h5py.Group)]
+            assert groups and not any(one.id.get_create_plist().get_obj_track_times() for one in groups)
         sizes.append((tmp_path / "plan.h5").stat().st_size)
     assert sizes[1] < 2.5 * sizes[0], "what rounds share is there once"
 

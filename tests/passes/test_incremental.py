@@ -18,6 +18,7 @@ from fpho.layout import Layout
 from fpho.parameters import q_names
 from fpho.passes import identity, running, steps
 from fpho.passes.batches import past_of
+from fpho.passes.needs import planned_jobs
 from fpho.passes.pending import pending
 from fpho.passes.plan import read_plan
 from fpho.passes.results import results_of
@@ -53,7 +54,7 @@ class Survey:
         self.values, self.psfs = dict.fromkeys(PSFS, 1.0), {"left": 1.0, "right": 1.0, "far": 1.0}
         self.options = {"outdir": str(folder), "simulate.scene": "tiny", "workflow.batches": 2}
         self.options |= {"optimize.rounds": 1, "optimize.on": "exposure", "sample.on": "exposure"}
-        self.options["workflow.max_colours"] = 3
+        self.options["workflow.job_seconds"] = 0.0
 
     def write(self) -> None:
         """All files anew, whatever has changed."""
@@ -80,8 +81,9 @@ class Survey:
         """Sources of the patches that were fitted, those of a patch together; a dry run says the same."""
         config, fitted = self.config(**options), set()
         steps.plan(config, self.layout, stage)
-        for step in range(config.workflow.max_colours):
-            for batch in range(config.workflow.batches):
+        jobs = planned_jobs(self.layout.plan(stage))
+        for step in sorted({step for step, _ in jobs}):
+            for batch in [batch for one, batch in jobs if one == step]:
                 waiting = self.waiting(config, stage, step, batch)
                 toy.FITTED.clear()
                 steps.run_batch(config, self.layout, stage, step, batch)

@@ -8,6 +8,7 @@ from fpho.flags import Flag
 from fpho.layout import Layout
 from fpho.passes import batches, identity, running, settling
 from fpho.passes.logs import read_log
+from fpho.passes.needs import planned_jobs
 from fpho.passes.plan import read_plan
 from fpho.scene import read_scene, write_scene
 from tests.passes import toy
@@ -17,8 +18,8 @@ ROWS = random_rows(60, seed=3, side=25)
 ROWS["source_index"] = (np.arange(60) + 45) % 60  # the restless one has neighbours of earlier colours
 
 
-def run(folder, function, monkeypatch, rounds=3, n_batches=1, max_colours=None, start=ROWS):
-    """(rows with flags, plan, logs) of a pass with a stand-in, in one job or one for each step and batch."""
+def run(folder, function, monkeypatch, rounds=3, n_batches=1, job_seconds=None, start=ROWS):
+    """(rows with flags, plan, logs) of a pass with a stand-in, in one job or, by `job_seconds`, many."""
     monkeypatch.setattr(identity, "code_hash", lambda *modules, **options: "code")
     monkeypatch.setattr(running, "worker", lambda stage: function)
     config = make_config(
@@ -26,15 +27,16 @@ def run(folder, function, monkeypatch, rounds=3, n_batches=1, max_colours=None, 
             "patches": {"strict": False, "maxactive_per_patch": 4},
             "optimize": {"rounds": rounds},
             "outdir": str(folder),
-            "workflow": {"batches": n_batches, "max_colours": max_colours or 6},
+            "workflow": {"batches": n_batches, "job_seconds": job_seconds or 0.0},
         }
     )
     layout, logs = Layout(folder), []
     state = layout.scene("initial")
     write_scene(state, start, BANDS)
     batches.plan(config, layout, "optimize", state)
-    for colour in range(max_colours) if max_colours else ["all"]:
-        for batch in range(n_batches):
+    jobs = [("all", 0)] if job_seconds is None else planned_jobs(layout.plan("optimize"))
+    for colour in sorted({step for step, _ in jobs}):
+        for batch in [batch for step, batch in jobs if step == colour]:
             batches.run_batch(config, layout, "optimize", colour, batch, 1, state)
         after = layout.state_after("optimize", colour)
         batches.gather(config, layout, "optimize", colour, state, after)
@@ -64,13 +66,17 @@ def test_just_the_patches_that_saw_the_old_neighbour_are_done_again(monkeypatch,
     assert len(logs) == len(plan.patches) and not unsettled(rows).any()
 
 
-@pytest.mark.parametrize("max_colours", [2, 5, 30])
-def test_sweeps_do_not_depend_on_jobs(monkeypatch, tmp_path, max_colours):
+@pytest.mark.parametrize("share", [0.0, 0.3, 2.0])
+def test_sweeps_do_not_depend_on_jobs(monkeypatch, tmp_path, share):
+    """Every colour is a step, some are, or all are one; `share`: of the work of a colour."""
     one, plan, logs = run(tmp_path / "one", toy.fit, monkeypatch)
+    seconds = share * sum(patch.seconds for patch in plan.patches if patch.colour == 0)
     again = sum(entry.message != settling.KEPT for entry in logs)
     assert again > len(plan.patches) / 3, "sources of this stand-in move in each round"
-    other = run(tmp_path / "many", toy.fit, monkeypatch, n_batches=2, max_colours=max_colours)[0]
+    other, divided, _ = run(tmp_path / "many", toy.fit, monkeypatch, n_batches=2, job_seconds=seconds)
     assert other.tobytes() == one.tobytes()
+    steps = len({step for step, _ in divided.jobs})
+    assert steps == plan.n_colours if share == 0 else steps == 1 if share > 1 else 1 < steps < plan.n_colours
 
 
 def test_a_failed_neighbour_is_told_and_the_flag_goes_when_it_is_mended(monkeypatch, tmp_path):

@@ -9,9 +9,18 @@ from dataclasses import replace
 import numpy as np
 
 from fpho.errors import InputError
+from fpho.geometry import CircularRegion
 from fpho.hdf5 import content_of
+from fpho.passes.plan import PatchPlan, Plan
 from fpho.passes.tasks import PatchLog, PatchOutcome
 from fpho.records import digest_of
+
+
+def plan_of(jobs) -> Plan:
+    """A plan of jobs (step, batch), each with one patch of one source."""
+    region = CircularRegion(53.0, -27.0, 1.0)
+    numbered = [(k, region, (k,), (), (), step, step, batch, False) for k, (step, batch) in enumerate(jobs)]
+    return Plan(tuple(PatchPlan(*one, seconds=1.0) for one in numbered), seed=1)
 
 
 def fit(task) -> PatchOutcome:

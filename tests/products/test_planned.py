@@ -43,7 +43,7 @@ def planned(run, tmp_path):
     region = CircularRegion(rows["ra"][0], rows["dec"][0], 2.0)
     common = {"halo": (), "fixed": (), "step": 0, "batch": 0, "truncated": False}
     patches = [PatchPlan(i, region, active, colour=i, **common) for i, active in enumerate([(0, 1, 2), (3,)])]
-    Plan(tuple(patches), 1, 1).write(layout.plan("sample"))
+    Plan(tuple(patches), 1).write(layout.plan("sample"))
     write_log(layout, [{"patch": 0}, {"patch": 1, "failure": FAILURE}])
     return layout
 

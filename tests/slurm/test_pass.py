@@ -34,7 +34,7 @@ def begun(tmp_path_factory):
 def called(folder, program, target: str, batches: int, *more):
     """The workflow, up to a stage."""
     config = folder / "tiny.yaml"
-    config.write_text(yaml.safe_dump(OPTIONS | {"workflow": {"batches": batches, "max_colours": 1}}))
+    config.write_text(yaml.safe_dump(OPTIONS | {"workflow": {"batches": batches, "job_seconds": 0}}))
     return program(folder, config, *more, "--", target)
 
 

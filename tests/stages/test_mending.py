@@ -20,6 +20,7 @@ from fpho.passes.files import flattened
 from fpho.stages import mending
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
+from tests.passes.toy import plan_of
 
 WRITTEN_BY_SIMULATE = ("images/F814W_1.fits", "truth.fits", "exposures.tsv")
 
@@ -122,6 +123,7 @@ def test_bad_input_is_not_taken_for_damage(tmp_path):
 def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
     """Whatever a stage or a part of a pass writes is found to be written by it."""
     run = run_in(tmp_path, batches)
+    plan_of([(0, 0), (1, 0), (1, 1)]).write(run.layout.plan("sample"))
     for name, stage in STAGES.items():
         for path in flattened(stage.writes(run)):
             assert mending.writer_of(path, run)[0] == name, path
@@ -147,6 +149,20 @@ def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
     for name in WRITTEN_BY_SIMULATE:
         assert mending.writer_of(layout.simulation / name, run) == ("simulate", {})
     assert mending.writer_of(tmp_path / "mine.fits", run) is None
+
+
+def test_plans_that_cannot_be_read_are_removed(tmp_path, rng):
+    """Where jobs are planned: elsewhere the pass finds it, and mends it as it mends all that it reads."""
+    run = run_in(tmp_path, batches=3)
+    whole, hurt, older = (run.layout.plan(name) for name in ("optimize", "reoptimize", "sample"))
+    for path in (whole, hurt):
+        plan_of([(0, 0)]).write(path)
+    write_store(older)  # of a version that wrote something else
+    damage(hurt, "cut off", rng)
+    mending.remove_damaged_plans(run_in(tmp_path))
+    assert whole.is_file() and hurt.is_file() and older.is_file()
+    mending.remove_damaged_plans(run)
+    assert whole.is_file() and not hurt.exists() and not older.exists()
 
 
 def test_damaged_products_are_made_again_and_edited_ones_stay(tmp_path, rng):

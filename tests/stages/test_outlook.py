@@ -26,6 +26,7 @@ def run(tmp_path):
     layout = Layout(tmp_path / "out")
     write_scene(layout.scene("initial"), random_rows(120, seed=3), BANDS)
     tree = {"outdir": str(layout.outdir), "simulate.scene": "tiny", "workflow.batches": 3}
+    tree["workflow.job_seconds"] = 0.0
     return make_config(tree), layout
 
 

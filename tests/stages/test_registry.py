@@ -14,6 +14,7 @@ from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
 from fpho.stages.table import stage_table
 from tests.conftest import TOP
+from tests.passes.toy import plan_of
 
 
 @pytest.fixture
@@ -56,20 +57,26 @@ def test_a_file_has_one_writer(run):
 
 
 @pytest.mark.parametrize("name", [name for name, stage in STAGES.items() if stage.is_pass])
-def test_the_parts_of_a_pass_fit_together(name):
-    """In order, each part reads what earlier ones wrote, or what the whole pass reads."""
-    run = ConfiguredRun(make_config({"simulate.scene": "tiny", "workflow.batches": 3}), Layout(Path("out")))
-    stage, colours, batches = STAGES[name], range(run.config.workflow.max_colours), range(3)
-    made = set(flattened(stage.reads(run)))
+def test_the_parts_of_a_pass_fit_together(name, tmp_path):
+    """In order, each part reads what earlier ones wrote, or what the whole pass reads; nothing is in vain."""
+    config = make_config({"simulate.scene": "tiny", "workflow.batches": 3})
+    run = ConfiguredRun(config, Layout(tmp_path / "out"))
+    stage, numbers = STAGES[name], [(0, 0), (0, 2), (1, 1)]
+    made, used = set(flattened(stage.reads(run))), set()
     jobs = [("plan", {})]
-    for colour in colours:
-        jobs += [("batch", {"colour": colour, "batch": batch}) for batch in batches]
-        jobs += [("gather", {"colour": colour})]
+    for step in (0, 1):
+        jobs += [("batch", {"colour": step, "batch": batch}) for one, batch in numbers if one == step]
+        jobs += [("gather", {"colour": step})]
+    plan = run.layout.plan(name)
+    assert flattened(stage.parts["finish"].reads(run)) == [plan, run.layout.state_before(name)]
+    plan_of(numbers).write(plan)
     for part, which in [*jobs, ("finish", {})]:
         needed = {path for path in flattened(stage.parts[part].reads(run, **which)) if "out" in path.parts}
         assert needed <= made, f"{part} {which} reads {needed - made}"
         made |= set(flattened(stage.parts[part].writes(run, **which)))
+        used |= needed
     assert set(flattened(stage.writes(run))) <= made
+    assert {path for path in made - used if path.parent.name == "batches"} == set()
 
 
 def test_documentation_has_the_table():

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tests.conftest import TOP
@@ -56,6 +57,11 @@ def planned(text: str) -> dict[str, int]:
     """Jobs of a dry run, from its table: rule and number."""
     table = text.partition("Job stats:")[2].partition("total")[0]
     return {rule: int(number) for rule, number in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+def started(text: str) -> Counter:
+    """Jobs that a run began, by rule: of checkpoints some are known only then."""
+    return Counter(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", text, re.MULTILINE))
 
 
 def fpho(folder: Path, *arguments):

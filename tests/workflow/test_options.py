@@ -20,6 +20,7 @@ from fpho.layout import Layout
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
 from tests.conftest import TOP
+from tests.passes.toy import plan_of
 from tests.stages.reruns import FITS, expected, with_followers
 from tests.workflow.running import environment, planned, snakemake
 
@@ -144,7 +145,10 @@ def pretend(base: dict) -> None:
         for key, paths in (stage.writes(run) | files).items():
             for path in paths if isinstance(paths, list) else [paths]:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir() if key in stage.folders else path.write_text(name)
+                if key == "plan":
+                    plan_of([(0, 0), (1, 0)]).write(path)
+                else:
+                    path.mkdir() if key in stage.folders else path.write_text(name)
 
 
 @pytest.fixture(scope="module")

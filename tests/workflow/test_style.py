@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from fpho.layout import Layout
 from tests.conftest import TOP
+from tests.passes.toy import plan_of
 from tests.workflow.running import planned, snakemake
 
 RULES = sorted((TOP / "workflow" / "rules").glob("*.smk"))
@@ -38,7 +40,7 @@ def test_nothing_of_a_name_reaches_a_shell():
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
 def test_rules_are_whole(path):
     """Each rule has docstring, log, benchmark and environment; one that inherits has log and benchmark."""
-    for block in re.split(r"^(?= *(?:use )?rule )", path.read_text(), flags=re.MULTILINE)[1:]:
+    for block in re.split(r"^(?= *(?:(?:use )?rule|checkpoint) )", path.read_text(), flags=re.MULTILINE)[1:]:
         own = set() if block.lstrip().startswith("use") else {'"""', "conda:", "params:", "script:"}
         wanted = {"log:", "benchmark:"} | own
         missing = {word for word in wanted if word not in block}
@@ -58,7 +60,10 @@ FITS = {"optimize", "reoptimize", "sample"}
 )
 def test_rules_on_a_graphics_card_ask_for_it(tmp_path, kernel, batches, asking, snakefile):
     """With `kernel: gpu` the fits, and `check`, which looks for the card; with `kernel: cpu` nobody."""
-    options = "--config", f"kernel={kernel}", f"workflow={{batches: {batches}}}"
+    options = "--config", "outdir=out", f"kernel={kernel}", f"workflow={{batches: {batches}}}"
+    if batches > 1:  # without a plan nobody knows of batches
+        for stage in FITS:
+            plan_of([(0, 0)]).write(Layout(tmp_path / "out").plan(stage))
     done = snakemake(tmp_path, "-n", "--snakefile", TOP / snakefile, *options)
     assert done.returncode == 0, done.text
     assert {"simulate", "compare"} <= set(planned(done.text))

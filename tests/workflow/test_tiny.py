@@ -20,13 +20,16 @@ import yaml
 from astropy.table import Table
 
 from benchmarks.damages import DAMAGES, damage
+from fpho.layout import Layout
+from fpho.passes.needs import planned_jobs
 from fpho.records import records_in
 from tests.conftest import TOP
 from tests.stages.reruns import expected
 from tests.workflow import running
-from tests.workflow.running import environment, fpho, planned, without_home
+from tests.workflow.running import environment, fpho, planned, started, without_home
 
 PLACE = "a  b; $(touch executed) 'é'"
+PASSES = ("optimize", "reoptimize", "sample")
 APART = {"calibrate", "calibrate_field", "inject", "learn"}  # stages that are no part of `all`
 OUTDIR = 'it\'s $(touch executed); `touch executed` é "q" & 100% #1'
 
@@ -214,17 +217,35 @@ def test_results_do_not_depend_on_batches(folder, tmp_path):
     """One core, two batches and colours as jobs of their own give the states of two cores, bit for bit."""
     again = made_for(tmp_path)
     shutil.copytree(results(folder) / "simulation", results(again) / "simulation")
-    options = "--config", "workflow={batches: 2, max_colours: 3}"
+    options = "--config", "workflow={batches: 2, job_seconds: 0}"
     done = snakemake(again, *options, "--", "sample", cores=1)
     assert done.returncode == 0, done.text
-    assert planned(done.text)["batch"] == 18
-    for stage in ("optimize", "reoptimize", "sample"):
+    jobs = [planned_jobs(Layout(results(again)).plan(stage)) for stage in PASSES]
+    assert started(done.text)["batch"] == sum(map(len, jobs)) > 3
+    assert started(done.text)["gather"] == sum(len({step for step, _ in some}) for some in jobs)
+    for stage in PASSES:
         name = Path("scene") / f"{stage}.fits"
         assert same_catalog(results(again) / name, results(folder) / name)
-    for division in ("{batches: 3, max_colours: 3}", "{batches: 2, max_colours: 2}"):
+    assert "Nothing to be done" in snakemake(again, *options, "--", "sample", cores=1).text
+    for division in ("{batches: 3, job_seconds: 0}", "{batches: 2, job_seconds: 1}"):
         other = "--config", f"workflow={division}", "--", "sample"
         jobs = planned(snakemake(again, "-n", *other, cores=1).text)
         assert jobs["plan"] == 3, "plans are for a number of jobs"
+    plans_that_are_gone(again, options)
+
+
+def plans_that_are_gone(folder, options):
+    """Of a finished run they are made again, and nothing else; a damaged one is told by who only looks."""
+    first, second, third = (Layout(results(folder)).plan(stage) for stage in PASSES)
+    first.unlink()
+    damage(third, "cut off", random.Random(1))
+    looked = snakemake(folder, "-n", *options, "--", "sample", cores=1)
+    assert looked.returncode != 0 and f"{OUTDIR}/plans/sample.h5: damaged" in looked.text, looked.text
+    done = snakemake(folder, *options, "--", "sample", cores=1)
+    assert done.returncode == 0 and first.is_file() and second.is_file() and third.is_file(), done.text
+    assert started(done.text).keys() <= {"plan", "finish", "sample"}, done.text
+    other = "--config", options[1], "sample__warmup=40", "--", "sample"
+    assert planned(snakemake(folder, "-n", *other, cores=1).text)["batch"] > 0
 
 
 def test_report_shows_the_results(folder):

@@ -1,10 +1,12 @@
-"""Passes over all patches as many jobs: plan, then for each colour in order its batches and a gathering.
+"""Passes over all patches as many jobs: plan, then for each step in order its batches and a gathering.
 
 in:  a scene state, stores/, psf/, sersic/, background/ (after the first pass)
 out: plans/, batches/, the next scene state, patches/ (sampling)
 
 Used with `workflow.batches` above 1. Patches are seeded and ordered by the plan, so results do not depend
-on the number of jobs. The graph is static: `max_colours` colours, of which some may be empty.
+on the number of jobs. Steps (`colour` in names of files) and their batches are those of the plan: as long as
+there is none, a pass is `plan` and `finish`; when `plan` has run, as it is a checkpoint, Snakemake asks again
+for the inputs of all jobs that read it. A plan that stands from an earlier run counts until it is made anew.
 """
 
 
@@ -15,7 +17,7 @@ localrules:
     sample,
 
 
-rule plan:
+checkpoint plan:
     """Cut the scene into patches and colour those that touch."""
     input:
         unpack(part_reads("plan")),
@@ -34,7 +36,7 @@ rule plan:
 
 
 rule batch:
-    """Fit the patches of one colour and batch."""
+    """Fit the patches of one step and batch."""
     input:
         unpack(part_reads("batch", "colour")),
     output:
@@ -57,7 +59,7 @@ rule batch:
 
 
 rule gather:
-    """Check the results of one colour in: the next state of the scene."""
+    """Check the results of one step in: the next state of the scene."""
     input:
         unpack(part_reads("gather", "colour")),
     output:
@@ -75,7 +77,7 @@ rule gather:
 
 
 rule finish:
-    """Keep the state after the last colour as that of the stage."""
+    """Keep the state after the last step as that of the stage."""
     input:
         unpack(part_reads("finish")),
     output:

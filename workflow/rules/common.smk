@@ -23,7 +23,7 @@ from fpho.layout import Layout
 from fpho.locks import own_locks
 from fpho.passes.files import flattened
 from fpho.passes.needs import image_needs, job_needs
-from fpho.stages.mending import only_looks, remove_damaged_products
+from fpho.stages.mending import only_looks, remove_damaged_plans, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
@@ -71,6 +71,7 @@ validate(config, "../schemas/config.schema.json")
 layout = run_used.layout
 if workflow.is_main_process and not only_looks(sys.argv[1:]):
     remove_damaged_products(layout)
+    remove_damaged_plans(run_used)
 
 
 onsuccess:
@@ -129,7 +130,10 @@ def part_reads(part, *which):
 
     def files(wildcards):
         numbers = {name: int(wildcards[name]) for name in which}
-        return STAGES[wildcards.stage].parts[part].reads(run_used, **numbers)
+        try:
+            return STAGES[wildcards.stage].parts[part].reads(run_used, **numbers)
+        except InputError as error:  # of a plan that is damaged
+            raise WorkflowError(str(error)) from None
 
     return files
 

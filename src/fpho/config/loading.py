@@ -13,6 +13,10 @@ from .views import values_of
 from .yaml_text import dump, parse
 
 _NAMES = {True: "on", False: "off"}
+GONE = {  # options of earlier versions, and what to do without them
+    "workflow.max_colours": "Leave it out: a plan has the steps that it needs. workflow.job_seconds says how "
+    "long a job takes to begin; what is less work than that shares one",
+}
 
 
 def load_config(path=None, overrides=()) -> Config:
@@ -163,6 +167,8 @@ def _option_name(location) -> str:
 def _suggest(location) -> str:
     import difflib
 
+    if gone := GONE.get(".".join(map(str, location))):
+        return gone
     cls = Config
     for name in location[:-1]:
         cls = type(cls.model_fields[name].default) if name in cls.model_fields else cls

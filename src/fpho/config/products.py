@@ -53,7 +53,9 @@ class Workflow(Section):
     """How a pass is divided into jobs."""
 
     batches: int = option(1, "jobs that share the patches of one stage", ge=1, le=100_000)
-    max_colours: int = option(6, "steps of one pass when there are several batches", ge=1, le=1000)
+    job_seconds: float = option(
+        60.0, "until a job begins to work, in a queue and to start: what takes less shares a job", "s", ge=0
+    )
     image_groups: int = option(
         1, "jobs that share the images of one stage, where it takes one image at a time", ge=1, le=100_000
     )

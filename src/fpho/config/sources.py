@@ -111,7 +111,7 @@ SOURCES = {
     "inject": "a choice: what a first look at completeness wants",
     "page.draws": "measured: 8 kB a source ([the page](../page.md))",
     "workflow.batches": "a choice: one machine",
-    "workflow.max_colours": "a choice: where there are more colours, those with little work share a job",
+    "workflow.job_seconds": "a choice: what a queue that is not full and the start of a program take",
     "workflow.image_groups": "a choice: one machine",
     "workflow.gpu_processes": "measured: [graphics card](../gpu.md)",
 }

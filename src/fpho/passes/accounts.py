@@ -45,14 +45,6 @@ def check_numbers(numbers, wanted, where) -> None:
         raise InputError(where, "; ".join(words), "Delete this file and run the same command again")
 
 
-def check_division(plan: Plan, n_steps: int, n_batches: int, where) -> None:
-    """Stop where a plan has steps or batches that a run of so many of both has no jobs for."""
-    steps = 1 + int(plan.columns.turns["step"].max(initial=0))
-    if steps > n_steps or plan.n_batches > n_batches:
-        found = f"made for {steps} steps of {plan.n_batches} batches; the run has {n_steps} of {n_batches}"
-        raise InputError(where, found, "Run the step `plan` of the pass again; what is finished is kept")
-
-
 def check_sources(before: np.ndarray, after: np.ndarray, where) -> None:
     """Stop unless the sources that went in came out, in their order."""
     if not np.array_equal(before["source_index"], after["source_index"]):

@@ -19,7 +19,7 @@ from ..layout import Layout
 from ..progress import progress
 from ..records import StoredRecord
 from ..scene import checkin, checkout, read_scene, write_scene
-from .accounts import check_cover, check_division, check_share, check_sources
+from .accounts import check_cover, check_share, check_sources
 from .cost import CostLaw, ImagePlaces
 from .files import earlier_logs, present_files
 from .kept import KeptPatches
@@ -42,8 +42,8 @@ def plan(config: Config, layout: Layout, stage: str, scene_in) -> None:
     made.write(layout.plan(stage))
     largest = max((len(patch.active) for patch in made.patches), default=0)
     hours = sum(patch.seconds for patch in made.patches) / 3600
-    text = "%s: %d patches of at most %d sources, %d colours, about %.2g hours of one core"
-    log.info(text, stage, len(made.patches), largest, made.n_colours, hours)
+    text = "%s: %d patches of at most %d sources, %d colours, %d jobs, about %.2g hours of one core"
+    log.info(text, stage, len(made.patches), largest, made.n_colours, len(made.jobs), hours)
     remove_abandoned(layout.outdir)
     _remove_older(layout, stage)
 
@@ -52,7 +52,7 @@ def make_plan(config: Config, layout: Layout, stage: str, rows: np.ndarray, band
     """The plan of a pass over scene rows (S,); the images that are there tell what patches cost."""
     jobs, sampled = config.workflow, stage == "sample"
     rounds = config.sample.gibbs_rounds if sampled else config.optimize.rounds
-    numbers = config.seed, jobs.batches, jobs.max_colours, rounds
+    numbers = config.seed, jobs.batches, jobs.job_seconds, rounds
     law = law_of(config, layout, stage, bands)
     return plan_patches(rows, config.patches, *numbers, gibbs=sampled, law=law)
 
@@ -134,12 +134,10 @@ def earlier_of(
 def gather(config: Config, layout: Layout, stage: str, colour, scene_in, scene_out) -> None:
     """Check the results of all batches of a step in: the next state of the scene, and a log beside it."""
     before, bands, _ = read_scene(scene_in)
-    n_batches = 1 if colour == "all" else config.workflow.batches
     made, made_from = read_plan(layout.plan(stage)), origin(layout, stage, scene_in)
-    if colour != "all":
-        check_division(made, config.workflow.max_colours, n_batches, layout.plan(stage))
-    paths, shares = [layout.batch(stage, colour, batch) for batch in range(n_batches)], []
-    for batch, path in enumerate(paths):
+    numbers = [0] if colour == "all" else [batch for step, batch in made.jobs if step == colour]
+    paths, shares = [layout.batch(stage, colour, batch) for batch in numbers], []
+    for batch, path in zip(numbers, paths, strict=True):
         share = read_share(path, before.dtype, made_from)
         check_share(share, made, made.places(colour, batch), before, path)
         shares.append(share)

@@ -3,48 +3,52 @@
 import numpy as np
 
 
-def divided(colours, seconds, max_steps: int, n_batches: int) -> tuple[np.ndarray, np.ndarray]:
-    """(step, batch) of each patch (P,), such that a pass of at most `max_steps` steps ends soonest.
+def divided(colours, seconds, start: float, n_batches: int) -> tuple[np.ndarray, np.ndarray]:
+    """(step, batch) of each patch (P,), such that the pass ends soonest; a step begins after `start` seconds.
 
-    A step is one colour, whose patches are shared by all batches, or several, which one batch has in order.
+    A step is one colour, or several with little work, which one batch has in order. A colour is shared by at
+    most `n_batches` batches, and by no more than have work for `start` seconds each.
     """
     work = np.bincount(colours, weights=seconds) if len(colours) else np.zeros(1)
-    ends = _steps(work, max_steps, n_batches)
+    shares = _shares(work, start, n_batches)
+    ends = _steps(work, shares, start)
     steps = np.searchsorted(ends, colours, side="right")
-    batches = _batches(steps, seconds, n_batches)
-    several = np.diff([0, *ends]) > 1
-    batches[several[steps]] = 0
-    return steps, batches
+    shares = np.where(np.diff([0, *ends]) > 1, 1, shares[np.array(ends) - 1])
+    return steps, _batches(steps, seconds, shares)
 
 
-def _steps(work, max_steps: int, n_batches: int) -> np.ndarray:
-    """For each step the first colour after it; `work`: seconds (C,) of each colour, of one core.
+def _shares(work, start: float, n_batches: int) -> np.ndarray:
+    """Batches (C,) of each colour, if it is a step; `work`: seconds (C,), of one core."""
+    if start == 0:
+        return np.full(len(work), n_batches)
+    return np.clip(np.ceil(work / start), 1, n_batches).astype(int)
 
-    By dynamic programming: `best[s, c]` is the least time in which `s` steps do the first `c` colours.
+
+def _steps(work, shares, start: float) -> np.ndarray:
+    """For each step the first colour after it.
+
+    By dynamic programming: `best[c]` is the least time in which the first `c` colours are done.
     """
     n, total = len(work), np.concatenate([[0.0], np.cumsum(work)])
-    best, came = np.full((max_steps + 1, n + 1), np.inf), np.zeros((max_steps + 1, n + 1), int)
-    best[0, 0] = 0.0
-    for step in range(1, max_steps + 1):
-        for end in range(1, n + 1):
-            times = best[step - 1, :end] + (total[end] - total[:end])
-            times[-1] = best[step - 1, end - 1] + work[end - 1] / n_batches
-            came[step, end] = np.argmin(times)
-            best[step, end] = times[came[step, end]]
-    step, ends = int(np.argmin(best[:, n])), [n]
-    while came[step, ends[-1]] > 0:
-        ends.append(int(came[step, ends[-1]]))
-        step -= 1
+    best, came = np.zeros(n + 1), np.zeros(n + 1, int)
+    for end in range(1, n + 1):
+        times = best[:end] + start + (total[end] - total[:end])
+        times[-1] = best[end - 1] + start + work[end - 1] / shares[end - 1]
+        came[end] = np.argmin(times)
+        best[end] = times[came[end]]
+    ends = [n]
+    while came[ends[-1]] > 0:
+        ends.append(int(came[ends[-1]]))
     return np.array(ends[::-1])
 
 
-def _batches(steps, costs, n_batches: int) -> np.ndarray:
-    """Batch of each patch: runs of neighbours of about equal cost, for each step."""
+def _batches(steps, costs, shares) -> np.ndarray:
+    """Batch of each patch: runs of neighbours of about equal cost, `shares` of each step."""
     batches, costs = np.zeros(len(steps), int), np.asarray(costs, "f8")
     for step in np.unique(steps):
         some = np.flatnonzero(steps == step)
         done = np.cumsum(costs[some]) - 0.5 * costs[some]
-        batches[some] = (done / costs[some].sum() * n_batches).astype(int)
+        batches[some] = (done / costs[some].sum() * shares[step]).astype(int)
     return batches
 
 

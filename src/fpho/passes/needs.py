@@ -15,6 +15,7 @@ MARGIN = 2.0  # by which a prediction may be wrong
 LEAST = 5  # minutes
 IMAGE = {"mem_mb": 1500, "runtime": 120}  # of a process that holds an image; of a group of images
 UNPLANNED = {"mem_mb": 4000, "runtime": 120}
+CURE = "Run the step `plan` of the pass again"
 
 
 def job_needs(plan: Path, step: int, batch: int, cores: int, attempt: int = 1) -> dict[str, int]:
@@ -56,17 +57,29 @@ def image_needs(cores: int, attempt: int = 1) -> dict[str, int]:
     return {"mem_mb": attempt * cores * IMAGE["mem_mb"], "runtime": attempt * IMAGE["runtime"]}
 
 
+def planned_jobs(plan: Path) -> list[tuple[int, int]]:
+    """(Step, batch) of all jobs of a pass, in order; none as long as there is no plan."""
+    return list(planned_shares(plan)) if plan.is_file() else []
+
+
 def planned_shares(plan: Path) -> dict[tuple[int, int], PlannedShare]:
-    """What each (step, batch) of a plan takes that has patches; read once, as long as the file stays."""
+    """What each (step, batch) of a plan takes that has patches; read once, as long as the file stays.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     return _shares(str(plan), os.stat(plan).st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
 def _shares(plan: str, mtime_ns: int) -> dict[tuple[int, int], PlannedShare]:
-    import h5py  # only here, where there is a plan
     import numpy as np
 
-    with h5py.File(plan) as file:
+    from .. import hdf5  # only here, where there is a plan
+
+    with hdf5.reading(plan, CURE, ours=True) as file:
         turns = file["turns"][:]
         places = file["places"][:][turns["place"]]
     jobs, job = np.unique(turns[["step", "batch"]], return_inverse=True)

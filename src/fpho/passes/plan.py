@@ -152,7 +152,6 @@ class Plan:
 
     patches: Sequence[PatchPlan]
     seed: int
-    n_batches: int
 
     @cached_property
     def columns(self) -> PlanColumns:
@@ -165,6 +164,11 @@ class Plan:
     def n_colours(self) -> int:
         """Colours, at least 1."""
         return 1 + int(self.columns.turns["colour"].max(initial=0))
+
+    @property
+    def jobs(self) -> list[tuple[int, int]]:
+        """(Step, batch) of all jobs, in order: of those that have patches."""
+        return np.unique(self.columns.turns[["step", "batch"]]).tolist()
 
     def places(self, step, batch: int) -> np.ndarray:
         """Where the patches of a step and batch (`all`: of every step and batch) stand, by colour."""
@@ -183,13 +187,14 @@ class Plan:
         return self.columns.lists["active"].some(self.columns.turns["place"][which])
 
     def write(self, path) -> None:
-        """As HDF5: what patches of several rounds share stands there once."""
+        """As HDF5, always the same bytes: what patches of several rounds share stands there once."""
         columns = self.columns
         with create(path, latest=True) as file:
-            file.attrs["seed"], file.attrs["n_batches"] = str(self.seed), self.n_batches
+            file.attrs["seed"] = str(self.seed)
             file["places"], file["turns"] = columns.places, columns.turns
             for name, some in columns.lists.items():
-                file[f"{name}/values"], file[f"{name}/ends"] = some.values, some.ends
+                group = file.create_group(name)  # one that HDF5 makes by itself has the time in it
+                group["values"], group["ends"] = some.values, some.ends
 
 
 def is_planned(path) -> bool:
@@ -217,7 +222,7 @@ def read_plan(path) -> Plan:
             for name in (*SOURCES, "neighbours")
         }
         columns = PlanColumns(file["places"][:], file["turns"][:], lists)
-        return Plan(StoredPatches(columns), int(file.attrs["seed"]), int(file.attrs["n_batches"]))
+        return Plan(StoredPatches(columns), int(file.attrs["seed"]))
 
 
 def patch_seed(seed: int, patch: PatchPlan) -> np.random.SeedSequence:

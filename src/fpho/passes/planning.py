@@ -28,7 +28,7 @@ def plan_patches(
     options: Patches | None = None,
     seed: int = 1,
     n_batches: int = 1,
-    max_colours: int = 6,
+    job_seconds: float = 0.0,
     rounds: int = 1,
     gibbs: bool = False,
     law: CostLaw | None = None,
@@ -39,8 +39,8 @@ def plan_patches(
     `strict`), fits into `patch_maxradius` and takes at most `max_seconds`; else it is cut at its weakest
     links until the parts do.
     A pass of several rounds has the same patches again, with colours and numbers that go on; with `gibbs`
-    only those of groups that were cut, which go on from the draws before. A pass has at most `max_colours`
-    steps: where there are more colours, steps of several colours are one batch, which has them in order.
+    only those of groups that were cut, which go on from the draws before. Jobs begin after `job_seconds`:
+    colours with less work than that share one, see `dividing`.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
@@ -62,7 +62,7 @@ def plan_patches(
     which, colours, turns = repeat_rounds(colours, again, rounds)
     fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
     seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
-    steps, batches = divided(colours, seconds[which], max_colours, n_batches)
+    steps, batches = divided(colours, seconds[which], job_seconds, n_batches)
     past = latest_before(which, colours, [np.unique(owner[some]) for some in fixed] if gibbs else None)
     lists = [
         tuple(tuple(some.tolist()) for some in three)
@@ -79,7 +79,7 @@ def plan_patches(
             **past[index],
         }
         patches.append(PatchPlan(index, regions[i], *lists[i], *map(int, numbers), **known))
-    return Plan(tuple(patches), seed, n_batches)
+    return Plan(tuple(patches), seed)
 
 
 def _halos(rows, valid, owner, cut, factor: float) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Passes over all patches of a scene: which states they start from, and the order of their parts.
 
-A pass is `plan`, then for each colour its batches and `gather`, then `finish`; or `run`, all of that in one
-process. `batches` does the work; here is only what lies between stages and files.
+A pass is `plan`, then for each step of the plan its batches and `gather`, then `finish`; or `run`, all of it
+in one process. `batches` does the work; here is only what lies between stages and files.
 """
 
 import logging
@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 
 from ..config import Config
-from ..files import atomic, write_text
+from ..files import atomic
 from ..flags import Flag
 from ..layout import Layout
 from ..psf import PSFStore
@@ -19,7 +19,7 @@ from . import batches
 from .accounts import check_numbers, check_sources, without_draws
 from .kept import pack_records
 from .logs import lines_in, logs_in, write_lines
-from .plan import read_plan
+from .plan import Plan, read_plan
 from .settling import Settling, flagged
 
 log = logging.getLogger("fpho")
@@ -35,47 +35,44 @@ def run(config: Config, layout: Layout, stage: str, cores: int = 1) -> None:
 
 
 def plan(config: Config, layout: Layout, stage: str) -> None:
-    """Cut the scene into patches, colour those that touch, divide them into batches."""
+    """Cut the scene into patches, colour those that touch, divide them into batches.
+
+    A pass that would change nothing has a plan without patches, hence without jobs.
+    """
+    if unneeded(config, layout, stage):
+        log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
+        Plan((), config.seed).write(layout.plan(stage))
+        return
     batches.plan(config, layout, stage, layout.state_before(stage, WHOLE))
 
 
 def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, cores: int = 1) -> None:
     """Fit the patches of one colour and batch."""
-    if unneeded(config, layout, stage):
-        write_text(layout.batch(stage, colour, batch), "")
-        return
     batches.run_batch(config, layout, stage, colour, batch, cores, layout.state_before(stage, colour))
 
 
 def gather(config: Config, layout: Layout, stage: str, colour) -> None:
     """Check the results of one colour in."""
     before, after = layout.state_before(stage, colour), layout.state_after(stage, colour)
-    if unneeded(config, layout, stage):
-        log.info("%s: no significant background and no new object, so the scene stays as it is", stage)
-        copy(before, after)
-        write_lines(layout.patch_log(stage, colour), [])
-        return
     batches.gather(config, layout, stage, colour, before, after)
 
 
 def finish(config: Config, layout: Layout, stage: str, colour=None) -> None:
-    """Keep the state after the last colour as that of the stage, and the logs of all its patches."""
-    colours = range(config.workflow.max_colours) if colour is None else [colour]
+    """Keep the state after the last step as that of the stage, and the logs of all its patches."""
+    made, log_path = read_plan(layout.plan(stage)), layout.patch_log(stage)
+    colours = sorted({step for step, _ in made.jobs}) if colour is None else [colour]
     paths = [layout.patch_log(stage, each) for each in colours]
-    last, log_path = layout.state_after(stage, colours[-1]), layout.patch_log(stage)
+    last = layout.state_after(stage, colours[-1]) if colours else layout.state_before(stage)
     rows, bands, _ = read_scene(last)
     check_sources(read_scene(layout.state_before(stage))[0], rows, last)
-    needed = not unneeded(config, layout, stage)
-    made = read_plan(layout.plan(stage))
     entries = [Settling.of(entry) for path in paths for entry in logs_in(path)]
-    if needed:
-        check_numbers([entry.patch for entry in entries], made.columns.turns["index"], log_path)
+    check_numbers([entry.patch for entry in entries], made.columns.turns["index"], log_path)
     write_lines(log_path, (line for path in paths for line in lines_in(path)))
-    if needed:
+    if made.jobs:
         pack_records(layout, stage, {entry.task for entry in entries})
     if stage == "sample":
         write_scene(layout.scene(stage), without_draws(rows), bands)
-    elif needed:
+    elif made.jobs:
         write_scene(layout.scene(stage), _settled(stage, rows, bands, made, entries), bands)
     else:
         copy(last, layout.scene(stage))

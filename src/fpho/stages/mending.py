@@ -18,6 +18,7 @@ from ..errors import DamagedError, InputError
 from ..files import has_seal, is_whole, set_time, was_edited
 from ..layout import KINDS, Layout
 from ..passes.files import flattened
+from ..passes.needs import planned_jobs
 from ..records import SUFFIX
 from .registry import STAGES
 from .stage import ConfiguredRun, Stage
@@ -59,7 +60,7 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
     path = path.absolute()
     for name, stage in STAGES.items():
         if stage.exists(run.config):
-            for which in _jobs(stage, run.config):
+            for which in _jobs(stage, run):
                 if path in map(Path.absolute, _written(stage, run, which)):
                     return name, which
     if path.is_relative_to(run.layout.simulation.absolute()):
@@ -71,17 +72,18 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
     return None
 
 
-def _jobs(stage: Stage, config: "Config") -> Iterator[dict]:
+def _jobs(stage: Stage, run: ConfiguredRun) -> Iterator[dict]:
     """Arguments by which `run_stage` does each job of a stage, smallest jobs first."""
     if not stage.is_pass:
-        yield from _image_jobs(stage, config)
+        yield from _image_jobs(stage, run.config)
         return
-    whole = config.workflow.batches == 1
+    whole = run.config.workflow.batches == 1
     yield {"part": "plan"}
-    for colour in ["all"] if whole else range(config.workflow.max_colours):
+    jobs = [("all", 0)] if whole else planned_jobs(run.layout.plan(stage.name))
+    for colour in sorted({colour for colour, _ in jobs}):
         yield {"part": "gather", "colour": colour}
-        for batch in range(config.workflow.batches):
-            yield {"part": "batch", "colour": colour, "batch": batch}
+    for colour, batch in jobs:
+        yield {"part": "batch", "colour": colour, "batch": batch}
     yield {"part": "finish", "colour": "all" if whole else None}
 
 
@@ -158,6 +160,22 @@ def _alone(folder: Path):
 def only_looks(arguments: list[str]) -> bool:
     """Whether a call of snakemake with these arguments runs no jobs, as far as a Snakefile can know."""
     return any(LOOKS.fullmatch(argument) for argument in arguments)
+
+
+def remove_damaged_plans(run: ConfiguredRun) -> None:
+    """Remove plans of divided passes that cannot be read, so that the workflow makes them again.
+
+    It reads them when it begins: which jobs there are stands there.
+    """
+    if run.config.workflow.batches == 1:
+        return
+    for name in (name for name, stage in STAGES.items() if stage.is_pass):
+        path = run.layout.plan(name)
+        try:
+            planned_jobs(path)
+        except InputError as error:
+            log.warning("%s: %s; it is made again", path, error.found)
+            path.unlink()
 
 
 def remove_damaged_products(layout: Layout) -> None:

@@ -1,18 +1,20 @@
 """The stages that work patch by patch, each a pass over all patches: `optimize`, `reoptimize`, `sample`.
 
-A pass is one job, or is divided: `plan`, then for each colour of patches its batches and a `gather`, then
-`finish`. The options of the part `batch` are those that the result of a patch depends on.
+A pass is one job, or is divided: `plan`, then for each step that this has its batches and a `gather`, then
+`finish`. Which steps and batches there are is known as soon as there is a plan. The options of the part
+`batch` are those that the result of a patch depends on.
 """
 
 from pathlib import Path
 
 from ..layout import Layout
 from ..passes.files import earlier_logs, fit_files
+from ..passes.needs import planned_jobs
 from ..passes.options import FIT
 from .stage import ConfiguredRun, Files, Stage, StagePart
 
 PLAN = ("patches", "seed")
-DIVISION = ("workflow.batches", "workflow.max_colours")  # of a pass into jobs, on which no result depends
+DIVISION = ("workflow.batches", "workflow.job_seconds")  # of a pass into jobs, on which no result depends
 
 
 def part_writes(part: str, layout: Layout, stage: str, colour=None, batch=None) -> Files:
@@ -32,13 +34,13 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
     def fits(run: ConfiguredRun) -> Files:
         files = fit_files(run.config, run.layout, name)
         given = {"given": run.named(*files["given"])} if "given" in files else {}
-        return files | given | needed(run)
+        return files | given
 
     def needed(run: ConfiguredRun) -> Files:
         """What tells whether a second optimization is needed."""
         layout = run.layout
         tables = {"tables": [layout.background, layout.registration], "sky": layout.first_sky}
-        return {"optimized": layout.scene("optimize")} | tables if reopening else {}
+        return {"optimized": layout.scene("optimize"), "psf": layout.psf_store} | tables if reopening else {}
 
     def planned(run: ConfiguredRun, colour) -> Files:
         return {"plan": run.layout.plan(name), "scene": run.layout.state_before(name, colour)}
@@ -49,13 +51,14 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         return {"logs": logs} if logs else {}
 
     def batches(run: ConfiguredRun, colour) -> list[Path]:
-        return [run.layout.batch(name, colour, batch) for batch in range(run.config.workflow.batches)]
+        jobs = [(colour, 0)] if colour == "all" else planned_jobs(run.layout.plan(name))
+        return [run.layout.batch(name, step, batch) for step, batch in jobs if step == colour]
 
     def gathered(run: ConfiguredRun) -> Files:
-        colours = range(run.config.workflow.max_colours)
-        files = {"scenes": [run.layout.state_after(name, colour) for colour in colours]}
-        files |= {"logs": [run.layout.patch_log(name, colour) for colour in colours]}
-        return files | needed(run) | planned(run, "all")
+        steps = sorted({step for step, _ in planned_jobs(run.layout.plan(name))})
+        files = {"scenes": [run.layout.state_after(name, step) for step in steps]}
+        files |= {"logs": [run.layout.patch_log(name, step) for step in steps]}
+        return files | planned(run, "all")
 
     def part(key: str, function: str, reads, options: tuple[str, ...] = (), free=()) -> StagePart:
         def writes(run: ConfiguredRun, **which) -> Files:
@@ -69,30 +72,29 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         "plan": part(
             "plan",
             "plan",
-            lambda run: {"scene": run.layout.state_before(name)},
-            (*PLAN, rounds, *DIVISION),
+            lambda run: {"scene": run.layout.state_before(name)} | needed(run),
+            (*PLAN, rounds, *DIVISION, *reopening),
             free=(options[0],),  # of which the time that patches take depends
         ),
         "batch": part(
             "batch",
             "run_batch",
             lambda run, colour, batch=0: fits(run) | planned(run, colour) | before(run, colour),
-            (*options, *FIT, *reopening),
+            (*options, *FIT),
         ),
         "gather": part(
             "gather",
             "gather",
-            lambda run, colour: needed(run) | planned(run, colour) | {"batches": batches(run, colour)},
-            reopening,
+            lambda run, colour: planned(run, colour) | {"batches": batches(run, colour)},
         ),
-        "finish": part("finish", "finish", gathered, reopening),
+        "finish": part("finish", "finish", gathered),
     }
     every = [option for one in parts.values() for option in one.options]
     return Stage(
         name=name,
         help=help,
         function="fpho.passes.steps:run",
-        reads=lambda run: fits(run) | {"scene": run.layout.state_before(name)},
+        reads=lambda run: fits(run) | needed(run) | {"scene": run.layout.state_before(name)},
         writes=lambda run: parts["plan"].writes(run) | parts["finish"].writes(run),
         options=tuple(name for name in dict.fromkeys(every) if name not in DIVISION),
         parts=parts,
