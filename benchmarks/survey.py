@@ -1,14 +1,15 @@
 """What a survey costs, by its number of sources: stores and plans of all of it, fits and draws of some.
 
-    python benchmarks/survey.py FOLDER --sources 1000 [--deep] [--fits 4] [--draws 3] [--groups 2]
+    python benchmarks/survey.py FOLDER --sources 1000 [--thin | --deep] [--fits 4] [--draws 3] [--groups 2]
     python benchmarks/survey.py FOLDER --table
 
 Draws a survey (`fpho simulate --survey`), prepares all of it, plans its passes, and runs jobs that are chosen
 at random: groups of images for the sky, batches for optima and draws, of the first round. Each job is a
 process, as in the workflow: its processor seconds (user and system), largest memory, reads, bytes, and the
 share of its time that the kernel takes. Draws start from the truth, as if all were optimized, and skies are
-the true ones. `--deep`: ten bands with ten exposures each, and fewer sources to a square arcmin. FOLDER
-keeps all and the costs (`costs.jsonl`), from which the table is made. What products cost is not in it.
+the true ones. `--thin`: one band, of one exposure. `--deep`: ten bands with ten
+exposures each, and fewer sources to a square arcmin. FOLDER keeps all
+and the costs (`costs.jsonl`), from which the table is made. What products cost is not in it.
 """
 
 import argparse
@@ -25,7 +26,9 @@ import numpy as np
 
 FIELD = {"density": 370.0, "bands": ["F277W", "F444W"], "pixel_scale": [0.063, 0.063], "exposures": 2}
 TEN = [f"F{150 + 30 * i}W" for i in range(10)]
+THIN = {**FIELD, "bands": ["F277W"], "pixel_scale": [0.063], "exposures": 1}
 DEEP = {"density": 200.0, "bands": TEN, "pixel_scale": [0.031] * 5 + [0.063] * 5, "exposures": 10}
+FIELDS = {"survey": FIELD, "thin": THIN, "deep": DEEP}
 PER_BATCH, PER_GROUP, PIXELS = 200, 4, 2048  # sources of a batch, images of a group, sides of an exposure
 KERNEL = ("evaluate", "evaluate_many", "evaluate_batch", "model", "fisher")
 ONE = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -38,7 +41,10 @@ def main() -> None:
     parser.add_argument("--fits", type=int, default=4, help="batches that are optimized")
     parser.add_argument("--draws", type=int, default=3, help="batches that are sampled")
     parser.add_argument("--groups", type=int, default=2, help="groups of images whose sky is measured")
-    parser.add_argument("--deep", action="store_true", help="100 exposures on each source, not 4")
+    kinds = parser.add_mutually_exclusive_group()
+    parser.set_defaults(kind="survey")
+    kinds.add_argument("--thin", dest="kind", action="store_const", const="thin", help="1 exposure, not 4")
+    kinds.add_argument("--deep", dest="kind", action="store_const", const="deep", help="100 exposures")
     parser.add_argument("--table", action="store_true", help="print what is known")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -57,8 +63,8 @@ def measure(folder: Path, count: int, given) -> None:
     from fpho.layout import Layout
     from fpho.passes.plan import read_plan
 
-    place = folder / folder_of(count, given.deep)
-    costs = Costs(folder, count, given.deep)
+    place = folder / folder_of(count, given.kind)
+    costs = Costs(folder, count, given.kind)
     costs.add("draw", stage="survey", units=count)
     layout, rng = Layout(place / "results"), np.random.default_rng(count)
     listed = rows_of(place / "catalog.fits")
@@ -86,16 +92,16 @@ def measure(folder: Path, count: int, given) -> None:
 class Costs:
     """Jobs of one size, each done once and written down in `costs.jsonl`."""
 
-    def __init__(self, folder: Path, count: int, deep: bool):
-        self.folder, self.count, self.deep, self.path = folder, count, deep, folder / "costs.jsonl"
-        self.place = folder / folder_of(count, deep)
+    def __init__(self, folder: Path, count: int, kind: str):
+        self.folder, self.count, self.kind, self.path = folder, count, kind, folder / "costs.jsonl"
+        self.place = folder / folder_of(count, kind)
         self.done = {row["key"] for row in known(self.path)}
 
     def add(self, name: str, units: float, **job) -> None:
-        key = json.dumps([self.count, self.deep, job])
+        key = json.dumps([self.count, self.kind, job])
         if key in self.done:
             return
-        argument = json.dumps({"count": self.count, "deep": self.deep, **job})
+        argument = json.dumps({"count": self.count, "kind": self.kind, **job})
         before = disk(self.place)
         command = [sys.executable, __file__, str(self.folder), "--job", argument]
         start = time.monotonic()
@@ -106,7 +112,7 @@ class Costs:
         if status:
             raise SystemExit(f"{argument} failed, see {self.folder / 'words.log'}")
         after = disk(self.place)
-        row = {"key": key, "count": self.count, "deep": self.deep, "name": name, "units": units}
+        row = {"key": key, "count": self.count, "kind": self.kind, "name": name, "units": units}
         row |= {"cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
         row |= {
             "wall": time.monotonic() - start,
@@ -118,12 +124,12 @@ class Costs:
             stream.write(json.dumps(row) + "\n")
 
 
-def folder_of(count: int, deep: bool) -> str:
+def folder_of(count: int, kind: str) -> str:
     """Where a survey is."""
-    return f"{'deep' if deep else 'survey'}{count}"
+    return f"{kind}{count}"
 
 
-def work(folder: Path, count: int, deep: bool, stage: str, part: str = "all", **which) -> None:
+def work(folder: Path, count: int, kind: str, stage: str, part: str = "all", **which) -> None:
     """One job, in this process; says its time in the kernel and its reads."""
     for name in ONE:
         os.environ[name] = "1"
@@ -134,11 +140,11 @@ def work(folder: Path, count: int, deep: bool, stage: str, part: str = "all", **
     from fpho.config import make_config
     from fpho.layout import Layout
 
-    place, kernel = folder / folder_of(count, deep), {"seconds": 0.0, "within": False}
+    place, kernel = folder / folder_of(count, kind), {"seconds": 0.0, "within": False}
     if stage == "survey":
         from fpho.simulate import write_survey
 
-        tree = {"simulate": {"field": {**(DEEP if deep else FIELD), "sources": count}}}
+        tree = {"simulate": {"field": {**FIELDS[kind], "sources": count}}}
         write_survey(make_config(tree).simulate.field, place, 77, PIXELS)
     elif stage == "truth":
         begin_from_truth(place, count)
@@ -268,18 +274,19 @@ def table(path: Path) -> str:
     """A row for each size and step; then what other surveys would take."""
     rows = known(path)
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    for deep, count in sorted({(row["deep"], row["count"]) for row in rows}):
+    for kind, count in sorted({(row["kind"], row["count"]) for row in rows}):
         for name in dict.fromkeys(row["name"] for row in rows if row["name"]):
-            some = [row for row in rows if (row["deep"], row["count"], row["name"]) == (deep, count, name)]
+            some = [row for row in rows if (row["kind"], row["count"], row["name"]) == (kind, count, name)]
             if some:
-                lines.append(line(f"{count:,}{', deep' if deep else ''}", name, some))
+                lines.append(line(f"{count:,}" + (f", {kind}" if kind != "survey" else ""), name, some))
     return "\n".join([*lines, "", *others(rows)])
 
 
 WHOLE = {"stores": 1.0, "sky": 2.0, "optimize": 2.6, "sample": 1.0}  # runs of what is measured once here
 OTHERS = (
-    ("10^7 sources, 4 exposures on each", False, 1e7),
-    ("10^5 sources, 100 exposures on each", True, 1e5),
+    ("10^7 sources, 1 exposure on each", "thin", 1e7),
+    ("10^7 sources, 4 exposures on each", "survey", 1e7),
+    ("10^5 sources, 100 exposures on each", "deep", 1e5),
 )
 
 
@@ -292,15 +299,15 @@ def others(rows: list[dict]) -> list[str]:
     """
     lines = ["| survey | " + " | ".join(f"{name}, CPU h" for name in WHOLE) + " | sum | results, GB |"]
     lines.append("|---" * (len(WHOLE) + 3) + "|")
-    for name, deep, count in OTHERS:
-        kept = [row for row in rows if row["deep"] == deep]
+    for name, kind, count in OTHERS:
+        kept = [row for row in rows if row["kind"] == kind]
         if not kept:
             continue
         hours, left = [], 0.0
         for step, times in WHOLE.items():
             largest = max((row["count"] for row in kept if row["name"] == step), default=0)
             some = [row for row in kept if (row["name"], row["count"]) == (step, largest)]
-            units = sum(row["units"] for row in some)
+            units = sum(row["units"] for row in some) or np.nan  # where it was not measured
             hours.append(times * count * sum(row["cpu"] for row in some) / units / 3600)
             left += (step == "sample") * count * sum(row["bytes"] for row in some) / units
         cells = [f"{hour:,.0f}" for hour in (*hours, sum(hours))]
