@@ -1,10 +1,12 @@
 """Places on the sky and in pixels: circles, separations, and the local linear WCS of a source."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 ARCSEC = 3600.0
+FEW = 500  # circles that are all looked at, sooner than others are sorted
 STEP = 0.2  # arcsec; step of the central differences, small against distortion, large against round-off
 
 
@@ -23,6 +25,32 @@ class CircularRegion:
     def contains(self, ra, dec) -> np.ndarray:
         """Whether positions (degrees) lie within the circle."""
         return self.separation(ra, dec) <= self.radius
+
+
+class Circles:
+    """Many circles on the sky, of which those are found that meet another."""
+
+    def __init__(self, circles: Iterable[CircularRegion]):
+        rows = [(one.ra, one.dec, one.radius) for one in circles]
+        self.ra, self.dec, self.radius = np.array(rows, "f8").reshape(-1, 3).T
+        self._tree = None
+
+    def meeting(self, region: CircularRegion) -> np.ndarray:
+        """Indices, in order, of the circles that meet one; more of them elsewhere cost nothing."""
+        near = self._candidates(region) if len(self.ra) > FEW else np.arange(len(self.ra))
+        apart = separation(region.ra, region.dec, self.ra[near], self.dec[near])
+        return near[apart <= self.radius[near] + region.radius]
+
+    def _candidates(self, region: CircularRegion) -> np.ndarray:
+        """Those that would meet it if all were as large as the largest."""
+        if self._tree is None:
+            from scipy.spatial import cKDTree  # slow to import
+
+            self._tree = cKDTree(unit_vectors(self.ra, self.dec))
+        reach = np.radians((self.radius.max() + region.radius) / ARCSEC)
+        chord = 2 * np.sin(min(reach, np.pi) / 2) + 1e-12
+        found = self._tree.query_ball_point(unit_vectors(region.ra, region.dec), chord)
+        return np.array(sorted(found), int)
 
 
 def unit_vectors(ra, dec) -> np.ndarray:

@@ -6,7 +6,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from fpho.geometry import CircularRegion, footprint, inside_image, linearize, pixel_scale, separation
+from fpho import geometry
+from fpho.geometry import Circles, CircularRegion, footprint, inside_image, linearize, pixel_scale, separation
 
 SHAPE = (1900, 2000)  # (ny, nx)
 
@@ -87,3 +88,39 @@ def test_distortion_does_not_fold_far_places_into_the_image():
     wcs = with_sip()
     ra, dec = np.array([150.0, 155.0, 330.0, 60.0]), np.array([-60.0, -50.0, 60.0, 20.0])
     assert inside_image(wcs, SHAPE, ra, dec).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("count", [3, 4000])
+def test_circles_that_meet_another_are_found_anywhere(count):
+    """As by looking at each: at a pole, where right ascension starts again, about half of the sky."""
+    rng = np.random.default_rng(count)
+    ra, dec = rng.uniform(0, 360, count), np.degrees(np.arcsin(rng.uniform(-1, 1, count)))
+    dec[::3], ra[1::3] = 90 - rng.uniform(0, 1, len(dec[::3])), rng.uniform(-0.5, 0.5, len(ra[1::3]))
+    dec[1::3] = rng.uniform(-0.5, 0.5, len(ra[1::3]))
+    circles = [CircularRegion(*one) for one in zip(ra, dec, rng.uniform(1, 400, count), strict=True)]
+    known, found = Circles(circles), 0
+    for region in (
+        CircularRegion(359.9, 0, 300),
+        CircularRegion(12, 90, 2000),
+        CircularRegion(5, 5, 3e5),
+        circles[0],
+    ):
+        apart = [one.separation(region.ra, region.dec) <= one.radius + region.radius for one in circles]
+        assert known.meeting(region).tolist() == np.flatnonzero(apart).tolist()
+        found += sum(apart)
+    assert found > count / 4
+
+
+def test_of_circles_elsewhere_none_is_looked_at(monkeypatch):
+    """A survey that is ten times as wide asks no more for each of its patches."""
+    looked = []
+    real = geometry.separation
+    monkeypatch.setattr(
+        geometry, "separation", lambda *where: looked.append(np.size(where[-1])) or real(*where)
+    )
+    for wide in (1.0, 10.0):
+        ra, dec = (one.ravel() for one in np.meshgrid(*2 * [np.arange(0, wide, 0.02)]))
+        Circles(CircularRegion(*one, 100.0) for one in zip(ra, dec, strict=True)).meeting(
+            CircularRegion(0.5, 0.5, 2.0)
+        )
+    assert looked[0] == looked[1] < 30

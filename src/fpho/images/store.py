@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import UNREADABLE, DamagedError, InputError
-from ..geometry import CircularRegion, linearize, separation
+from ..geometry import Circles, CircularRegion, linearize
 from ..hdf5 import verify
 from .exposure import Exposure, ExposureTiles, untile_image
 from .onefile import ExposureEntry, OpenFiles, file_of, read_head, write_exposure
@@ -96,16 +96,13 @@ class Store:
         part._around = part._footprints()
         return part
 
-    def _footprints(self) -> np.ndarray:
-        """(ra, dec, radius) of the circles around all exposures, (3, N)."""
-        around = [self._entries[name].footprint for name in self.ids]
-        return np.array([(one.ra, one.dec, one.radius) for one in around]).reshape(-1, 3).T
+    def _footprints(self) -> Circles:
+        """The circles around all exposures."""
+        return Circles(self._entries[name].footprint for name in self.ids)
 
     def near(self, region) -> list[str]:
         """Ids of the exposures whose footprints meet a circle on the sky; no file is opened."""
-        ra, dec, radius = self._around
-        meet = separation(region.ra, region.dec, ra, dec) <= radius + region.radius
-        return [self.ids[i] for i in np.flatnonzero(meet)]
+        return [self.ids[i] for i in self._around.meeting(region)]
 
     def overlapping(self, region) -> list[str]:
         """Ids of the exposures whose pixels may lie in a circle on the sky."""
