@@ -8,7 +8,8 @@ from processes import TOP, Workflow
 CALL = (
     "--profile", TOP / "profiles" / "slurm", "--jobs", 4, "--slurm-init-seconds-before-status-checks", 5,
     "--default-resources", "slurm_partition=debug", "mem_mb=1000", "runtime=60",
-    "--set-threads", "batch=1", "preprocess_images=1", "scene_images=1", "background_images=1",
+    "--set-threads", "batch=1", "check_images=1", "preprocess_images=1", "scene_images=1",
+    "background_images=1",
 )  # fmt: skip
 HOWS = ("cancelled", "requeued")
 

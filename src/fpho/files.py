@@ -159,6 +159,13 @@ def has_seal(path) -> bool:
     return _beside(Path(path)).is_file()
 
 
+def fits_seal(path) -> bool:
+    """Whether a file has a checksum beside it that is its own; unlike `is_whole` it notes nothing."""
+    return (
+        Path(path).is_file() and has_seal(path) and _digest(path) in _beside(Path(path)).read_bytes().split()
+    )
+
+
 def was_edited(path) -> bool:
     """Whether a file with a checksum beside it has another time than when it was last seen whole."""
     with open(_beside(Path(path)), "rb") as stream:

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from fpho.config import Config
-from fpho.images import ExposureSpec
+from fpho.images import ExposureSpec, pixel_scales
 from fpho.psf import write_store
 from fpho.psf.mixture import evaluate
 from fpho.simulate import make_wcs
@@ -25,8 +25,10 @@ def problems(tmp_path):
     spec = ExposureSpec(id="im", band="r", path=tmp_path / "im.fits")
     config = Config(outdir=str(tmp_path), images="i.tsv", psfs="p.tsv", catalog={"path": "c.fits"})
 
+    scales = [pixel_scales(spec)]
+
     def found(psfs):
-        return [str(problem) for problem in psf_problems(config, Inputs(None, psfs, None), [spec])]
+        return [str(problem) for problem in psf_problems(config, Inputs(None, psfs, None), [spec], scales)]
 
     return found
 

@@ -1,19 +1,24 @@
 """Stages over images: by one process, by two, or as jobs for groups of images, they give the same bits."""
 
+import hashlib
 import json
+import random
+import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.damages import damage
 from fpho.config import make_config
-from fpho.errors import DamagedError, InputError
-from fpho.images import open_store
+from fpho.errors import DamagedError, InputError, MachineError
+from fpho.images import ExposureSpec, open_store
 from fpho.layout import Layout
 from fpho.passes.files import flattened
 from fpho.scene import write_scene
 from fpho.sersic import DEFAULT_PATH
-from fpho.stages import mapping, preprocess, skies
+from fpho.stages import looks, mapping, preprocess, skies
 from fpho.stages.registry import STAGES
 from fpho.stages.running import run_stage
 from fpho.stages.stage import ConfiguredRun
@@ -123,6 +128,99 @@ def test_the_jobs_of_a_stage_fit_together(name):
         assert set(flattened(stage.parts[part].reads(run, **which))) <= made, part
         made |= set(flattened(stage.parts[part].writes(run, **which)))
     assert len(jobs) >= GROUPS + 1 and set(flattened(stage.writes(run))) <= made
+
+
+def test_check_finds_the_same_in_groups(given, tmp_path):
+    """The same record, bit for bit, by two processes, too; an image that changes is read anew."""
+    records = []
+    for name, groups, cores in (("one", 1, 1), ("two", 1, 2), ("three", GROUPS, 1)):
+        run = a_run(given, tmp_path / name, groups)
+        if groups == 1:
+            run_stage("check", run.config, run.layout, cores)
+        else:
+            divided("check", run)
+        records.append(run.layout.checked.read_bytes())
+    assert records[0] == records[1] == records[2]
+    files = json.loads(records[0])["files"]
+    assert {Path(path).name for path in files} == {
+        *(f"{name}.fits" for name in NAMES), "images.tsv", "psfs.h5", "peaks.csv"
+    }  # fmt: skip
+    assert all(
+        one["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest() for path, one in files.items()
+    )
+
+
+def test_groups_tell_all_problems_at_once(given, tmp_path):
+    """In the words and the order of a check that is one job, those of images and all others."""
+    folder = shutil.copytree(given, tmp_path / "given")
+    for name in ("d", "a"):
+        (folder / f"{name}.fits").write_bytes((folder / f"{name}.fits").read_bytes()[:5000])
+    (folder / "psfs.h5").unlink()
+    told = []
+    for groups in (1, GROUPS):
+        run = a_run(given, tmp_path / str(groups), groups, **places(folder), **{"detect.bands": ["red"]})
+        with pytest.raises(InputError) as stop:
+            if groups == 1:
+                run_stage("check", run.config, run.layout)
+            else:
+                divided("check", run)
+        told.append(str(stop.value))
+        assert not run.layout.checked.exists()
+    assert told[0] == told[1] and "4 problems" in told[0]
+    left = [run.layout.image_group("check", group, GROUPS).exists() for group in range(GROUPS)]
+    assert left == [True, False, True], "what was bad is looked at again"
+    words = [told[0].index(word) for word in ("a.fits", "d.fits", "psfs.h5", "detect.bands")]
+    assert words == sorted(words)
+
+
+def test_a_table_that_cannot_be_read_is_told_by_the_last_job(given, tmp_path):
+    folder = shutil.copytree(given, tmp_path / "given")
+    (folder / "images.tsv").write_text("id\tband\tpath\n")
+    run = a_run(given, tmp_path / "out", GROUPS, **places(folder))
+    for group in range(GROUPS):
+        run_stage("check", run.config, run.layout, part="images", group=group)
+    with pytest.raises(InputError, match=r"images.tsv.*the table has no rows"):
+        run_stage("check", run.config, run.layout, part="gather")
+
+
+def test_what_is_no_fault_of_the_inputs_stops_a_group(given, tmp_path, monkeypatch):
+    run = a_run(given, tmp_path / "out", GROUPS)
+    full = MachineError("disk", "is full", "Make room")
+    monkeypatch.setattr(looks, "problem_of", lambda *arguments: full)
+    with pytest.raises(MachineError, match="is full"):
+        run_stage("check", run.config, run.layout, part="images", group=0)
+    assert not run.layout.image_group("check", 0, GROUPS).exists()
+
+
+def test_an_image_that_the_run_has_drawn_is_drawn_again(tmp_path):
+    """It is damaged when its group is read, not when all is told."""
+    tree = {"outdir": str(tmp_path), "simulate.scene": "tiny", "workflow.image_groups": GROUPS}
+    run = ConfiguredRun(make_config(tree), Layout(tmp_path))
+    run_stage("simulate", run.config, run.layout)
+    path = run.layout.simulation / "images" / "F125W_1.fits"
+    before = path.read_bytes()
+    damage(path, "cut off", random.Random(1))
+    divided("check", run)
+    assert path.read_bytes() == before and run.layout.checked.is_file()
+
+
+def places(folder: Path) -> dict:
+    """Options that name the files of another folder."""
+    names = {"images": "images.tsv", "psfs": "psfs.h5", "catalog.path": "peaks.csv"}
+    return {option: str(folder / name) for option, name in names.items()}
+
+
+def test_images_of_one_file_are_looked_at_together(tmp_path, monkeypatch):
+    """A file is read to its end once, however many of its images there are."""
+    planes = {"SCI": (np.ones(SHAPE), header(SHAPE, FLUXSCL=1.0)), "ERR": np.ones(SHAPE)}
+    paths = [write(tmp_path / f"{name}.fits", **planes) for name in "xy"]
+    specs = [ExposureSpec(id=f"i{k}", band="blue", path=paths[k % 2]) for k in range(4)]
+    read = []
+    monkeypatch.setattr(import_module("fpho.images.validate"), "check_file", read.append)
+    found = looks.look_at(specs, make_config({"simulate.scene": "tiny"}).preprocess, ["blue"], None)
+    assert read == paths and [one.problem for one in found] == [None] * 4
+    assert [list(one.sums) for one in found] == [[str(spec.path)] for spec in specs]
+    assert looks.Look.of(json.loads(json.dumps(found[0].tree()))) == found[0]
 
 
 def test_a_group_watches_its_own_images(given, tmp_path):

@@ -202,7 +202,7 @@ def jobs(option: str) -> set[str]:
     ):  # other jobs do what the passes did, and take finished patches as they are
         return (expected(option) | with_followers(FITS)) - FITS | {"plan", "batch", "gather", "finish"}
     if option == "workflow.image_groups":  # the same for images
-        over = {"preprocess", "scene", "background"}
+        over = {"check", "preprocess", "scene", "background"}
         parts = {f"{name}_{part}" for name in over for part in STAGES[name].parts if part != "gather"}
         return expected(option) | with_followers(over) | parts
     return expected(option) & stages_of(base)

@@ -162,7 +162,7 @@ def group_reads(name):
 
 def job_writes(name, part, *group):
     """Output files of a part of a stage over images; what is shown in a report is marked."""
-    marks = {"background": shown("background", "Background")} if part == "gather" else {}
+    marks = {"background": shown("background", "Background"), "checked": update} if part == "gather" else {}
     files = STAGES[name].parts[part].writes(run_used, *group)
     return {key: marks.get(key, lambda path: path)(path) for key, path in files.items()}
 

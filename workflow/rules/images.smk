@@ -67,6 +67,8 @@ for divided in (name for name in STAGES if groups_of(name) > 1):
             layout.benchmark(divided)
         conda:
             environment
+        resources:
+            gpu=gpus_of(divided),
         params:
             **job_depends(divided, "gather"),
         script:

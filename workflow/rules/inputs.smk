@@ -23,28 +23,30 @@ if simulated:
             "../scripts/stage.py"
 
 
-rule check:
-    """Check all inputs and options before anything is fitted; name the file and the cure."""
-    input:
-        **reads("check"),
-    output:
-        **writes(
-            "check",
-            checked=update,
-        ),
-    log:
-        layout.log("check"),
-    benchmark:
-        layout.benchmark("check")
-    conda:
-        environment
-    threads: cores_of("check")
-    resources:
-        gpu=gpus_of("check"),
-    params:
-        **depends("check"),
-    script:
-        "../scripts/stage.py"
+if groups_of("check") == 1:
+
+    rule check:
+        """Check all inputs and options before anything is fitted; name the file and the cure."""
+        input:
+            **reads("check"),
+        output:
+            **writes(
+                "check",
+                checked=update,
+            ),
+        log:
+            layout.log("check"),
+        benchmark:
+            layout.benchmark("check")
+        conda:
+            environment
+        threads: cores_of("check")
+        resources:
+            gpu=gpus_of("check"),
+        params:
+            **depends("check"),
+        script:
+            "../scripts/stage.py"
 
 
 rule settings:

@@ -25,15 +25,19 @@ def validate(table, options: Preprocess | None = None, sources=None) -> list[Inp
     specs = read_table(table) if isinstance(table, str | Path) else table
     bands = {spec.band for spec in specs}
     whole: set[Path] = set()
-    problems = []
-    for spec in specs:
-        try:
-            check_spec(spec, options or Preprocess(), bands, whole)
-            if sources is not None:
-                check_place(spec, sources["ra"], sources["dec"], options)
-        except InputError as error:
-            problems.append(error)
-    return problems
+    found = [problem_of(spec, options or Preprocess(), bands, sources, whole) for spec in specs]
+    return [problem for problem in found if problem is not None]
+
+
+def problem_of(spec: ExposureSpec, options: Preprocess, bands, sources, whole: set) -> InputError | None:
+    """What is wrong with an image; `bands` and `whole`: see `check_spec`, `sources`: see `validate`."""
+    try:
+        check_spec(spec, options, bands, whole)
+        if sources is not None:
+            check_place(spec, sources["ra"], sources["dec"], options)
+    except InputError as error:
+        return error
+    return None
 
 
 def check_spec(spec: ExposureSpec, options: Preprocess, bands=frozenset(), whole: set | None = None) -> None:

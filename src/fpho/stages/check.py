@@ -1,10 +1,14 @@
-"""Stage `check`: all inputs and options, before anything is fitted."""
+"""Stage `check`: all inputs and options, before anything is fitted.
+
+Images are read by several processes or, in groups, by jobs of their own; all problems are told at once.
+"""
 
 import json
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -12,52 +16,116 @@ from .. import __version__
 from ..background import check_exposures, read_tweakbg
 from ..config import Config
 from ..errors import DamagedError, InputError
-from ..files import checksum, is_whole, write_text
-from ..images import ExposureSpec, pixel_scales, read_table, validate
+from ..files import fits_seal, write_text
+from ..images import ExposureSpec, read_table
 from ..layout import Layout
 from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
 from .inputs import Inputs, from_stars, local_files, resolve
+from .looks import Look, Sums, look_at, sums_of
+from .mapping import bands_in, grouped, of_bands, read_records, write_record
 from .options import option_problems
 
 log = logging.getLogger("fpho")
+Looking = Callable[[list[ExposureSpec], Any], list[Look]]
 
 
-def run(config: Config, layout: Layout) -> None:
-    """Write `layout.checked`, if nothing is wrong.
+def run(config: Config, layout: Layout, cores: int = 1) -> None:
+    """Write `layout.checked`, if nothing is wrong. Images are read by `cores` processes.
 
     Raises
     ------
     InputError
         One problem, or all of them, each with file and cure; then nothing is written.
     """
+    _judge(config, layout, partial(_look, config, known=_last(layout), cores=cores))
+
+
+def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
+    """Keep what is found of the images of a group; what is wrong with them is for `gather` to say.
+
+    Raises
+    ------
+    InputError
+        Of what is no fault of the user's files: the machine, or a file that the run has drawn.
+    """
     inputs = resolve(config, layout)
+    specs = _try(read_table, inputs.images)[0] or []
+    some = of_bands(grouped(specs, config)[group], config)
+    sources = _read_catalog(config, inputs, config.bands or bands_in(specs))[0] if some else None
+    bands = bands_in(of_bands(specs, config))
+    looks = look_at(some, config.preprocess, bands, sources, _last(layout), cores)
+    for problem in (look.problem for look in looks if look.problem is not None):
+        if type(problem) is not InputError or Path(problem.where).is_relative_to(layout.simulation):
+            raise problem
+    path = layout.image_group("check", group, config.workflow.image_groups)
+    write_record(path, [spec.id for spec in some], [look.tree() for look in looks])
+
+
+def gather(config: Config, layout: Layout) -> None:
+    """`run`, with what was found of the images of all groups; bad ones are read again next time.
+
+    What made an image bad may be no file that changes, such as a disk that was not there.
+    """
+
+    def look(specs: list[ExposureSpec], sources) -> list[Look]:
+        groups = grouped(read_table(resolve(config, layout).images), config)
+        names = [[spec.id for spec in of_bands(some, config)] for some in groups]
+        trees = read_records(layout, "check", [spec.id for spec in specs], names)
+        looks = dict(zip((spec.id for spec in specs), map(Look.of, trees), strict=True))
+        for group, members in enumerate(names):
+            if any(looks[name].problem for name in members):
+                layout.image_group("check", group, len(names)).unlink()
+        return list(looks.values())
+
+    _judge(config, layout, look)
+
+
+def _judge(config: Config, layout: Layout, look: Looking) -> None:
+    """Tell all problems, or write `layout.checked`."""
+    inputs, sums = resolve(config, layout), _last(layout)
     if config.catalog.detect and config.catalog.path:
         log.warning("catalog.detect: true makes the catalog; %s is not read", config.catalog.path)
-    problems = list(find_problems(config, inputs))
+
+    def noting(specs: list[ExposureSpec], sources) -> list[Look]:
+        looks = look(specs, sources)
+        for one in looks:
+            sums.update(one.sums)
+        return looks
+
+    problems = list(find_problems(config, inputs, noting))
     damaged = [problem for problem in problems if isinstance(problem, DamagedError)]
     if damaged or len(problems) == 1:
         raise (damaged or problems)[0]
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise InputError("inputs", f"{len(problems)} problems", f"Mend each of them:{listed}")
-    write_text(layout.checked, json.dumps(record(inputs, layout), indent=2) + "\n", seal=True)
+    write_text(layout.checked, json.dumps(record(inputs, sums), indent=2) + "\n", seal=True)
     log.info("inputs and options are good")
 
 
-def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
-    """All that is wrong with inputs and options; what depends on a missing table is left out."""
+def _look(config: Config, specs: list[ExposureSpec], sources, **options) -> list[Look]:
+    """What is found of all images of a run, here and now; `options`: of `look_at`."""
+    return look_at(specs, config.preprocess, bands_in(specs), sources, **options)
+
+
+def find_problems(config: Config, inputs: Inputs, look: Looking | None = None) -> Iterator[InputError]:
+    """All that is wrong with inputs and options; what depends on a missing table is left out.
+
+    look : gives what is found of each image, given the images and the catalog's rows; else they are read
+    """
+    look = look or partial(_look, config)
     specs, problem = _try(read_table, inputs.images)
     yield from problem
     if specs:
-        bands = config.bands or list(dict.fromkeys(spec.band for spec in specs))
-        used = [spec for spec in specs if spec.band in bands]
-        rows, problem = catalog(config, inputs, bands)
+        used = of_bands(specs, config)
+        rows, problem = catalog(config, inputs, config.bands or bands_in(specs))
         yield from problem
-        yield from validate(used, config.preprocess, rows)
-        yield from psf_problems(config, inputs, used)
+        looks = look(used, rows)
+        yield from (one.problem for one in looks if one.problem is not None)
+        yield from psf_problems(config, inputs, used, [one.scales for one in looks])
         yield from option_problems(config, inputs, specs)
         if config.background.tweakbg:
             yield from background_problems(config.background.tweakbg, specs)
@@ -65,8 +133,13 @@ def find_problems(config: Config, inputs: Inputs) -> Iterator[InputError]:
     yield from kernel_problems(config)
 
 
-def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> Iterator[InputError]:
-    """A PSF that is missing, cannot be read or is for other pixels; an exposure that has none."""
+def psf_problems(
+    config: Config, inputs: Inputs, specs: list[ExposureSpec], pixels: list[tuple[float, float] | None]
+) -> Iterator[InputError]:
+    """A PSF that is missing, cannot be read or is for other pixels; an exposure that has none.
+
+    pixels : arcsec, smallest and largest of each exposure; None: it cannot be read, which is told elsewhere
+    """
     if inputs.psfs is None:
         yield from star_problems(config, specs, ())
         return
@@ -85,7 +158,7 @@ def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> I
             scales[key] = {image.where: image.pixel_scale for image in (images or {}).get(key, ())}
     if from_stars(config) and scales is not None:
         yield from star_problems(config, specs, scales)
-    for spec in specs if scales else ():
+    for spec, size in zip(specs, pixels, strict=True) if scales else ():
         wanted = [spec.psf] if spec.psf else [spec.id, spec.band]
         key = next((name for name in wanted if name in scales), None)
         if key is None and from_stars(config):
@@ -95,10 +168,9 @@ def psf_problems(config: Config, inputs: Inputs, specs: list[ExposureSpec]) -> I
             found = f"exposure {spec.id!r} of band {spec.band!r} has no PSF, no key {names}"
             cure = f"Add one of that key; there are {', '.join(sorted(scales))}"
             yield InputError(inputs.psfs, found, cure)
-        elif any(scales[key].values()):
-            pixels, unreadable = _try(pixel_scales, spec)  # what cannot be read is reported by `validate`
-            for where, stated in () if unreadable else scales[key].items():
-                yield from _try(check_pixel_scale, where, stated, pixels, spec.id)[1]
+        elif any(scales[key].values()) and size is not None:
+            for where, stated in scales[key].items():
+                yield from _try(check_pixel_scale, where, stated, size, spec.id)[1]
 
 
 def star_problems(config: Config, specs: list[ExposureSpec], keys) -> Iterator[InputError]:
@@ -122,13 +194,17 @@ def star_problems(config: Config, specs: list[ExposureSpec], keys) -> Iterator[I
 
 def catalog(config: Config, inputs: Inputs, bands):
     """(scene rows, no problem) of the catalog; (None, the problem), or no problem where it is to be made."""
-    if inputs.catalog is None:
-        return None, []
-    options = config.catalog, config.patches.default_roi
-    rows, problem = _try(partial(read_catalog, complete=False), inputs.catalog, bands, *options)
+    rows, problem = _read_catalog(config, inputs, bands)
     for text in starting_problems(rows, config.bounds) if rows is not None else ():
         log.warning("%s: %s", inputs.catalog, text)
     return rows, problem
+
+
+def _read_catalog(config: Config, inputs: Inputs, bands):
+    if inputs.catalog is None:
+        return None, []
+    options = config.catalog, config.patches.default_roi
+    return _try(partial(read_catalog, complete=False), inputs.catalog, bands, *options)
 
 
 def background_problems(path, specs: list[ExposureSpec]) -> Iterator[InputError]:
@@ -155,17 +231,16 @@ def kernel_problems(config: Config) -> Iterator[InputError]:
         yield from _try(require_gpu)[1]
 
 
-def record(inputs: Inputs, layout: Layout) -> dict:
-    """Checksums of all input files; those of unchanged size and time are taken from the last record."""
-    last = json.loads(layout.checked.read_text())["files"] if is_whole(layout.checked) else {}
-    files = {}
-    for table in (inputs.images, inputs.psfs, inputs.catalog):
-        for path in local_files(Path(table)) if table else ():
-            state = {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns}
-            known = last.get(str(path), {})
-            same = {name: known.get(name) for name in state} == state
-            files[str(path)] = state | {"sha256": known["sha256"] if same else checksum(path)}
-    return {"fpho_version": __version__, "files": files}
+def record(inputs: Inputs, known: Sums) -> dict:
+    """Checksums of all input files; `known`: those of the last record and of the images."""
+    tables = [Path(table) for table in (inputs.images, inputs.psfs, inputs.catalog) if table]
+    paths = [path for table in tables for path in local_files(table)]
+    return {"fpho_version": __version__, "files": sums_of(paths, known)}
+
+
+def _last(layout: Layout) -> Sums:
+    """What an earlier check has written of files; a check that fails leaves all of that as it is."""
+    return json.loads(layout.checked.read_text())["files"] if fits_seal(layout.checked) else {}
 
 
 def _try(function: Callable, *arguments):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import DamagedError, InputError
 from ..files import verify, write_text
+from ..images import ExposureSpec
 from ..layout import Layout
 from ..workers import results
 
@@ -22,6 +23,16 @@ def grouped(items: list, config) -> list[list]:
     """Items of each group: every n-th."""
     count = config.workflow.image_groups
     return [items[group::count] for group in range(count)]
+
+
+def of_bands(specs: list[ExposureSpec], config) -> list[ExposureSpec]:
+    """Rows of a table of exposures that a run uses."""
+    return [spec for spec in specs if not config.bands or spec.band in config.bands]
+
+
+def bands_in(specs: list[ExposureSpec]) -> list[str]:
+    """Bands of rows of a table of exposures, in order."""
+    return list(dict.fromkeys(spec.band for spec in specs))
 
 
 def each(function, tasks: list[tuple], names: list[str], cores: int) -> list[dict]:

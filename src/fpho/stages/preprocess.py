@@ -20,7 +20,7 @@ from ..images import (
 from ..layout import KINDS, Layout
 from ..workers import results
 from .inputs import images_of
-from .mapping import grouped, read_records, write_record
+from .mapping import grouped, of_bands, read_records, write_record
 
 log = logging.getLogger("fpho")
 
@@ -62,16 +62,12 @@ def _write_indices(config: Config, layout: Layout, entries: list[ExposureEntry])
 
 def chosen(config: Config, layout: Layout) -> list[ExposureSpec]:
     """Rows of the table of exposures that the run uses."""
-    return _of_bands(config, read_table(images_of(config, layout)))
+    return of_bands(read_table(images_of(config, layout)), config)
 
 
 def _groups(config: Config, layout: Layout) -> list[list[ExposureSpec]]:
     """Those of each group, by rows of the whole table: so the workflow knows them, too."""
-    return [_of_bands(config, some) for some in grouped(read_table(images_of(config, layout)), config)]
-
-
-def _of_bands(config: Config, specs: list[ExposureSpec]) -> list[ExposureSpec]:
-    return [spec for spec in specs if not config.bands or spec.band in config.bands]
+    return [of_bands(some, config) for some in grouped(read_table(images_of(config, layout)), config)]
 
 
 def prepared(config: Config, layout: Layout, specs: list[ExposureSpec], cores: int) -> list[ExposureEntry]:

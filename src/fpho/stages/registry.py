@@ -43,7 +43,28 @@ SIMULATE = _stage(
     needs=lambda config: ("galsim",),
     exists=simulated,
 )
-CHECK = _stage(
+
+
+def _over_images(name: str, help: str, is_needed=lambda config: True, **more) -> Stage:
+    """A stage that can be divided into groups of images; not where its images are not needed.
+
+    What else it has: see `imagewise.parts_of`.
+    """
+    last, start = more["writes"], more.get("start")
+    own = {key: more.pop(key) for key in ("start", "of_group") if key in more}
+    parts = parts_of(name, more["reads"], last, more["options"], **own)
+
+    def writes(run: ConfiguredRun) -> dict:
+        return (start(run) if start else {}) | last(run)
+
+    def groups(config) -> int:
+        return config.workflow.image_groups if is_needed(config) else 1
+
+    more = {"measures": True} | more | {"writes": writes, "parts": parts, "groups": groups}
+    return _stage(name, help, cores=True, processes=True, **more)
+
+
+CHECK = _over_images(
     "check",
     "Check all inputs and options before anything is fitted.",
     reads=lambda run: {
@@ -54,6 +75,10 @@ CHECK = _stage(
             run.config.sersic.table,
             run.config.psf.stars,
         ),
+    },
+    of_group=lambda run, group: {
+        "images": run.given(run.inputs.images, group=group),
+        "catalog": run.given(run.inputs.catalog),
     },
     writes=lambda run: {"checked": run.layout.checked},
     options=(
@@ -77,6 +102,7 @@ CHECK = _stage(
         "kernel",
     ),
     gpu=True,  # it looks for the card
+    measures=False,
 )
 SETTINGS = _stage(
     "settings",
@@ -131,25 +157,6 @@ PSF = _stage(
     cores=True,
     measures=True,
 )
-
-
-def _over_images(name: str, help: str, is_needed=lambda config: True, **more) -> Stage:
-    """A stage that can be divided into groups of images; not where its images are not needed.
-
-    What else it has: see `imagewise.parts_of`.
-    """
-    last, start = more["writes"], more.get("start")
-    own = {key: more.pop(key) for key in ("start", "of_group") if key in more}
-    parts = parts_of(name, more["reads"], last, more["options"], **own)
-
-    def writes(run: ConfiguredRun) -> dict:
-        return (start(run) if start else {}) | last(run)
-
-    def groups(config) -> int:
-        return config.workflow.image_groups if is_needed(config) else 1
-
-    more |= {"writes": writes, "parts": parts, "groups": groups}
-    return _stage(name, help, cores=True, processes=True, measures=True, **more)
 
 
 PREPROCESS = _over_images(
