@@ -1,14 +1,15 @@
 """A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker disk damage slurm] [--moments N]
-    [--minutes M] [--field SOURCES] [--batches B] [--late SHARE]
+python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker disk damage damages slurm]
+    [--moments N] [--minutes M] [--field SOURCES] [--batches B] [--late SHARE]
 
 The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches, or
 on a simulated field of so many sources, all stages on. After each disturbance comes one ordinary command,
 without `--unlock` or `--rerun-incomplete`. What is asked: no process lives on; the last command ends well;
 every file of the run (scene states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of
 an undisturbed run, but for dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn
-over all stages: a stage, then a part of its time. `mixed` are kills of the first three kinds in one run.
+over all stages: a stage, then a part of its time. `mixed` are kills of the first three kinds in one run,
+`damages` several files damaged at once.
 
 A field takes long: with `--late`, runs begin as the undisturbed one was before a stage drawn at random, with
 the patches of its passes done but for at most this share.
@@ -54,7 +55,8 @@ STAGES = (
 )  # fmt: skip
 POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
 KILLED = ("main", "job", "group")
-PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10}  # disturbances of one run
+# Disturbances of one run.
+PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10, "damages": 6}
 CORES = 2  # of a run
 ROOM = 1.5  # of a small file system, in sizes of the run
 WORDS = "Make room on the disk"
@@ -284,6 +286,22 @@ class Chaos:
             [{"kind": "damage", "stage": READERS[pattern] or "none", "file": pattern, "how": how}], wrong
         )
 
+    def damaged_together(self, number: int) -> None:
+        """Files of different kinds are damaged at once, before a stage drawn at random."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.copied()
+        stage, out = self.rng.choice(CHAIN), self.run / "out"
+        forget_from(stage, out)
+        later = (None, *CHAIN[CHAIN.index(stage) :])
+        files = {name: sorted(out.glob(name)) for name in READERS if READERS[name] in later}
+        some = [name for name in files if files[name]]
+        entries = []
+        for name in self.rng.sample(some, min(number, len(some))):
+            how = self.rng.choice(DAMAGES)
+            damage(self.rng.choice(files[name]), how, self.rng)
+            entries.append({"kind": "damage", "run": "damages", "stage": stage, "file": name, "how": how})
+        self.keep(entries, self.go_on())
+
     def damages_missing(self) -> list[tuple[str, str]]:
         """(file, damage) that were not tried, of the files that were damaged least often so far."""
         known = {(one["file"], one["how"]) for one in self.outcomes() if one["kind"] == "damage"}
@@ -307,6 +325,8 @@ class Chaos:
             self.full_disk(whole=self.done(kind) % 2 == 1)
         elif kind == "worker":
             self.lost_workers(min(PER_RUN[kind], wanted))
+        elif kind == "damages":
+            self.damaged_together(min(PER_RUN[kind], wanted))
         elif kind == "slurm":
             self.jobs_of_slurm(min(PER_RUN[kind], wanted))
         else:
@@ -337,7 +357,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     kinds = ["main", "job", "worker", "group", "disk", "damage"]
-    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "mixed", "slurm"])
+    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "mixed", "damages", "slurm"])
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
