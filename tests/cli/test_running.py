@@ -74,9 +74,9 @@ def test_a_job_that_counts_nothing_says_for_how_long_it_works(run):
 def test_a_killed_and_a_failed_job(run):
     with pytest.raises(ZeroDivisionError), recorded(run.layout.progress("psf")):
         raise ZeroDivisionError
-    with recorded(run.layout.progress("sample_colour1_batch2")):
+    with recorded(run.layout.progress("sample_batch2")):
         pass
-    path = run.layout.progress("sample_colour1_batch2")
+    path = run.layout.progress("sample_batch2")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"ended": None, "began": "1"}))
     found = states(status(run))
     assert found["psf"] == "failed" and found["sample"] == "stopped" and found["scene"] == "waiting"

@@ -22,6 +22,7 @@ from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
 from tests.passes.toy import plan_of
 
+PASSES = ("optimize", "reoptimize", "sample")
 WRITTEN_BY_SIMULATE = ("images/F814W_1.fits", "truth.fits", "exposures.tsv")
 
 
@@ -151,18 +152,30 @@ def test_every_file_has_its_writer(tmp_path, monkeypatch, batches):
     assert mending.writer_of(tmp_path / "mine.fits", run) is None
 
 
-def test_plans_that_cannot_be_read_are_removed(tmp_path, rng):
-    """Where jobs are planned: elsewhere the pass finds it, and mends it as it mends all that it reads."""
-    run = run_in(tmp_path, batches=3)
-    whole, hurt, older = (run.layout.plan(name) for name in ("optimize", "reoptimize", "sample"))
-    for path in (whole, hurt):
-        plan_of([(0, 0)]).write(path)
-    write_store(older)  # of a version that wrote something else
-    damage(hurt, "cut off", rng)
-    mending.remove_damaged_plans(run_in(tmp_path))
-    assert whole.is_file() and hurt.is_file() and older.is_file()
-    mending.remove_damaged_plans(run)
-    assert whole.is_file() and not hurt.exists() and not older.exists()
+def test_plans_that_are_gone_or_cannot_be_read_are_made_again(tmp_path, rng):
+    """Of finished passes that are divided; others find it themselves, and mend it as all that they read."""
+    run, made = run_in(tmp_path, batches=3), []
+    whole, hurt, older = (run.layout.plan(name) for name in PASSES)
+
+    def again(stage, part):
+        made.append((stage, part))
+        plan_of([(0, 0)]).write(run.layout.plan(stage))
+
+    for name in PASSES:
+        write_state(run.layout.state_before(name))
+    plan_of([(0, 0)]).write(whole)
+    for finished in (False, True):
+        plan_of([(0, 0)]).write(hurt)
+        damage(hurt, "cut off", rng)
+        write_store(older)  # of a version that wrote something else
+        mending.mend_plans(run_in(tmp_path), again)
+        assert hurt.is_file() and older.is_file() and made == []
+        if finished:
+            write_state(run.layout.scene("sample"))
+        mending.mend_plans(run, again)
+        assert whole.is_file() and not hurt.exists() and older.exists() == finished
+    assert made == [("sample", "plan")]
+    assert older.stat().st_mtime_ns == run.layout.state_before("sample").stat().st_mtime_ns
 
 
 def test_damaged_products_are_made_again_and_edited_ones_stay(tmp_path, rng):

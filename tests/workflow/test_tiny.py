@@ -243,7 +243,7 @@ def plans_that_are_gone(folder, options):
     assert looked.returncode != 0 and f"{OUTDIR}/plans/sample.h5: damaged" in looked.text, looked.text
     done = snakemake(folder, *options, "--", "sample", cores=1)
     assert done.returncode == 0 and first.is_file() and second.is_file() and third.is_file(), done.text
-    assert started(done.text).keys() <= {"plan", "finish", "sample"}, done.text
+    assert "Nothing to be done" in done.text, done.text
     other = "--config", options[1], "sample__warmup=40", "--", "sample"
     assert planned(snakemake(folder, "-n", *other, cores=1).text)["batch"] > 0
 

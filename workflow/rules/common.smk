@@ -7,6 +7,7 @@ out: `layout` (all paths of the run); `reads()`, `writes()`, `depends()`: what f
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -23,9 +24,10 @@ from fpho.layout import Layout
 from fpho.locks import own_locks
 from fpho.passes.files import flattened
 from fpho.passes.needs import image_needs, job_needs
-from fpho.stages.mending import only_looks, remove_damaged_plans, remove_damaged_products
+from fpho.stages.mending import mend_plans, only_looks, remove_damaged_products
 from fpho.stages.patchwise import part_writes
 from fpho.stages.registry import STAGES
+from fpho.stages.running import run_stage
 from fpho.stages.stage import ConfiguredRun
 
 if Path(sys.executable).is_file():
@@ -71,7 +73,7 @@ validate(config, "../schemas/config.schema.json")
 layout = run_used.layout
 if workflow.is_main_process and not only_looks(sys.argv[1:]):
     remove_damaged_products(layout)
-    remove_damaged_plans(run_used)
+    mend_plans(run_used, partial(run_stage, config=options_used, layout=layout))
 
 
 onsuccess:

@@ -162,20 +162,24 @@ def only_looks(arguments: list[str]) -> bool:
     return any(LOOKS.fullmatch(argument) for argument in arguments)
 
 
-def remove_damaged_plans(run: ConfiguredRun) -> None:
-    """Remove plans of divided passes that cannot be read, so that the workflow makes them again.
+def mend_plans(run: ConfiguredRun, again: Callable[..., None]) -> None:
+    """Make plans of divided passes again, by `again`, that are gone or cannot be read.
 
-    It reads them when it begins: which jobs there are stands there.
+    The workflow reads them when it begins: which jobs there are stands there. While a pass is not finished
+    it makes the plan itself; later it would take all that follows for outdated.
     """
     if run.config.workflow.batches == 1:
         return
     for name in (name for name, stage in STAGES.items() if stage.is_pass):
-        path = run.layout.plan(name)
+        path, state = run.layout.plan(name), run.layout.state_before(name)
         try:
             planned_jobs(path)
         except InputError as error:
             log.warning("%s: %s; it is made again", path, error.found)
             path.unlink()
+        if not path.exists() and run.layout.scene(name).is_file() and state.is_file():
+            again(name, part="plan")
+            set_time(path, state.stat().st_mtime_ns)
 
 
 def remove_damaged_products(layout: Layout) -> None:

@@ -103,10 +103,13 @@ def _sweep(part: StagePart, run: ConfiguredRun, which: dict) -> None:
 
 
 def job_name(stage: str, colour, batch: int, group: int | None = None) -> str:
-    """Name of a job's record: the stage; of a divided one also colour and batch, or the group of images."""
+    """Name of a job's record: the stage; of a divided one also the batch, or the group of images.
+
+    Steps of a pass share them: they run one after the other.
+    """
     if group is not None:
         return f"{stage}_group{group}"
-    return stage if colour == "all" else f"{stage}_colour{colour}_batch{batch}"
+    return stage if colour == "all" else f"{stage}_batch{batch}"
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def status(run: ConfiguredRun) -> Status:
 def records(layout: Layout, stage: str) -> list[dict]:
     """Records of the jobs of a stage, those that can be read."""
     folder, out = layout.progress(stage).parent, []
-    parts = [path for kind in ("colour", "group") for path in sorted(folder.glob(f"{stage}_{kind}*.json"))]
+    parts = [path for kind in ("batch", "group") for path in sorted(folder.glob(f"{stage}_{kind}*.json"))]
     for path in [layout.progress(stage), *parts]:
         try:
             out.append(json.loads(path.read_text()))
