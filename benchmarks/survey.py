@@ -163,6 +163,7 @@ def divided(place: Path, count: int):
 
     images = len(list((place / "images").glob("*.fits")))
     options = {"batches": -(-count // PER_BATCH), "image_groups": -(-images // PER_GROUP)}
+    options["job_seconds"] = 0  # no job has several rounds, whatever the size
     return load_config(place / "fpho.yaml", [f"workflow.{name}={value}" for name, value in options.items()])
 
 
