@@ -70,7 +70,8 @@ def planned_shares(plan: Path) -> dict[tuple[int, int], PlannedShare]:
     InputError
         If the file is damaged.
     """
-    return _shares(str(plan), os.stat(plan).st_mtime_ns)
+    with open(plan, "rb") as stream:  # what another machine wrote, NFS tells who opens a file
+        return _shares(str(plan), os.fstat(stream.fileno()).st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
