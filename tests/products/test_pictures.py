@@ -1,5 +1,7 @@
 """Images, regions and plots: what is written can be read back and lies where it should."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -136,6 +138,39 @@ def test_sky_axes_show_right_ascension_and_declination(tmp_path):
     assert any(":" in text for text in texts) and not any("$" in text for text in texts)
     x, y = axes.wcs.world_to_pixel_values(CENTRE["ra"], CENTRE["dec"])
     assert (x, y) == pytest.approx(part.wcs.world_to_pixel_values(CENTRE["ra"], CENTRE["dec"]))
+
+
+def wide(side: int) -> Picture:
+    """Noise, and a model without a source."""
+    wcs, noise = make_wcs(CENTRE["ra"], CENTRE["dec"], 0.1, (side, side), 20.0), np.random.default_rng(2)
+    data, ierr = noise.standard_normal((side, side), dtype="f4"), np.ones((side, side), "f4")
+    return Picture("w", "g", "exposure", data, np.zeros((side, side)), ierr, wcs, wcs.to_header())
+
+
+def test_a_wide_image_is_written_and_drawn_in_the_memory_of_a_few_of_its_layers(results, tmp_path):
+    """Bytes for each of its pixels; they were 48 and 85, 170 in colour, and all images were held for that."""
+    one, other = wide(1700), wide(1650)
+    works = {
+        24: lambda: write_picture(tmp_path / "w.fits", one),
+        60: lambda: plot_exposure(tmp_path / "w.png", one, results.rows),
+        70: lambda: plot_colour(tmp_path / "colour.png", [one, other], results.rows),
+    }
+    for most, work in works.items():
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak / one.data.size < most
+
+
+def test_what_is_drawn_of_a_wide_image_is_where_it_was():
+    one = picture()
+    assert one.thinned(70) is one
+    thin = one.thinned(40)
+    assert thin.data.shape == (30, 35) and thin.model[15, 18] == one.model[30, 36]
+    assert np.allclose(thin.wcs.pixel_to_world_values(18, 15), one.wcs.pixel_to_world_values(36, 30))
+    assert np.allclose(thin.wcs.world_to_pixel_values(*one.wcs.pixel_to_world_values(36, 30)), (18, 15))
+    assert thin.noise == one.noise
 
 
 def test_regions(results, tmp_path):

@@ -173,6 +173,22 @@ def _lookup_wcs(header, hdus, approximate, where):
     return in_icrs(wcs, header, where), stream.getvalue()
 
 
+class ThinnedWCS:
+    """A WCS of every `step`-th pixel of an image, from the first on."""
+
+    def __init__(self, wcs, step: int):
+        self._wcs, self.step = wcs, step
+
+    def world_to_pixel_values(self, ra, dec):
+        """Zero-indexed pixels of positions in degrees."""
+        x, y = self._wcs.world_to_pixel_values(ra, dec)
+        return x / self.step, y / self.step
+
+    def pixel_to_world_values(self, x, y):
+        """Positions in degrees of zero-indexed pixels."""
+        return self._wcs.pixel_to_world_values(x * self.step, y * self.step)
+
+
 class ShiftedWCS:
     """A WCS whose pixels are moved by `shift` (x, y): pixel = given pixel + shift."""
 

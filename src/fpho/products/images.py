@@ -101,28 +101,35 @@ def fitted_backgrounds(results: Results) -> dict[str, float]:
 
 
 def write_picture(path, picture: Picture) -> Path:
-    """One FITS file; every extension has the input's WCS."""
+    """One FITS file; every extension has the input's WCS. One of them is held at a time."""
     from astropy.io import fits
 
-    sigma = np.divide(1.0, picture.ierr, out=np.full(picture.data.shape, np.nan), where=picture.good)
-    layers = {"DATA": picture.shown, "MODEL": picture.model, "RESIDUAL": picture.residual, "ERR": sigma}
-    layers |= {"CHI": picture.pull, "MASK": ~picture.good}
     primary = fits.PrimaryHDU()
     primary.header.update(
         {"FPHOVER": __version__, "FILTER": escaped(picture.band), "EXPOSURE": escaped(picture.id)}
     )
     primary.header["KIND"] = picture.kind, "mosaic or exposure"
-    hdus = [primary]
-    for name, data in layers.items():
-        header = wcs_cards(picture.header)
-        header["BUNIT"], header["CONTENT"] = "nJy", LAYERS[name]
-        if name in WITHOUT_UNIT:
-            del header["BUNIT"]
-        kind = "u1" if name == "MASK" else "f4"
-        hdus.append(fits.ImageHDU(data.astype(kind), header, name=name))
     with atomic(path) as temporary:
-        fits.HDUList(hdus).writeto(temporary, overwrite=True)
+        primary.writeto(temporary, overwrite=True)
+        for name, content in LAYERS.items():
+            header = wcs_cards(picture.header)
+            header["BUNIT"], header["CONTENT"] = "nJy", content
+            if name in WITHOUT_UNIT:
+                del header["BUNIT"]
+            kind = "u1" if name == "MASK" else "f4"
+            with fits.open(temporary, mode="append", memmap=False) as file:
+                file.append(fits.ImageHDU(_layer(picture, name).astype(kind), header, name=name))
     return Path(path)
+
+
+def _layer(picture: Picture, name: str) -> np.ndarray:
+    """Pixels of one of `LAYERS`."""
+    if name == "ERR":
+        return np.divide(1.0, picture.ierr, out=np.full(picture.data.shape, np.nan), where=picture.good)
+    if name == "MASK":
+        return ~picture.good
+    words = {"DATA": "shown", "MODEL": "model", "RESIDUAL": "residual", "CHI": "pull"}
+    return getattr(picture, words[name])
 
 
 def read_picture(path) -> Picture:

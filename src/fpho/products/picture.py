@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..images import ShiftedWCS
+from ..images.wcs import ThinnedWCS
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Picture:
     def pull(self) -> np.ndarray:
         """(data - model) / sigma, NaN where masked."""
         return np.where(self.good, (self.data - self.model) * self.ierr, np.nan)
+
+    def thinned(self, most: int) -> "Picture":
+        """Itself, or every n-th pixel where a side has more than `most`, as figures show it."""
+        step = -(-max(self.data.shape) // most)
+        if step == 1:
+            return self
+        layers = (layer[::step, ::step].copy() for layer in (self.data, self.model, self.ierr))
+        return Picture(self.id, self.band, self.kind, *layers, ThinnedWCS(self.wcs, step))
 
     def cut(self, centre, half_width: float) -> "Picture":
         """The part within `half_width` pixels of `centre` = (x, y), with its WCS moved along."""

@@ -13,6 +13,7 @@ from ..products.picture import Picture
 from ..products.plots.apertures import plot_apertures
 from ..products.plots.colour import plot_colour
 from ..products.plots.panels import around, plot_exposure, plot_patch
+from ..products.plots.style import WIDEST
 from ..products.plots.summary import plot_summary
 from ..products.regions import write_patchreg, write_sourcereg
 from ..products.report import write_summary
@@ -64,7 +65,7 @@ class Gallery:
         """Keep what will be drawn of an image."""
         known = self.by_band.get(picture.band)
         if known is None or (picture.kind == "mosaic" and known.kind != "mosaic"):
-            self.by_band[picture.band] = picture
+            self.by_band[picture.band] = picture.thinned(WIDEST)
         for patch in self.shown:
             part = around(picture, patch.region) if picture.id in patch.exposures else None
             if part is not None:

@@ -6,7 +6,7 @@ from ...geometry import pixel_scale
 from ..picture import Picture
 from .marks import compass_and_scale, mark_sources
 from .sky import sky_axes
-from .style import RESIDUAL_RANGE, figure, headline, hide_axes, short
+from .style import RESIDUAL_RANGE, WIDEST, figure, headline, hide_axes, short
 
 BLACK = -1.0  # S/N per pixel that is shown as black, so that the sky is dark grey and its noise is seen
 STRETCH, SOFTENING = 8.0, 6.0  # of Lupton et al. (2004): linear in the sky, white at some 200 sigma
@@ -18,6 +18,7 @@ def plot_colour(path, pictures: list[Picture], rows) -> None:
     pictures : one for each band, blue to red; the first, middle and last are used, on the grid of
     the first, each in units of its noise. Of two bands the mean is green.
     """
+    pictures = [picture.thinned(WIDEST) for picture in pictures]
     grid = pictures[0]
     ny, nx = shape = grid.data.shape
     with figure(path, 12.0, 3.8 * ny / nx + 1.0) as fig:

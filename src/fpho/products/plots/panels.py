@@ -12,6 +12,7 @@ from .style import (
     OTHERS,
     RESIDUAL_MAP,
     RESIDUAL_RANGE,
+    WIDEST,
     figure,
     grey_bar,
     grey_norm,
@@ -28,10 +29,11 @@ TITLES = ("data", "model, half-light ellipses", "data − model")
 
 def plot_exposure(path, picture: Picture, rows) -> None:
     """One exposure: data, model with half-light ellipses, residual in sigma with its histogram."""
-    ny, nx = picture.data.shape
+    small = picture.thinned(WIDEST)
+    ny, nx = small.data.shape
     with figure(path, 14.0, 3.0 * ny / nx + 1.0) as fig:
         grid = fig.add_gridspec(1, 4, width_ratios=[1, 1, 1, 0.62])
-        axes, greys, pull = picture_row(fig, grid, 0, picture, rows)
+        axes, greys, pull = picture_row(fig, grid, 0, small, rows)
         grey_bar(fig, greys, ax=axes[:2], label="flux / sigma of a pixel", **bar_options())
         fig.colorbar(pull, ax=axes[2], label="residual / sigma", extend="both", **bar_options())
         residual_histogram(fig.add_subplot(grid[0, 3]), picture.pull)
