@@ -28,6 +28,7 @@ from .walk import LISTS, add_up, chi_square, run
 from .warm import fill_cache
 
 SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
+_NO_IMAGE = np.empty((0, 64), np.float32)
 
 
 @dataclass(frozen=True)
@@ -133,27 +134,40 @@ def _scratch(size: int) -> tuple:
     return _local.arrays
 
 
-def _spread(patch, state, image, options):
-    """Runs all pieces on the threads; returns the partial sums by piece."""
-    plan = plan_of(patch)
-    n_pieces, n_sources = len(plan.pieces), patch.n_sources
-    partial = np.zeros((n_pieces, 2 + 8 * n_sources))
-    arguments = (
-        np.zeros(1, np.int64), partial, image, _default if options is None else options.vector(),
+def _runner(patch: PatchArrays, options: Shortcuts | None = None):
+    """A function of a state and an image (T, 64), or none, that runs all pieces and gives their partial sums.
+
+    What the patch alone tells is made ready once.
+    """
+    plan, n_sources = plan_of(patch), patch.n_sources
+    shortcuts = _default if options is None else options.vector()
+    of_patch = (
         plan.steps, plan.pieces, plan.interpolation, patch.data, patch.weight,
         patch.band, patch.position, patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
-        state.sources, state.profile, state.profile_count, state.background,
     )  # fmt: skip
-    size = max(1, n_sources * patch.psf.shape[1] * state.profile.shape[1])
-    threads = min(_threads, n_pieces) if len(patch.data) >= SERIAL_TILES else 1
-    together(threads, lambda: run(*arguments, *_scratch(size)))
-    return plan, partial
+    threads = min(_threads, len(plan.pieces)) if len(patch.data) >= SERIAL_TILES else 1
+    per_profile = n_sources * patch.psf.shape[1]
+
+    def run_all(state: SourceArrays, image=_NO_IMAGE) -> np.ndarray:
+        partial = np.zeros((len(plan.pieces), 2 + 8 * n_sources))
+        size = max(1, per_profile * state.profile.shape[1])
+        arguments = (
+            np.zeros(1, np.int64), partial, image, shortcuts, *of_patch,
+            state.sources, state.profile, state.profile_count, state.background,
+        )  # fmt: skip
+        if threads == 1:
+            run(*arguments, *_scratch(size))
+        else:
+            together(threads, lambda: run(*arguments, *_scratch(size)))
+        return partial
+
+    return run_all
 
 
 def evaluate(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None):
     """chi2 (E,), gradient (S, B + 7), background gradient (E,), all float64; see `fpho.kernel`."""
-    plan, partial = _spread(patch, state, np.empty((0, 64), np.float32), options)
-    return add_up(plan.pieces, patch.band, partial, state.sources)
+    partial = _runner(patch, options)(state)
+    return add_up(plan_of(patch).pieces, patch.band, partial, state.sources)
 
 
 def evaluate_many(patch: PatchArrays, states, options: Shortcuts | None = None) -> list:
@@ -183,13 +197,17 @@ def evaluate_batch(work, options: Shortcuts | None = None) -> list:
 
 def chi_squares(patch: PatchArrays, states) -> np.ndarray:
     """chi2 of several states of one patch, all exposures together (W,), without slopes."""
-    return np.array([chi_square(patch.data, patch.weight, model(patch, state)) for state in states])
+    run_all, image, found = _runner(patch), np.zeros(patch.data.shape, np.float32), np.empty(len(states))
+    for i, state in enumerate(states):
+        run_all(state, image)
+        found[i] = chi_square(patch.data, patch.weight, image)
+    return found
 
 
 def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:
     """Model image on the tiles, background included, (T, 64) float32."""
     image = np.zeros(patch.data.shape, np.float32)
-    _spread(patch, state, image, options)
+    _runner(patch, options)(state, image)
     return image
 
 

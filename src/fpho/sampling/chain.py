@@ -10,7 +10,7 @@ import numpy as np
 from . import checkpoint
 from .nuts import Nuts
 from .split import Leap, Split, leap_together
-from .steps import STATS, ChainSettings
+from .steps import ChainSettings
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Chain:
     iterations: int = 0  # of the present segment, tuning included
     segment: int = 0  # metrics used so far
     draws: list = field(default_factory=list)  # z (ndim,) of each draw
-    stats: list = field(default_factory=list)  # tuples of STATS
+    stats: list = field(default_factory=list)  # the values of `DrawStats`
     costs: list = field(default_factory=list)  # evaluations until each draw
     ncall: int = 0  # evaluations
     ncall_warmup: int = 0  # of these, in warm-ups
@@ -132,9 +132,12 @@ class RunningChain:
             self._save()
 
     def ended(self) -> Chain:
-        """The chain, with the state of its step method."""
+        """The chain, with the state of its step method; a patch that has just begun is sooner done again."""
         self.chain.step = self.step.state()
-        if self.settings.checkpoint:
+        if (
+            self.settings.checkpoint
+            and time.monotonic() - self.settings.began > self.settings.checkpoint_seconds
+        ):
             self._save()
         return self.chain
 
@@ -160,7 +163,7 @@ def add_draw(chain: Chain, draw, tune: bool) -> None:
         return
     chain.draws.append(draw.z)
     chain.costs.append(chain.ncall)
-    chain.stats.append(tuple(kind(draw.stats[name]) for name, kind in STATS.items()))
+    chain.stats.append(tuple(draw.stats))
 
 
 def save(chain: Chain, settings: ChainSettings) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..workers import mapped
 from .chain import make_step, run_together
-from .steps import STATS, ChainSettings
+from .reduced import TruePosterior
+from .steps import ChainSettings, DrawStats
 
 LEAST = 16  # draws of each chain, however much is spent
 
@@ -41,9 +42,10 @@ def _in_phase(settings: ChainSettings, phase) -> ChainSettings:
     )
 
 
-def _run(model, *arguments, tick=None):
-    values = getattr(model, "lnprobs", None)
-    return run_together(model.lnprob_and_grad, *arguments, tick=tick, values=values)
+def _run(target, settings, *arguments, tick=None):
+    learnt = settings[0].learnt
+    values = None if learnt is None else TruePosterior(target.model, learnt.target).lnprobs
+    return run_together(target.lnprob_and_grad, settings, *arguments, tick=tick, values=values)
 
 
 def collect_draws(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
@@ -51,7 +53,7 @@ def collect_draws(chains, part: slice = slice(None)) -> tuple[np.ndarray, dict]:
     z = np.array([chain.draws[part] for chain in chains])
     columns = {
         name: np.array([[row[i] for row in chain.stats[part]] for chain in chains])
-        for i, name in enumerate(STATS)
+        for i, name in enumerate(DrawStats._fields)
     }
     return z, columns
 

@@ -11,7 +11,7 @@ import littlemcmc
 import numpy as np
 from littlemcmc.quadpotential import QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullAdapt
 
-from .steps import ChainSettings, Draw
+from .steps import ChainSettings, Draw, DrawStats
 
 STEP_SCALE = 0.5  # littlemcmc starts at STEP_SCALE / ndim^(1/4): about a third of the step that is found
 
@@ -39,9 +39,8 @@ class Nuts:
             self.function.keep(z, known)
         method.tune = tune
         end, (stats,) = method._astep(z)
-        return Draw(
-            end, self.function.known, stats | {"step_size": method.step_size}, self.function.ncall - before
-        )
+        stats = DrawStats.of(stats | {"step_size": method.step_size})
+        return Draw(end, self.function.known, stats, self.function.ncall - before)
 
     def state(self) -> dict:
         """Generator, step size and, where it is adapted, the metric; within `running`."""

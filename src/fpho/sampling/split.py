@@ -24,7 +24,7 @@ from contextlib import nullcontext
 import numpy as np
 from littlemcmc.step_sizes import DualAverageAdaptation
 
-from .steps import Draw
+from .steps import Draw, DrawStats
 from .whitened import Whitened, WhitenedPoint, unknown
 
 ANGLE = 2.1  # rad that a draw turns by
@@ -64,15 +64,15 @@ class Split:
         if tune:
             self._adapt(chance)
         here = end if accepted else start
-        stats = {
-            "diverging": not abs(change) < DIVERGING,
-            "tree_size": n_steps,
-            "depth": n_steps.bit_length(),
-            "energy": after if accepted else before,
-            "model_logp": here.lnp,
-            "mean_tree_accept": chance,
-            "step_size": step_size,
-        }
+        stats = DrawStats(
+            diverging=not abs(change) < DIVERGING,
+            tree_size=n_steps,
+            depth=n_steps.bit_length(),
+            energy=float(after if accepted else before),
+            model_logp=float(here.lnp),
+            mean_tree_accept=chance,
+            step_size=float(step_size),
+        )
         return Draw(here.z, (here.lnp, here.gradient), stats, n_steps + unknown(known))
 
     def _move(self, start: WhitenedPoint, p, turn: float, tune: bool):
@@ -130,51 +130,51 @@ class Leap(Split):
     def _adapt(self, chance):
         """A step is what it is."""
 
-    def numbers(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """What a walk takes: momenta (hops, n), angles and chances (hops,); the chance of the last test."""
-        hops, rng = self.learnt.hops, self.rng
-        momenta = rng.standard_normal((hops, n))
-        angles = self.learnt.angle * (1 + JITTER * rng.uniform(-1, 1, hops))
-        return momenta, angles, rng.random(hops), rng.random()
+    def numbers(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a draw takes: momenta (hops, n); chances (2 hops + 1,): angles, tests, the last test."""
+        hops = self.learnt.hops
+        return self.rng.standard_normal((hops, n)), self.rng.random(2 * hops + 1)
 
 
 def leap_together(steps: list[Leap], places, knowns) -> list[Draw]:
     """A draw of several chains with the same learnt forces; each is the same as alone."""
-    learnt, n = steps[0].learnt, len(places[0])
-    along_true = [learnt.rough and step.rng.random() < TRUE_SHARE for step in steps]
-    out = [
-        Split.draw(step, z, known, False) if one else None
+    along_true = [step.learnt.rough and step.rng.random() < TRUE_SHARE for step in steps]
+    left = [i for i, one in enumerate(along_true) if not one]
+    leaps = iter(_leaps([steps[i] for i in left], [places[i] for i in left], [knowns[i] for i in left]))
+    return [
+        Split.draw(step, z, known, False) if one else next(leaps)
         for step, z, known, one in zip(steps, places, knowns, along_true, strict=True)
     ]
-    left = [i for i, one in enumerate(along_true) if not one]
-    if not left:
-        return out
-    momenta, angles, chances, last = map(np.array, zip(*(steps[i].numbers(n) for i in left), strict=True))
-    energy = 0.5 * np.square(momenta[:, 0]).sum(axis=1)
-    starts = np.array([places[i] for i in left])
-    paths, reduced, _ = learnt.posterior.walk(starts, momenta, angles, chances, learnt.n_steps)
-    new = [k for k, i in enumerate(left) if knowns[i] is None]
-    ends = np.ascontiguousarray(paths[:, -1])
-    lnp = steps[0].values(np.concatenate([ends, starts[new]]))
-    begun = {k: (float(value), None) for k, value in zip(new, lnp[len(left) :], strict=True)}
-    for k, i in enumerate(left):
-        known = begun.get(k, knowns[i])
-        end = ends[k].copy(), (float(lnp[k]), None)
-        out[i] = _tested(steps[i], (places[i], known), end, reduced[k], energy[k], last[k], 1 + (k in begun))
-    return out
 
 
-def _tested(step: Leap, start, end, reduced, kinetic: float, chance: float, ncall: int) -> Draw:
-    """The last test of a walk from start to end, (z, (ln p, gradient)); `reduced` (2,): its own ln p."""
-    gain = (end[1][0] - reduced[1]) - (start[1][0] - reduced[0])
-    z, known = end if np.log(chance) < gain else start
-    stats = {
-        "diverging": not gain > -DIVERGING,
-        "tree_size": 1,
-        "depth": 1,
-        "energy": kinetic - known[0],
-        "model_logp": known[0],
-        "mean_tree_accept": float(np.exp(min(0.0, gain))) if gain > -np.inf else 0.0,
-        "step_size": step.learnt.angle,
-    }
-    return Draw(z, known, stats, ncall)
+def _leaps(steps: list[Leap], places, knowns) -> list[Draw]:
+    """Draws along learnt forces: a walk of each, then the last test of all."""
+    if not steps:
+        return []
+    learnt, starts = steps[0].learnt, np.array(places)
+    momenta, chances = map(np.array, zip(*(step.numbers(starts.shape[1]) for step in steps), strict=True))
+    hops = learnt.hops
+    angles = learnt.angle * (1 + JITTER * (2 * chances[:, :hops] - 1))
+    kinetic = 0.5 * np.square(momenta[:, 0]).sum(axis=1)
+    paths, reduced, _ = learnt.posterior.walk(
+        starts, momenta, angles, np.ascontiguousarray(chances[:, hops:-1]), learnt.n_steps
+    )
+    ends, new = paths[:, -1].copy(), [k for k, known in enumerate(knowns) if known is None]
+    lnp = steps[0].values(np.concatenate([ends, starts[new]]) if new else ends)
+    before = np.array([0.0 if known is None else known[0] for known in knowns])
+    before[new] = lnp[len(steps) :]
+    after = lnp[: len(steps)]
+    gain = (after - reduced[:, 1]) - (before - reduced[:, 0])
+    accepted = np.log(chances[:, -1]) < gain
+    known = np.where(accepted, after, before)
+    chance = np.where(gain > -np.inf, np.exp(np.minimum(gain, 0.0)), 0.0)
+    columns = [x.tolist() for x in (~(gain > -DIVERGING), kinetic - known, known, chance)]
+    return [
+        Draw(
+            ends[k] if accepted[k] else places[k],
+            (lnp_here, None),
+            DrawStats(diverging, 1, 1, energy, lnp_here, share, learnt.angle),
+            1 + (knowns[k] is None),
+        )
+        for k, (diverging, energy, lnp_here, share) in enumerate(zip(*columns, strict=True))
+    ]

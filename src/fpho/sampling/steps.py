@@ -10,22 +10,30 @@ A step method is an object with
 so that a chain that was taken up goes on as if it had never stopped.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from .reduced import LearntForces
 
-STATS = {
-    "diverging": bool,
-    "tree_size": int,
-    "depth": int,
-    "energy": float,
-    "model_logp": float,
-    "mean_tree_accept": float,
-    "step_size": float,
-}
+
+class DrawStats(NamedTuple):
+    """Statistics of a draw, under ArviZ's names but for `diverging`'s."""
+
+    diverging: bool
+    tree_size: int
+    depth: int
+    energy: float
+    model_logp: float
+    mean_tree_accept: float
+    step_size: float
+
+    @classmethod
+    def of(cls, stats: dict) -> "DrawStats":
+        """Those of a mapping that may hold more, as plain numbers."""
+        return cls(*(kind(stats[name]) for name, kind in cls.__annotations__.items()))
 
 
 class Draw(NamedTuple):
@@ -33,7 +41,7 @@ class Draw(NamedTuple):
 
     z: np.ndarray  # (ndim,), a fresh array or the one it started from
     known: tuple[float, np.ndarray]  # (ln p, gradient (ndim,)) there
-    stats: dict  # names of STATS
+    stats: DrawStats
     ncall: int  # evaluations
 
 
@@ -55,4 +63,5 @@ class ChainSettings:
     least: int = 0  # draws that it takes even so
     checkpoint: str = ""
     checkpoint_seconds: float = 60.0
+    began: float = field(default_factory=time.monotonic)  # when its patch was
     identity: str = ""  # options that a check-point must have been made with

@@ -2,6 +2,6 @@
 
 from .basis import reduce
 from .forces import LearntForces
-from .target import ReducedPosterior, can_be_reduced, make_target
+from .target import ReducedPosterior, TruePosterior, can_be_reduced, make_target
 
-__all__ = ["LearntForces", "ReducedPosterior", "can_be_reduced", "make_target", "reduce"]
+__all__ = ["LearntForces", "ReducedPosterior", "TruePosterior", "can_be_reduced", "make_target", "reduce"]

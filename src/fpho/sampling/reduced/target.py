@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ...kernel.arrays import N_SHAPE, SourceArrays
 from ...posterior.population import PopulationTerm
 from ...sersic import MixtureTable
 from .nodes import Nodes
-from .trajectory import Law, Map, Profiles, Reference, Ridge, explore, make_room
+from .trajectory import Law, Map, Profiles, Reference, Ridge, arrange_all, explore, make_room
 
 
 def can_be_reduced(model) -> bool:
@@ -81,3 +82,33 @@ class ReducedPosterior:
         """ln p at y (ndim,), and the slope of ln p + u u / 2 by the coordinates u of the reference."""
         lnp = float(self.lnp(y[None])[0])
         return lnp, self._four[1].copy()
+
+
+class TruePosterior:
+    """ln p of a `Posterior` in ridge coordinates from all pixels, its components made in one compiled call.
+
+    The same as `RidgeCoordinates.lnprobs`, for small patches in a third of the time.
+    """
+
+    def __init__(self, model, target: tuple):
+        """target: of `make_target`; its nodes are not used."""
+        self.model, self.target, self._room = model, target, make_room(target)
+
+    def lnprobs(self, y) -> np.ndarray:
+        """ln p (W,) at y (W, ndim); -inf where y is not finite."""
+        y = np.ascontiguousarray(y)
+        out, good = np.full(len(y), -np.inf), np.isfinite(y).all(axis=1)
+        lnp, states = self._arranged(y[good])
+        self.model.ncall += len(lnp)
+        out[good] = lnp - 0.5 * self.model.kernel.chi_squares(self.model.arrays, states)
+        return out
+
+    def _arranged(self, y) -> tuple[np.ndarray, list[SourceArrays]]:
+        """ln prior + ln |dz/dy| (W,), and the kernel's components, at y (W, ndim)."""
+        plan, profiles = self.target[1], self.target[2]
+        many, n = len(y), len(plan.source)
+        lnp, components = np.empty(many), np.empty((many, n, plan.n_bands + N_SHAPE))
+        profile, count = np.zeros((many, n, profiles.pieces.shape[2] // 2, 6)), np.empty((many, n), np.int32)
+        sky = np.zeros((many, self.model.arrays.n_exposures))
+        arrange_all(y, self.target, self._room, lnp, components, profile, count, sky)
+        return lnp, [SourceArrays(*numbers) for numbers in zip(components, profile, count, sky, strict=True)]

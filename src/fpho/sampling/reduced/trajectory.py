@@ -131,43 +131,70 @@ def copy(vector, out):
 
 
 @compiled(**LEAN)
-def at(u, target, reference, force, room):
-    """ln p at u (n,), and the slope of ln p + u u / 2 by u to `force` (n,)."""
-    ridge_of, plan, profiles, law, nodes = target
-    n_bands, y, z, components, values = plan.n_bands, room.y, room.z, room.components, room.values
-    product(reference.factor, u, y)
-    for i in range(len(u)):
-        y[i] += reference.mean[i]
-    lnp = ridge.forward(
+def arrange(y, target, z, bends, components, values, profile, count, sky):
+    """The model's components at y (n,), their profiles and the skies; ln |dz/dy|."""
+    ridge_of, plan, profiles, _, _ = target
+    n_bands = plan.n_bands
+    log_det = ridge.forward(
         y, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables, ridge_of.columns,
         ridge_of.origin, ridge_of.index0, ridge_of.flux, ridge_of.a, ridge_of.b, ridge_of.c, ridge_of.k,
-        ridge_of.width, ridge_of.radius0, z, room.bends,
+        ridge_of.width, ridge_of.radius0, z, bends,
     )  # fmt: skip
     mapping.expand(
         z, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables, plan.source,
         plan.share, plan.feed, plan.held, components, values,
     )  # fmt: skip
     for n in range(len(components)):
-        room.count[n] = fill_profile(
+        count[n] = fill_profile(
             components[n, n_bands + 5], components[n, n_bands + 6], plan.is_point[n], profiles.n_min,
             profiles.n_max, profiles.first, profiles.per_step, profiles.pieces, profiles.n_below,
-            room.profile[n],
+            profile[n],
         )  # fmt: skip
     for e in range(len(plan.sky_unit)):
-        room.sky[e] = z[plan.sky_index + e] * plan.sky_unit[e]
-    room.by_component[:], room.by_sky[:], room.gradient[:] = 0.0, 0.0, 0.0
-    lnp += reduced.evaluate(
-        nodes, components, room.profile, room.count, room.sky, room.by_component, room.by_sky, room.nodes
-    )
-    lnp += mapping.collect(
-        z, n_bands, plan.index, plan.kind, plan.source, plan.share, plan.feed, values, plan.flux_prior,
-        plan.sky_index, plan.sky_unit, plan.sky_curvature, room.by_component, room.by_sky, room.gradient,
+        sky[e] = z[plan.sky_index + e] * plan.sky_unit[e]
+    return log_det
+
+
+@compiled(**LEAN)
+def weigh(z, target, values, by_component, by_sky, gradient):
+    """ln prior at z (n,); makes `gradient` (n,) that of ln p from the slopes of chi2."""
+    _, plan, _, law, _ = target
+    lnprior = mapping.collect(
+        z, plan.n_bands, plan.index, plan.kind, plan.source, plan.share, plan.feed, values, plan.flux_prior,
+        plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky, gradient,
     )  # fmt: skip
-    lnp += add_slopes(
-        plan.index, values, law.weight, law.floor, law.power, law.fall, law.size, law.law, room.gradient
+    return lnprior + add_slopes(
+        plan.index, values, law.weight, law.floor, law.power, law.fall, law.size, law.law, gradient
     )
+
+
+@compiled(**LEAN)
+def arrange_all(y, target, room, lnp, components, profile, count, sky):
+    """`arrange` for places y (W, n), a row of each of the last four: ln |dz/dy| + ln prior to lnp (W,)."""
+    for w in range(len(y)):
+        room.by_component[:], room.by_sky[:], room.gradient[:] = 0.0, 0.0, 0.0
+        log_det = arrange(
+            y[w], target, room.z, room.bends, components[w], room.values, profile[w], count[w], sky[w]
+        )
+        lnp[w] = log_det + weigh(room.z, target, room.values, room.by_component, room.by_sky, room.gradient)
+
+
+@compiled(**LEAN)
+def at(u, target, reference, force, room):
+    """ln p at u (n,), and the slope of ln p + u u / 2 by u to `force` (n,)."""
+    ridge_of, plan, nodes, y, z = target[0], target[1], target[4], room.y, room.z
+    product(reference.factor, u, y)
+    for i in range(len(u)):
+        y[i] += reference.mean[i]
+    room.by_component[:], room.by_sky[:], room.gradient[:] = 0.0, 0.0, 0.0
+    lnp = arrange(y, target, z, room.bends, room.components, room.values, room.profile, room.count, room.sky)
+    lnp += reduced.evaluate(
+        nodes, room.components, room.profile, room.count, room.sky, room.by_component, room.by_sky,
+        room.nodes,
+    )  # fmt: skip
+    lnp += weigh(z, target, room.values, room.by_component, room.by_sky, room.gradient)
     ridge.backward(
-        z, n_bands, plan.index, plan.origin, plan.unit, ridge_of.columns, ridge_of.flux, ridge_of.a,
+        z, plan.n_bands, plan.index, plan.origin, plan.unit, ridge_of.columns, ridge_of.flux, ridge_of.a,
         room.bends, room.gradient,
     )  # fmt: skip
     product(reference.transposed, room.gradient, force)
