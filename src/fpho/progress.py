@@ -65,31 +65,38 @@ def recorded(path):
 
 
 @contextmanager
-def progress(title: str, total: int):
-    """Yield a function `advance(text, flagged)`, to be called when one of `total` items is done."""
-    record = current[-1] if current else None
-    if record is not None:
-        record.write(total=total, done=0, flagged=0, counting=time.time())
-    with _shown(title, total) as show:
-        count = flagged = 0
+def progress(title: str, total: int, work: float | None = None):
+    """Yield a function `advance(text, flagged, work)`, to be called when one of `total` items is done.
 
-        def advance(text: str = "", flagged_here: int = 0) -> None:
-            nonlocal count, flagged
-            count, flagged = count + 1, flagged + flagged_here
+    work : what all items take, in any unit (predicted seconds), where they differ much: that of one is told
+        when it is done, and the time left follows from it
+    """
+    record, whole = current[-1] if current else None, float(total if work is None else work)
+    if record is not None:
+        record.write(total=total, done=0, flagged=0, share=0.0, counting=time.time())
+    with _shown(title, total) as show:
+        count, flagged, done = 0, 0, 0.0
+
+        def advance(text: str = "", flagged_here: int = 0, work_here: float = 1.0) -> None:
+            nonlocal count, flagged, done
+            count, flagged, done = count + 1, flagged + flagged_here, done + work_here
+            share = 1.0 if count == total else min(done / whole, 1.0) if whole > 0 else count / total
             if record is not None:
-                record.write(count == total, done=count, flagged=flagged, text=text)
-            show(count, flagged, text)
+                record.write(count == total, done=count, flagged=flagged, share=share, text=text)
+            show(count, flagged, share, text)
 
         yield advance
 
 
-def pace(done: int, total: int, seconds: float) -> str:
-    """Rate and time left, in words."""
+def pace(done: int, total: int, share: float, seconds: float) -> str:
+    """Rate and time left, in words, of items of which so many and this share of the work is done."""
     if not done or seconds <= 0:
         return ""
     rate = done / seconds
     per = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
-    return f"{per}, {duration((total - done) / rate)} left" if done < total else f"{per}, all done"
+    if done >= total:
+        return f"{per}, all done"
+    return f"{per}, {duration(seconds * (1 - share) / share)} left" if share > 0 else per
 
 
 def duration(seconds: float) -> str:
@@ -107,11 +114,11 @@ def _shown(title: str, total: int):
         return
     start, last = time.monotonic(), -QUIET
 
-    def show(count: int, flagged: int, text: str) -> None:
+    def show(count: int, flagged: int, share: float, text: str) -> None:
         nonlocal last
         now = time.monotonic()
         if count == total or now - last > QUIET:
-            left = pace(count, total, now - start)
+            left = pace(count, total, share, now - start)
             log.info("%s: %d of %d, %d sources flagged; %s; %s", title, count, total, flagged, left, text)
             last = now
 
@@ -121,16 +128,18 @@ def _shown(title: str, total: int):
 @contextmanager
 def _bar(title: str, total: int):
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]} of {task.fields[of]}"),
         TextColumn("{task.fields[flagged]} flagged"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        item = bar.add_task(title, total=total, text="", flagged=0)
-        yield lambda count, flagged, text: bar.update(item, completed=count, flagged=flagged, text=text)
+        item = bar.add_task(title, total=1.0, text="", flagged=0, count=0, of=total)
+        yield lambda count, flagged, share, text: bar.update(
+            item, completed=share, count=count, flagged=flagged, text=text
+        )

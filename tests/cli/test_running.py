@@ -44,9 +44,9 @@ def states(found):
 def test_a_running_stage_says_how_far_it_is(run):
     finish(run, "simulate", "check")
     run.layout.config_json.write_text(run.config.model_dump_json())
-    with recorded(run.layout.progress("optimize")), progress("optimize", 4) as advance:
-        advance("patch 0", 2)
-        advance("patch 1", 1)
+    with recorded(run.layout.progress("optimize")), progress("optimize", 4, 40.0) as advance:
+        advance("patch 0", 2, 25.0)
+        advance("patch 1", 1, 5.0)
         json_before = json.loads(run.layout.progress("optimize").read_text())
         assert json_before["total"] == 4 and json_before["pid"] == os.getpid()
         # the record is written at most once a second: the last is forced here
@@ -56,6 +56,7 @@ def test_a_running_stage_says_how_far_it_is(run):
         found = status_of(run.layout.outdir)
         assert found.state == "running" and states(found)["optimize"] == "running"
         assert "2 of 4 patches, 2 left, 3 sources flagged" in str(found)
+        assert current[-1].values["share"] == 0.75
         assert re.search(r"a (second|minute), .* left", found.headline)
     finish(run, "optimize")
     assert states(status(run))["optimize"] == "done"
@@ -111,8 +112,9 @@ def test_a_stage_keeps_a_record(run):
 
 
 def test_words_of_time():
-    assert pace(30, 90, 60.0) == "30.0 a minute, 120 s left".replace("120 s", duration(120))
-    assert pace(0, 5, 3.0) == "" and pace(5, 5, 1.0) == "5.0 a second, all done"
+    assert pace(30, 90, 1 / 3, 60.0) == "30.0 a minute, 120 s left".replace("120 s", duration(120))
+    assert pace(2, 90, 0.75, 60.0) == "2.0 a minute, 20 s left"  # the two that take the longest
+    assert pace(0, 5, 0.0, 3.0) == "" and pace(5, 5, 1.0, 1.0) == "5.0 a second, all done"
     assert duration(10) == "10 s" and duration(600) == "10 min" and duration(3 * 3600) == "3.0 h"
 
 

@@ -84,8 +84,8 @@ def run_batch(config: Config, layout: Layout, stage: str, colour, batch: int, co
         cores = min(cores, config.workflow.gpu_processes)
     outcomes: list[PatchOutcome] = []
     past = past_of(layout, stage, colour, chosen)
-    text = f"{stage}, patches"
-    with KeptPatches.written_by(layout, stage, batch) as kept, progress(text, len(chosen)) as advance:
+    whole = f"{stage}, patches", len(chosen), sum(patch.seconds for patch in chosen)
+    with KeptPatches.written_by(layout, stage, batch) as kept, progress(*whole) as advance:
         for _, some in groupby(chosen, key=lambda patch: patch.colour):
             tasks = []
             for patch in some:
@@ -172,11 +172,11 @@ def make_task(config, layout, stage, patch, bands, rows, made: Plan, earlier=())
     )
 
 
-def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int]:
-    """(What became of a patch, in words; how many of its sources are flagged.)"""
+def _told(task: PatchTask, outcome: PatchOutcome) -> tuple[str, int, float]:
+    """(What became of a patch, in words; how many of its sources are flagged; the seconds predicted.)"""
     text = outcome.log.failure or outcome.log.message
     flagged = int(np.count_nonzero(outcome.final["flags"]))
-    return f"patch {task.patch.index} ({len(task.active)} sources): {text}", flagged
+    return f"patch {task.patch.index} ({len(task.active)} sources): {text}", flagged, task.patch.seconds
 
 
 def _remove_older(layout: Layout, stage: str) -> None:

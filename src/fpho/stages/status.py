@@ -108,7 +108,8 @@ def job_text(job: dict) -> str:
     end = job["updated"] if job["ended"] or job["state"] != "running" else time.time()
     if not total:
         return f"{'at work ' if job['state'] == 'running' else ''}for {duration(end - job['started'])}"
-    speed = pace(done, total, end - job.get("counting", job["started"]))
+    share = job.get("share", done / total)
+    speed = pace(done, total, share, end - job.get("counting", job["started"]))
     text = f"{done} of {total} patches, {total - done} left, {job.get('flagged', 0)} sources flagged"
     return f"{text}, {speed}" if speed else text
 
