@@ -40,13 +40,16 @@ class Design:
             plan_of(one)  # which all components then share
         return cls(model, states, flux, exposures)
 
-    def images(self, n: int, band: int, e: int, some: slice = slice(None)) -> np.ndarray:
-        """(D, T, 64) images of component n in exposure e, at its flux scale, times sqrt(weight)."""
+    def images(self, n: int, band: int, e: int, some=None) -> np.ndarray:
+        """(D, T, 64) images of component n in exposure e, at its flux scale, times sqrt(weight).
+
+        some : numbers of points of the design; all when None
+        """
         whole = self.exposures[e]
         names = ("position", "scale", "gain", "psf_index")
         one = {name: np.ascontiguousarray(getattr(whole, name)[:, n : n + 1]) for name in names}
         arrays, weight = whole.with_fields(**one), np.sqrt(whole.weight) * np.float32(self.flux[n, band])
-        states = self.states[some]
+        states = self.states if some is None else [self.states[i] for i in some]
         out = np.empty((len(states), *weight.shape), "f4")
         for image, state in zip(out, states, strict=True):
             source = state.sources[n : n + 1].copy()
@@ -66,7 +69,8 @@ class Piece(NamedTuple):
     pixel: np.ndarray  # (M,) places of the nodes among the exposure's pixels
     matrix: np.ndarray  # (K, M) from values at nodes to amplitudes
     size: float  # sd of noise: length of its image, rms over the design
-    known: np.ndarray  # (K, D): images of the design in an exposure to basis images
+    few: np.ndarray  # (d,) points of the design whose images are enough in any exposure,
+    known: np.ndarray  # (K, d) from these to basis images
     tiles: np.ndarray  # (T,) of the exposure with the nodes that see the component,
     images: np.ndarray  # and basis images (K, T * 64) there, times sqrt(weight)
 
@@ -85,7 +89,7 @@ def reduce(model, z) -> Nodes | None:
 def reduced_piece(design: Design, n: int, band: int) -> Piece | None:
     """The basis of a component in a band, from the exposure that sees most of it; None where none does."""
     exposures = [e for e, one in enumerate(design.exposures) if one.band[0] == band and len(one.data)]
-    few = slice(None, None, max(1, len(design.states) // FEW))
+    few = range(0, len(design.states), max(1, len(design.states) // FEW))
     power = [np.square(design.images(n, band, e, few), dtype="f8").sum() for e in exposures]
     if not np.any(power):
         return None
@@ -96,8 +100,19 @@ def reduced_piece(design: Design, n: int, band: int) -> Piece | None:
     pixel = 64 * tiles[at // 64] + at % 64
     matrix = np.linalg.pinv(directions[:, at].T) * np.sqrt(design.exposures[e].weight.ravel()[pixel])
     size = float(np.sqrt(np.mean(np.square(amplitudes).sum(axis=1))))
-    known = np.linalg.pinv(amplitudes)
-    return Piece(n, band, e, *whole_rows(pixel, matrix), size, known, tiles, directions)
+    enough, known = spanning(amplitudes) if len(exposures) > 1 else (np.empty(0, int), np.empty((0, 0)))
+    return Piece(n, band, e, *whole_rows(pixel, matrix), size, enough, known, tiles, directions)
+
+
+def spanning(amplitudes) -> tuple[np.ndarray, np.ndarray]:
+    """Points (d,) of a design with amplitudes (D, K) that tell all directions; from their images (K, d).
+
+    Other exposures draw these alone. There are some more than directions, which keeps errors small.
+    """
+    n = amplitudes.shape[1]
+    order = qr((amplitudes / np.linalg.norm(amplitudes, axis=0)).T, mode="r", pivoting=True)[1]
+    points = np.sort(order[: int((1 + SPARE) * n) + FEW])
+    return points, np.linalg.pinv(amplitudes[points])
 
 
 def lit_part(images) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +167,7 @@ def basis_in(design: Design, piece: Piece, e: int) -> tuple[np.ndarray, np.ndarr
     """(lit tiles, basis images (K, pixels) there) of a piece in an exposure of its band."""
     if e == piece.exposure:
         return piece.tiles, piece.images
-    tiles, images = lit_part(design.images(piece.component, piece.band, e))
+    tiles, images = lit_part(design.images(piece.component, piece.band, e, piece.few))
     return tiles, piece.known @ images
 
 
