@@ -161,6 +161,9 @@ def test_plans_that_are_gone_or_cannot_be_read_are_made_again(tmp_path, rng):
         made.append((stage, part))
         plan_of([(0, 0)]).write(run.layout.plan(stage))
 
+    def cannot(stage, part):
+        raise InputError("stores", "of an older version", "Make them again")
+
     for name in PASSES:
         write_state(run.layout.state_before(name))
     plan_of([(0, 0)]).write(whole)
@@ -176,6 +179,11 @@ def test_plans_that_are_gone_or_cannot_be_read_are_made_again(tmp_path, rng):
         assert whole.is_file() and not hurt.exists() and older.exists() == finished
     assert made == [("sample", "plan")]
     assert older.stat().st_mtime_ns == run.layout.state_before("sample").stat().st_mtime_ns
+    older.unlink()
+    mending.mend_plans(run, cannot)
+    assert not older.exists(), "the workflow does what is to be done, and says what is wrong"
+    again("sample", "plan")
+    mending.mend_plans(run, cannot)
 
 
 def test_damaged_products_are_made_again_and_edited_ones_stay(tmp_path, rng):

@@ -178,8 +178,9 @@ def mend_plans(run: ConfiguredRun, again: Callable[..., None]) -> None:
             log.warning("%s: %s; it is made again", path, error.found)
             path.unlink()
         if not path.exists() and run.layout.scene(name).is_file() and state.is_file():
-            again(name, part="plan")
-            set_time(path, state.stat().st_mtime_ns)
+            with suppress(InputError):  # of what an older version wrote: all is done anew
+                again(name, part="plan")
+                set_time(path, state.stat().st_mtime_ns)
 
 
 def remove_damaged_products(layout: Layout) -> None:
