@@ -70,7 +70,7 @@ def fit_background(exposure, model: np.ndarray, mode: str = "constant", covered=
         warnings.warn(f"{exposure.id}: no blank sky, its background is taken as zero; {cure}", stacklevel=2)
         return Sky(*name, 0.0, np.nan, 0.0, x_ref, y_ref)
     values, used = _clipped_fit(residual, ierr, basis, sky)
-    covariance = _covariance(residual - basis.image(values), ierr, basis, used)
+    covariance = _covariance(_left(residual, basis.image(values)), ierr, basis, used)
     values, covariance = values[:n_sky], covariance[:n_sky, :n_sky]
     slopes = tuple(float(value) for value in values[1:])
     return Sky(
@@ -154,13 +154,20 @@ def _clipped_fit(residual, ierr, basis: Basis, sky):
     used, spread = sky, _spread(sky)
     for _ in range(ROUNDS):
         values = np.linalg.solve(*_normal(residual, ierr, basis, used))
-        scaled = (residual - basis.image(values)) * ierr
-        smooth = ndimage.gaussian_filter(np.where(sky, scaled, 0.0), SMOOTHING, mode="constant") / spread
+        scaled = _left(residual, basis.image(values))
+        scaled *= ierr
+        smooth = ndimage.gaussian_filter(np.where(sky, scaled, 0.0), SMOOTHING, mode="constant")
+        smooth /= spread
         kept = sky & _within(scaled, sky) & _within(smooth, sky)
         if kept.sum() < MIN_SKY_PIXELS or np.array_equal(kept, used):
             break
         used = kept
     return values, used
+
+
+def _left(residual, image):
+    """What an image leaves of a residual, in its place: a wide field has room for few of them."""
+    return np.subtract(residual, image, out=image)
 
 
 def _normal(residual, ierr, basis: Basis, used):
