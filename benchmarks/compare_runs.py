@@ -31,9 +31,9 @@ def optimum(layout: Layout) -> Table:
 def kernel_of(layout: Layout) -> str:
     """What the patches of a run were sampled with."""
     found = set()
-    for key, record in records_of(record_files(layout, "sample")).items():
+    for key, records in records_of(record_files(layout, "sample")).items():
         if key.startswith("samples "):
-            with opened(record.read()) as file:
+            with opened(records[-1].read()) as file:
                 found.add(str(file.attrs["kernel"]))
     return " and ".join(sorted(found)) or "unknown"
 

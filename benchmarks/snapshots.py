@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from fpho.layout import Layout
 from fpho.passes.logs import logs_in
-from fpho.records import SUFFIX, records_in
+from fpho.records import SUFFIX, records_of
 
 # Words, times, and finished patches, which are there by chance.
 LEFT_OUT = ("logs/", "benchmarks/", "progress/", "work/")
@@ -26,14 +26,14 @@ VOLATILE = TIMES | LINKS | {"seal", "task", "sums", "origin"}
 
 def snapshot(folder) -> dict[str, str]:
     """Digest of each file by its name; hidden files that are no seals are there, with their names."""
-    folder, found, records = Path(folder), {}, {}
+    folder, found, kept = Path(folder), {}, []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.suffix == SUFFIX:
-            records |= records_in(path)
+            kept.append(path)
         elif path.is_file() and not name.startswith(LEFT_OUT) and not path.name.endswith(MARKS):
             found[name] = digest(path)
-    return found | _of_records(folder, records)
+    return found | _of_records(folder, records_of(kept))
 
 
 def _of_records(folder: Path, records: dict) -> dict[str, str]:
@@ -41,12 +41,13 @@ def _of_records(folder: Path, records: dict) -> dict[str, str]:
     log = Layout(folder).patch_log("sample")
     if not log.is_file():
         return {}
-    out, tasks = {}, {entry.task for entry in logs_in(log)}
-    for key, record in records.items():
+    out, sums = {}, {entry.task: entry.sums for entry in logs_in(log)}
+    for key, stored in records.items():
         kind, name, task = key.split()
-        if task in tasks and kind != "outcome":
+        whole = [one for one in stored if one.digest == sums.get(task, {}).get(kind) and one.is_whole]
+        if whole:
             digest = hashlib.sha256()
-            for part in _hdf5(io.BytesIO(record.read())):
+            for part in _hdf5(io.BytesIO(whole[0].read())):
                 digest.update(part)
             out[f"patches/{kind} {name}"] = digest.hexdigest()
     return out

@@ -101,11 +101,12 @@ def records_in(path) -> Mapping[str, StoredRecord]:
     return _index(Path(path)).records
 
 
-def records_of(paths: Iterable) -> dict[str, StoredRecord]:
-    """Records of several files by their keys; of one that stands in several, the last file's."""
-    out: dict[str, StoredRecord] = {}
+def records_of(paths: Iterable) -> dict[str, list[StoredRecord]]:
+    """Records of several files by their keys, one of each file that has it, in the files' order."""
+    out: dict[str, list[StoredRecord]] = {}
     for path in paths:
-        out |= records_in(path)
+        for key, record in records_in(path).items():
+            out.setdefault(key, []).append(record)
     return out
 
 

@@ -90,6 +90,27 @@ def test_draws_that_are_spoiled_are_named_and_drawn_again(sample):
     assert len(after) - len(content) < 2 * len(content) / len(found)
 
 
+@pytest.mark.parametrize("how", ["spoiled", "torn"])
+def test_draws_of_another_batch_are_made_again_for_good(sample, how):
+    """What is left of them in its file must not stand before what was made again, in the file of this one."""
+    layout = sample(toy.drawn_at_leisure)
+    found = results_of(layout)
+    before, path = [one.record.read() for one in found], layout.records("sample", 1)
+    layout.records("sample", 0).rename(path)
+    content, ends = bytearray(path.read_bytes()), list(records_in(path).values())
+    if how == "spoiled":
+        content[found[3].record.at + 9] ^= 4
+    else:  # its draws are there, what became of it is not
+        del content[ends[-1].at :]
+    path.write_bytes(content)
+    sample(toy.drawn_at_leisure)
+    after = results_of(layout)
+    assert [one.record.is_whole for one in after].count(False) == 0
+    again = [one.record.path for one in after].count(layout.records("sample", 0))
+    assert again == 1 == sum(one.record.read() != old for one, old in zip(after, before, strict=True))
+    sample(toy.forbidden)
+
+
 def test_draws_that_are_gone_are_named_and_drawn_again(sample):
     layout = sample(toy.drawn)
     before = [one.record.read() for one in results_of(layout)]

@@ -1,8 +1,9 @@
 """Finished patches of a pass: found again whatever batch did them, kept as soon as they are done.
 
 A batch appends to a file of its own. It looks for what is finished in the files of all batches, so their
-number may change from run to run. A patch has one record for its draws, one for its residuals and, written
-with them, one that says what became of it; their keys have the hash of all that it depends on.
+number may change from run to run; where a file was damaged or torn, the same may stand in two. A patch has
+one record for its draws, one for its residuals and, written with them, one that says what became of it and
+which draws are its own; their keys have the hash of all that it depends on.
 """
 
 import logging
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ..errors import DamagedError, InputError
 from ..layout import Layout
-from ..records import CURE, SUFFIX, RecordFile, StoredRecord, pack, records_of
+from ..records import CURE, SUFFIX, RecordFile, StoredRecord, pack, records_in, records_of
 from .outcomes import packed, unpacked
 from .tasks import PatchLog, PatchOutcome, PatchTask
 
@@ -23,10 +24,10 @@ OUTCOME = "outcome"
 
 @dataclass
 class KeptPatches:
-    """Records of a pass by their keys; `file` takes new ones."""
+    """Records of a pass by their keys, of all files; `file` takes new ones."""
 
     place: Path  # of a file of the pass, for messages
-    records: dict[str, StoredRecord]
+    records: dict[str, list[StoredRecord]]
     file: RecordFile | None = None
 
     @classmethod
@@ -43,23 +44,29 @@ class KeptPatches:
 
     def outcome(self, task: PatchTask) -> PatchOutcome | None:
         """A finished patch, if it is there, and whole with all that is kept beside it."""
-        found = self.records.get(key_of(OUTCOME, task.patch.name, task.identity))
-        if found is None:
-            return None
-        try:
-            outcome = unpacked(found.read(), task.active.dtype)
-            for kind in outcome.log.sums:
-                self.beside(kind, task.patch.name, outcome.log).read()
-        except DamagedError as error:
-            log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, error)
-            return None
-        return replace(outcome, log=replace(outcome.log, patch=task.patch.index))  # in the present plan
+        trouble = None
+        for found in reversed(self.records.get(key_of(OUTCOME, task.patch.name, task.identity), [])):
+            try:
+                outcome = unpacked(found.read(), task.active.dtype)
+                for kind in outcome.log.sums:
+                    self.beside(kind, task.patch.name, outcome.log).read()
+            except DamagedError as error:
+                trouble = error
+            else:
+                return replace(
+                    outcome, log=replace(outcome.log, patch=task.patch.index)
+                )  # in the present plan
+        if trouble is not None:
+            log.warning("%s, patch %d is done again: %s", task.stage, task.patch.index, trouble)
+        return None
 
     def keep(self, task: PatchTask, outcome: PatchOutcome) -> None:
         """Write a finished patch; it is there when this returns."""
         name = task.patch.name
         contents = {key_of(kind, name, task.identity): one for kind, one in outcome.contents.items()}
-        self.records |= self.file.append(contents | {key_of(OUTCOME, name, task.identity): packed(outcome)})
+        contents[key_of(OUTCOME, name, task.identity)] = packed(outcome)
+        for key, record in self.file.append(contents).items():
+            self.records.setdefault(key, []).append(record)
 
     def beside(self, kind: str, name: str, entry: PatchLog) -> StoredRecord | None:
         """What is kept beside an outcome, given the patch's name and log; None where its fit failed.
@@ -76,11 +83,12 @@ class KeptPatches:
         if kind not in entry.sums:
             cure = "Run the pass again; residuals are kept with sample.residuals: true"
             raise InputError(self.place, f"no {kind} of patch {name} were kept here", cure)
-        record = self.records.get(key_of(kind, name, entry.task))
-        if record is None or record.digest != entry.sums[kind]:
+        records = self.records.get(key_of(kind, name, entry.task), [])
+        same = [record for record in records if record.digest == entry.sums[kind]]
+        if not same:
             found = f"{kind} of patch {name} are gone, though the pass wrote them, or are another run's"
-            raise DamagedError(self.place if record is None else record.path, found, CURE)
-        return record
+            raise DamagedError(records[-1].path if records else self.place, found, CURE)
+        return same[0] if len(same) == 1 else next((one for one in same if one.is_whole), same[0])
 
 
 def key_of(kind: str, name: str, identity: str) -> str:
@@ -96,4 +104,4 @@ def record_files(layout: Layout, stage: str) -> list[Path]:
 def pack_records(layout: Layout, stage: str, wanted: set[str]) -> None:
     """Leave out what is of no use any more, where it is most of a file; `wanted`: hashes of the last pass."""
     for path in record_files(layout, stage):
-        pack(path, {key for key in records_of([path]) if key.rpartition(" ")[2] in wanted})
+        pack(path, {key for key in records_in(path) if key.rpartition(" ")[2] in wanted})
