@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fpho.bounds import make_bounds
-from fpho.config import Bounds
+from fpho.config import Bounds, Population, Prior, Priors
 from fpho.errors import InputError
 from fpho.flags import Flag
 from fpho.linear import optimize_fluxes
@@ -50,6 +50,39 @@ def test_arrives_from_anywhere_in_the_box(model, optimum, seed):
     found, info = run_opt(model, q)
     assert info["converged"] and info["ncall"] <= 60 and info["n_fisher"] <= 25
     assert abs(found.lnp - optimum.lnp) < 0.1
+
+
+FLAT = Priors(
+    population=Population(use=False), **dict.fromkeys(("sersic", "rhalf", "q"), Prior(name="uniform"))
+)
+
+
+@pytest.mark.parametrize("axis_ratio", [1.0, 0.9])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"q": 0.5, "rhalf": 0.45, "sersic": 1.3},
+        {"q": 0.85, "rhalf": 0.25, "sersic": 0.8},
+        {"q": 0.3, "rhalf": 0.3, "sersic": 3.0},
+    ],
+)
+def test_a_bright_galaxy_is_found_with_flat_priors_from_rough_values(shape, axis_ratio):
+    """Where the prior is flat in the axis ratio ln p has no slope at round shapes; medians of flat priors of
+    size and index (5 arcsec, 4.2) are a start that ends where all light is a halo.
+    """
+    rows = make_rows(BANDS, {"g": 4000.0, "r": 6000.0, **shape})
+    arrays = make_arrays(rows, BANDS, size=48, n_exposures=2)
+    model = Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC), priors=FLAT)
+    catalog = rows.copy()
+    catalog["g"], catalog["r"], catalog["rhalf"], catalog["sersic"] = 1800.0, 2500.0, 0.17, 1.7
+    catalog["q"], catalog["pa"] = axis_ratio, -1.0
+    found, info = run_opt(model, source_vector(catalog, BANDS, (RA, DEC)))
+    assert (
+        info["converged"]
+        and abs(found.lnp - run_opt(model, source_vector(rows, BANDS, (RA, DEC)))[0].lnp) < 0.1
+    )
+    got = dict(zip(q_names(BANDS), found.q, strict=True))
+    assert np.allclose([got[name] for name in ("q", "rhalf", "sersic")], list(shape.values()), rtol=0.05)
 
 
 def test_errors_cover_the_truth(model, optimum):

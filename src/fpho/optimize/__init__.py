@@ -14,6 +14,7 @@ from .newton import Counter
 __all__ = ["Optimum", "run_opt"]
 
 MATRICES = 25
+POOR = 2.0
 METHODS = ("newton", "bfgs")
 
 
@@ -70,7 +71,9 @@ def run_opt(
     max_iterations : most evaluations of one start
     use_gradients, add_barriers : bfgs only: exact gradients; walls at the bounds
     linear_optimize : fluxes solved exactly at the end (newton does that at every step)
-    restart : if the search does not converge, search again from round sources with median shapes
+    restart : if the search does not converge, search again from round sources with median shapes; or from q
+        itself if it was left for these, also where what was found is no fit (flat priors have medians that
+        are far from all galaxies)
 
     Returns
     -------
@@ -87,10 +90,9 @@ def run_opt(
     z = model.transform.inverse_transform(np.asarray(q, "f8"))
     search = _Search(model, gtol, method, max_iterations, options)
     best, converged = search(z)
-    restarted = False
-    if restart and not converged:
-        other, success = search(newton.rough_start(model, z))
-        restarted = True
+    restarted = restart and not (converged and (search.kept_start or plausible(model, best)))
+    if restarted:
+        other, success = search(newton.rough_start(model, z) if search.kept_start else z, leave=False)
         if other.lnp > best.lnp:
             best, converged = other, success
     optimum = Optimum(
@@ -106,6 +108,11 @@ def run_opt(
     return optimum, search.info(optimum, newton.decrement(best), restarted)
 
 
+def plausible(model, point) -> bool:
+    """Whether a maximum is a fit: less than POOR in chi-square for a pixel, prior included."""
+    return -2 * point.lnp < POOR * model.n_pix.sum()
+
+
 class _Search:
     """One or two searches with their counts."""
 
@@ -113,15 +120,17 @@ class _Search:
         self.model, self.gtol, self.method = model, gtol, method
         self.max_iterations, self.options = max_iterations, options
         self.evaluations = self.matrices = 0
+        self.kept_start = True  # of the last search
 
-    def __call__(self, z):
+    def __call__(self, z, leave: bool = True):
         budget = Counter(self.model, self.max_iterations, MATRICES)
         if self.method == "newton":
-            best, converged = newton.maximise(self.model, z, self.gtol, budget)
+            best, converged = newton.maximise(self.model, z, self.gtol, budget, leave)
         else:
             best, converged = bfgs.maximise(self.model, z, self.gtol, budget, **self.options)
         self.evaluations += self.max_iterations - budget.evaluations
         self.matrices += MATRICES - budget.matrices
+        self.kept_start = not budget.left_start
         return best, converged
 
     def info(self, optimum: Optimum, rise: float, restarted: bool) -> dict:

@@ -41,6 +41,7 @@ class Counter:
     model: object
     evaluations: int
     matrices: int
+    left_start: bool = False  # whether the search began at `rough_start` in place of its start
 
     def point(self, z) -> Iterate:
         """ln p and its gradient at z (ndim,); costs an evaluation."""
@@ -59,15 +60,19 @@ class Counter:
         return self.evaluations <= 0 or self.matrices <= 0
 
 
-def maximise(model, z, gtol=0.01, budget: Counter | None = None):
-    """(best point with its matrix, converged) from a start z (ndim,)."""
+def maximise(model, z, gtol=0.01, budget: Counter | None = None, leave: bool = True):
+    """(best point with its matrix, converged) from a start z (ndim,).
+
+    leave : a start that is far from a maximum is left for `rough_start` where that has the larger ln p
+    """
     budget = budget or Counter(model, 60, 25)
     linear = model.plan.linear
-    here = solve_linear(budget.with_matrix(budget.point(within(z, linear))), budget, linear)
-    if decrement(here) > FAR * len(z):
+    here = solve_linear(budget.with_matrix(budget.point(aside(model, within(z, linear)))), budget, linear)
+    if leave and decrement(here) > FAR * len(z):
         rough = budget.with_matrix(budget.point(rough_start(model, here.z)))
         rough = solve_linear(rough, budget, linear)
-        here = rough if rough.lnp > here.lnp else here
+        budget.left_start = rough.lnp > here.lnp
+        here = rough if budget.left_start else here
     damping = 1.0
     while True:
         if decrement(here) < gtol:
@@ -98,7 +103,12 @@ def rough_start(model, z) -> np.ndarray:
     for i, (_, name) in enumerate(model.plan.names()):
         if name in SHAPE_COLS:
             start[i] = 0.0
-    return start
+    return aside(model, start)
+
+
+def aside(model, z) -> np.ndarray:
+    """A start that is not where shapes have no slope (see `ParameterMap.aside`)."""
+    return model.plan.aside(z) if hasattr(model.plan, "aside") else z
 
 
 def decrement(point: Iterate) -> float:

@@ -8,9 +8,13 @@ import numpy as np
 from ..models import MODELS, Components, components_of, models_of, parameters_of
 from ..parameters import POSITION_COLS, wrap_degrees
 from .columns import SourceColumns
+from .compiled import DISC
 from .exposure_terms import ExposureTerms
 
 ARCSEC = 3600.0
+# of radius over coordinate at the middle of a disc, relative to its largest, below which there is no slope
+FLAT = 0.1
+ASIDE = 0.5  # coordinate at which a search begins then
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,22 @@ class ParameterMap:
         beyond = (fluxes >= 0) & (kind == 0) & (np.abs(value - centre) > half)
         extra[fluxes[beyond]] = unit[beyond] ** 2 * (1 / slope[beyond] ** 2 - mean[beyond])
         return extra
+
+    def aside(self, z) -> np.ndarray:
+        """z (ndim,) with shapes off the middle of the disc where their map has no slope there.
+
+        A prior flat in the axis ratio has most of its shapes near round: a small step of z from the middle
+        changes nothing, so ln p has no slope there, and a search that begins round would end round.
+        """
+        z = np.array(z)
+        for s, k in zip(*np.nonzero(self.kind == DISC), strict=True):
+            i, j = self.index[s, self.n_bands + k : self.n_bands + k + 2]
+            radial = self.tables[self.number[s, k]][:, 0]
+            flat, rho = radial[0] < FLAT * radial.max(), np.hypot(z[i], z[j])
+            if i >= 0 and flat and rho < ASIDE:
+                angle = np.arctan2(z[j], z[i])
+                z[[i, j]] = ASIDE * np.cos(angle), ASIDE * np.sin(angle)
+        return z
 
     def names(self) -> list[tuple[int, str]]:
         """(source, column) of each coordinate; terms of exposures have source -1."""
