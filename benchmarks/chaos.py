@@ -116,9 +116,9 @@ class Chaos:
     def begin(self) -> set[str]:
         """What a run has done before a random stage; those stages."""
         self.copied()
-        stage, out = self.rng.choice(CHAIN), self.run / "out"
+        stage, out = self.rng.choice(CHAIN[: CHAIN.index("sample") + 1]), self.run / "out"
         forget_from(stage, out)
-        forget_some(out, self.late, self.rng)
+        forget_some(stage, out, self.late, self.rng)
         return set(STAGES[: STAGES.index(stage)])
 
     def copied(self) -> None:

@@ -57,9 +57,11 @@ def damage(path: Path, how: str, rng: random.Random) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def forget_some(outdir: Path, most: float, rng: random.Random) -> None:
-    """Cut a random share, `most` at most, off each file of records, as if writers had been killed there."""
-    for path in sorted(outdir.glob(f"patches/*{SUFFIX}")):
+def forget_some(stage: str, outdir: Path, most: float, rng: random.Random) -> None:
+    """Cut a random share, `most` at most, off the files of records of the passes from a stage on."""
+    later = CHAIN[CHAIN.index(stage) :]
+    paths = sorted(outdir.glob(f"patches/*{SUFFIX}"))
+    for path in (path for path in paths if path.name.partition("_batch")[0] in later):
         os.truncate(path, int(path.stat().st_size * (1 - rng.uniform(0, most))))
 
 
