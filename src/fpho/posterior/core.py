@@ -130,6 +130,7 @@ class Posterior:
 
     def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
         """ln p at z, and its gradient (ndim,), a fresh array; -inf where z is not finite."""
+        plan, parts = self.plan, self.plan.components
         self.ncall += 1
         z = np.ascontiguousarray(z, "f8")
         gradient = np.zeros(self.ndim)
@@ -137,7 +138,13 @@ class Posterior:
             return -np.inf, gradient
         state, values = self.state(z)
         chi2, by_component, by_sky = self._evaluate(z, state)
-        lnprior = self._collect(z, values, by_component, by_sky, gradient)
+        lnprior = compiled.collect(
+            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, values,
+            plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
+            gradient,
+        )  # fmt: skip
+        if self.population is not None:
+            lnprior += self.population.add_slopes(plan.index, values, gradient)
         return -0.5 * float(chi2.sum()) + lnprior, gradient
 
     def _evaluate(self, z, state):
@@ -159,33 +166,6 @@ class Posterior:
     def lnprob(self, z) -> float:
         """ln p at z."""
         return self.lnprob_and_grad(z)[0]
-
-    def lnprobs(self, z) -> np.ndarray:
-        """ln p (W,) at points z (W, ndim), without slopes: a third cheaper, and together on a GPU."""
-        out = np.full(len(z), -np.inf)
-        good = np.flatnonzero(np.isfinite(z).all(axis=1))
-        states = [self.state(np.ascontiguousarray(z[i], "f8")) for i in good]
-        self.ncall += len(good)
-        if self._single:
-            chi2 = [self._evaluate(z[i], state)[0].sum() for i, (state, _) in zip(good, states, strict=True)]
-        else:
-            chi2 = self.kernel.chi_squares(self.arrays, [state for state, _ in states])
-        nothing = np.zeros((len(self.plan.components.source), len(self.bands) + N_SHAPE)), self._blank
-        for i, found, (_, values) in zip(good, chi2, states, strict=True):
-            out[i] = self._collect(z[i], values, *nothing, np.empty(self.ndim)) - 0.5 * float(found)
-        return out
-
-    def _collect(self, z, values, by_component, by_sky, gradient) -> float:
-        """ln prior; makes `gradient` (ndim,) that of ln p, from the slopes of chi2."""
-        plan, parts = self.plan, self.plan.components
-        lnprior = compiled.collect(
-            z, plan.n_bands, plan.index, plan.kind, parts.source, parts.share, parts.feed, values,
-            plan.flux_prior, plan.sky_index, plan.sky_unit, plan.sky_curvature, by_component, by_sky,
-            gradient,
-        )  # fmt: skip
-        if self.population is not None:
-            lnprior += self.population.add_slopes(plan.index, values, gradient)
-        return lnprior
 
     def fisher(self, z, prior: bool = True) -> np.ndarray:
         """J^t W J in z (ndim, ndim), with the prior's curvature on the diagonal unless `prior` is false."""

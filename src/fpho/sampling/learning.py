@@ -8,7 +8,7 @@ design, and all is made anew. Draws start at the walkers' last places.
 
 import numpy as np
 
-from .reduced import LearntForces, ReducedPosterior, can_be_reduced, make_target, reduce
+from .reduced import LearntForces, ReducedPosterior, TruePosterior, can_be_reduced, make_target, reduce
 from .rules import shrunk_covariance, shrunk_mean
 from .split import JITTER
 
@@ -58,7 +58,7 @@ def learn_forces(target, start, rng: np.random.Generator) -> tuple[LearntForces 
         flat = draws.reshape(-1, n)
         tested = flat[:: max(1, len(flat) // TESTED)][:TESTED]
         reduced = ReducedPosterior(compiled, mean, cov)
-        difference = spread(target, reduced, tested)
+        difference = spread(target.model, reduced, tested)
         ncall += len(tested)
         if difference < (GOOD if again else FINE) * max(1.0, n / MANY) ** 0.5:
             break
@@ -78,7 +78,7 @@ def learn_again(target, y, mean, cov, rng: np.random.Generator) -> tuple[LearntF
         target, np.concatenate([some[:DESIGN], mean + INFLATED * (some[DESIGN:] - mean)])
     )
     reduced, tested = ReducedPosterior(compiled, mean, cov), some[:TESTED]
-    difference = spread(target, reduced, tested)
+    difference = spread(target.model, reduced, tested)
     walkers = y[:, -1]
     draws = explored(reduced, walkers, rng, turns_for(len(mean)))[0]
     return chosen_walk(compiled, mean, cov, draws, walkers, difference, rng), len(tested)
@@ -90,9 +90,9 @@ def reduced_target(target, y) -> tuple | None:
     return None if nodes is None else make_target(target.model, target.coefficients, nodes)
 
 
-def spread(target, reduced: ReducedPosterior, y) -> float:
+def spread(model, reduced: ReducedPosterior, y) -> float:
     """Standard deviation over places y (T, ndim) of ln p less that of the reduced posterior."""
-    return float(np.std(target.lnprobs(y) - reduced.lnp(y)))
+    return float(np.std(TruePosterior(model, reduced.target).lnprobs(y) - reduced.lnp(y)))
 
 
 def chosen_walk(compiled, mean, cov, draws, walkers, difference, rng) -> LearntForces | None:

@@ -186,11 +186,6 @@ class RidgeCoordinates:
         )  # fmt: skip
         return lnp + log_det, gradient
 
-    def lnprobs(self, y) -> np.ndarray:
-        """ln of the density at places y (W, ndim), without slopes."""
-        z, log_det = self.to_z(np.ascontiguousarray(y)[None])
-        return self.model.lnprobs(z[0]) + log_det[0]
-
     def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
         """z (chain, draw, ndim) and ln |dz/dy| (chain, draw) of draws y."""
         z, log_det = np.empty_like(y), np.empty(y.shape[:-1])

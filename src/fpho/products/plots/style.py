@@ -23,9 +23,7 @@ RESIDUAL_MAP = "RdBu_r"
 BLANK = "#a0a8b2"  # pixels that are masked: neither a grey of data nor a colour of residuals
 STRETCH = 3.0  # sigma per pixel at which the asinh stretch turns from linear to logarithmic
 RESIDUAL_RANGE = 5.0  # sigma
-WIDEST = (
-    1600  # pixels of a side that are drawn; panels have some 500, and each pixel takes 100 bytes of memory
-)
+WIDEST = 1600  # pixels of a side that are drawn: panels have some 500, and each takes 100 bytes of memory
 SETTINGS = {
     "font.size": 9,
     "axes.titlesize": 9,
