@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -72,8 +73,8 @@ class Workflow(Program):
     """The workflow as a user calls it, in a folder that holds its configuration."""
 
     def __init__(self, folder, config, *more):
-        command = ["snakemake", "--snakefile", TOP / "Snakefile", "--configfile", config, "--cores", 2, *more]
-        super().__init__(command, folder)
+        command = [sys.executable, "-m", "snakemake", "--snakefile", TOP / "Snakefile"]  # whatever PATH has
+        super().__init__([*command, "--configfile", config, "--cores", 2, *more], folder)
 
     def stages(self) -> tuple[set[str], set[str]]:
         """Stages that have begun, and those of them that have ended."""
