@@ -134,6 +134,27 @@ def test_memory_does_not_grow_with_exposures():
     assert peaks[1] < 1.2 * peaks[0]
 
 
+def test_memory_does_not_grow_with_dark_pixels():
+    """Images of a design are held where their source has light: a large patch has that of many."""
+    peaks, numbers = [], []
+    for size in (96, 384):
+        rows = make_rows(BANDS, GALAXY)
+        arrays = make_arrays(rows, BANDS, size=size, n_exposures=4)
+        model = Posterior(arrays, rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC))
+        z = model.transform.inverse_transform(source_vector(rows, BANDS, (RA, DEC)))
+        design = z + 0.02 * np.random.default_rng(6).standard_normal((200, len(z)))
+        tracemalloc.start()
+        numbers.append(len(reduce(model, design).data))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        drawn = basis.Design.of(model, design)
+        for e, one in enumerate(drawn.exposures):
+            tiles = basis.lit(drawn.images(0, one.band[0], e, drawn.few(0)))
+            near = drawn.within(0, e, drawn.reach(0, e, tiles))
+            assert np.isin(basis.lit(drawn.images(0, one.band[0], e)), near).all()
+    assert peaks[1] < 1.2 * peaks[0] and numbers[0] == numbers[1]
+
+
 def test_without_a_pixel_that_sees_a_source_true_forces_are_followed():
     model, z = posterior(GALAXY)
     model.arrays = model.arrays.with_fields(weight=np.zeros_like(model.arrays.weight))

@@ -1,12 +1,12 @@
 """The images that the sources of a patch can make, as few numbers: see `nodes`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import qr
 
-from ...kernel.arrays import PatchArrays, SourceArrays
+from ...kernel.arrays import TILE, PatchArrays, SourceArrays
 from ...kernel.plan import plan_of
 from ...posterior.exposure_terms import single_exposures
 from .nodes import Nodes
@@ -40,12 +40,43 @@ class Design:
             plan_of(one)  # which all components then share
         return cls(model, states, flux, exposures)
 
-    def images(self, n: int, band: int, e: int, some=None) -> np.ndarray:
+    def few(self, n: int) -> np.ndarray:
+        """FEW points: half of them anywhere, and those at which component n is largest."""
+        first = self.flux.shape[1] + 2  # of the shape matrix
+        spread = [
+            state.sources[n, first : first + 2].sum()
+            * np.prod(state.profile[n, : state.profile_count[n], :2], axis=1).sum()
+            for state in self.states
+        ]
+        anywhere = range(0, len(self.states), max(1, 2 * len(self.states) // FEW))
+        return np.union1d(anywhere, np.argsort(spread, kind="stable")[-FEW // 2 :])
+
+    def reach(self, n: int, e: int, tiles) -> float:
+        """Arcsec from component n to the far ends of tiles of exposure e, and on by what it moves at most."""
+        one, first = self.exposures[e], self.flux.shape[1]
+        farthest = tile_distances(one, n)[tiles].max(initial=0.0) + TILE / np.sqrt(2)
+        moved = max(np.hypot(*state.sources[n, first : first + 2]) for state in self.states)
+        return float(farthest / pixels_in_arcsec(one, n) + moved)
+
+    def within(self, n: int, e: int, reach: float) -> np.ndarray:
+        """Tiles of exposure e within so many arcsec of component n; all, if these are most of them."""
+        one = self.exposures[e]
+        near = tile_distances(one, n) <= reach * pixels_in_arcsec(one, n) + TILE
+        return np.flatnonzero(near) if 2 * near.sum() < len(near) else np.arange(len(near))
+
+    def lit_part(self, n: int, band: int, e: int, reach: float, some=None) -> tuple[np.ndarray, np.ndarray]:
+        """The tiles in that circle that are lit, and the images (D, pixels) there in float64."""
+        near = self.within(n, e, reach)
+        images = self.images(n, band, e, some, near)
+        tiles = lit(images)
+        return near[tiles], images[:, tiles].reshape(len(images), -1).astype("f8")
+
+    def images(self, n: int, band: int, e: int, some=None, tiles=None) -> np.ndarray:
         """(D, T, 64) images of component n in exposure e, at its flux scale, times sqrt(weight).
 
-        some : numbers of points of the design; all when None
+        some, tiles : numbers of points of the design, and of the exposure's tiles; all when None
         """
-        whole = self.exposures[e]
+        whole = self.exposures[e] if tiles is None else on_tiles(self.exposures[e], tiles)
         names = ("position", "scale", "gain", "psf_index")
         one = {name: np.ascontiguousarray(getattr(whole, name)[:, n : n + 1]) for name in names}
         arrays, weight = whole.with_fields(**one), np.sqrt(whole.weight) * np.float32(self.flux[n, band])
@@ -60,6 +91,25 @@ class Design:
         return out
 
 
+def on_tiles(exposure: PatchArrays, tiles) -> PatchArrays:
+    """An exposure with some of its tiles alone; itself where these are all."""
+    if len(tiles) == len(exposure.data):
+        return exposure
+    some = {name: getattr(exposure, name)[tiles] for name in ("data", "weight", "tile_x", "tile_y")}
+    return replace(exposure, **some, exposure_start=np.array([0, len(tiles)], "i8"))
+
+
+def tile_distances(exposure: PatchArrays, n: int) -> np.ndarray:
+    """Pixels (T,) from the reference position of component n to the middle of each tile."""
+    middle = np.stack([exposure.tile_x, exposure.tile_y], axis=1) + 0.5 * (TILE - 1)
+    return np.linalg.norm(middle - exposure.position[0, n], axis=1)
+
+
+def pixels_in_arcsec(exposure: PatchArrays, n: int) -> float:
+    """Pixels in an arcsec at component n, in the direction that has most."""
+    return float(np.linalg.norm(exposure.scale[0, n], 2))
+
+
 class Piece(NamedTuple):
     """A component in a band."""
 
@@ -71,6 +121,7 @@ class Piece(NamedTuple):
     size: float  # sd of noise: length of its image, rms over the design
     few: np.ndarray  # (d,) points of the design whose images are enough in any exposure,
     known: np.ndarray  # (K, d) from these to basis images
+    reach: float  # arcsec around the component that hold its light at the few points and, nearly, at all
     tiles: np.ndarray  # (T,) of the exposure with the nodes that see the component,
     images: np.ndarray  # and basis images (K, T * 64) there, times sqrt(weight)
 
@@ -89,19 +140,20 @@ def reduce(model, z) -> Nodes | None:
 def reduced_piece(design: Design, n: int, band: int) -> Piece | None:
     """The basis of a component in a band, from the exposure that sees most of it; None where none does."""
     exposures = [e for e, one in enumerate(design.exposures) if one.band[0] == band and len(one.data)]
-    few = range(0, len(design.states), max(1, len(design.states) // FEW))
-    power = [np.square(design.images(n, band, e, few), dtype="f8").sum() for e in exposures]
-    if not np.any(power):
+    few = design.few(n)
+    seen = [seen_in(design.images(n, band, e, few)) for e in exposures]
+    best = int(np.argmax([power for power, _ in seen] or [0.0]))
+    if not seen or not seen[best][0]:
         return None
-    e = exposures[int(np.argmax(power))]
-    tiles, images = lit_part(design.images(n, band, e))
+    e, reach = exposures[best], design.reach(n, exposures[best], seen[best][1])
+    tiles, images = design.lit_part(n, band, e, reach)
     directions, amplitudes = principal(images, LEFT_OUT * len(images))
     at = chosen(directions)
     pixel = 64 * tiles[at // 64] + at % 64
     matrix = np.linalg.pinv(directions[:, at].T) * np.sqrt(design.exposures[e].weight.ravel()[pixel])
     size = float(np.sqrt(np.mean(np.square(amplitudes).sum(axis=1))))
     enough, known = spanning(amplitudes) if len(exposures) > 1 else (np.empty(0, int), np.empty((0, 0)))
-    return Piece(n, band, e, *whole_rows(pixel, matrix), size, enough, known, tiles, directions)
+    return Piece(n, band, e, *whole_rows(pixel, matrix), size, enough, known, reach, tiles, directions)
 
 
 def spanning(amplitudes) -> tuple[np.ndarray, np.ndarray]:
@@ -115,10 +167,9 @@ def spanning(amplitudes) -> tuple[np.ndarray, np.ndarray]:
     return points, np.linalg.pinv(amplitudes[points])
 
 
-def lit_part(images) -> tuple[np.ndarray, np.ndarray]:
-    """The tiles of images (D, T, 64) that are lit, and the images (D, pixels) there in float64."""
-    tiles = lit(images)
-    return tiles, images[:, tiles].reshape(len(images), -1).astype("f8")
+def seen_in(images) -> tuple[float, np.ndarray]:
+    """Chi-square of images (D, T, 64), summed, and the tiles that are lit."""
+    return float(np.square(images, dtype="f8").sum()), lit(images)
 
 
 def lit(images) -> np.ndarray:
@@ -167,7 +218,7 @@ def basis_in(design: Design, piece: Piece, e: int) -> tuple[np.ndarray, np.ndarr
     """(lit tiles, basis images (K, pixels) there) of a piece in an exposure of its band."""
     if e == piece.exposure:
         return piece.tiles, piece.images
-    tiles, images = lit_part(design.images(piece.component, piece.band, e, piece.few))
+    tiles, images = design.lit_part(piece.component, piece.band, e, piece.reach, piece.few)
     return tiles, piece.known @ images
 
 
