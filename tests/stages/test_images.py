@@ -69,7 +69,7 @@ def divided(stage: str, run: ConfiguredRun) -> None:
     parts, both = STAGES[stage].parts, (run.config, run.layout)
     if "start" in parts:
         run_stage(stage, *both, part="start")
-    for group in (2, 0, 1):
+    for group in reversed(range(STAGES[stage].groups(run))):
         run_stage(stage, *both, part="images", group=group)
     run_stage(stage, *both, part="gather")
 
@@ -123,7 +123,7 @@ def test_the_jobs_of_a_stage_fit_together(name):
     stage = STAGES[name]
     made = set(flattened(stage.reads(run)))
     jobs = [(part, {}) for part in stage.parts if part == "start"]
-    jobs += [("images", {"group": group}) for group in range(stage.groups(run.config))] + [("gather", {})]
+    jobs += [("images", {"group": group}) for group in range(stage.groups(run))] + [("gather", {})]
     for part, which in jobs:
         assert set(flattened(stage.parts[part].reads(run, **which))) <= made, part
         made |= set(flattened(stage.parts[part].writes(run, **which)))
@@ -312,3 +312,28 @@ def test_a_lost_file_is_made_again_by_itself(given, tmp_path):
     again = {path: path.stat().st_mtime_ns for path in times}
     assert {path for path in times if times[path] != again[path]} == {lost}
     assert not list(run.layout.pixels("exposure").glob("*.damaged"))
+
+
+@pytest.mark.parametrize(("asked", "bands"), [(3, None), (50, None), (50, ["blue"])])
+def test_no_group_is_without_images(given, tmp_path, asked, bands):
+    """However many are asked for, and whichever bands; together they watch all images that are used."""
+    folder = shutil.copytree(given, tmp_path / "given")
+    text = (folder / "images.tsv").read_text()
+    (folder / "images.tsv").write_text(text + "r\tred\texposure\ta.fits\n")
+    more = {"bands": bands} if bands else {}
+    run = a_run(given, tmp_path / "out", asked, **places(folder), **more)
+    used = len(NAMES) + (bands is None)
+    for stage in (stage for stage in STAGES.values() if "images" in stage.parts):
+        assert stage.groups(run) == min(asked, used), stage.name
+    part = STAGES["preprocess"].parts["images"]
+    watched = [path for group in range(run.image_groups) for path in part.reads(run, group=group)["images"]]
+    assert len(watched) == used + run.image_groups, "each group watches the table as well"
+    run_stage("preprocess", run.config, run.layout, part="images", group=run.image_groups - 1)
+    last = run.layout.image_group("preprocess", run.image_groups - 1, run.image_groups)
+    assert json.loads(last.read_text())["names"]
+
+
+def test_more_groups_than_images_give_the_same(given, whole, tmp_path):
+    run = a_run(given, tmp_path / "out", 50)
+    run_all(run, lambda stage, *both: divided(stage, run))
+    assert results_of(run) == whole

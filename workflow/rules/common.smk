@@ -149,7 +149,7 @@ def part_depends(part):
 
 def groups_of(name):
     """Jobs for groups of images that a stage is divided into; 1: it is one job."""
-    return STAGES[name].groups(options_used)
+    return STAGES[name].groups(run_used)
 
 
 def job_reads(name, part):

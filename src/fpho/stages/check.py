@@ -23,7 +23,7 @@ from ..psf import PSFStore
 from ..psf.inputs import check_pixel_scale, images_by_key, read_psf_table
 from ..scene import read_catalog, starting_problems
 from ..sersic import check_bounds, load_table
-from .inputs import Inputs, from_stars, local_files, resolve
+from .inputs import Inputs, from_stars, image_groups, local_files, resolve
 from .looks import Look, Sums, look_at, sums_of
 from .mapping import bands_in, grouped, of_bands, read_records, write_record
 from .options import option_problems
@@ -53,14 +53,14 @@ def images(config: Config, layout: Layout, group: int, cores: int = 1) -> None:
     """
     inputs = resolve(config, layout)
     specs = _try(read_table, inputs.images)[0] or []
-    some = of_bands(grouped(specs, config)[group], config)
+    some = grouped(of_bands(specs, config), config, layout)[group]
     sources = _read_catalog(config, inputs, config.bands or bands_in(specs))[0] if some else None
     bands = bands_in(of_bands(specs, config))
     looks = look_at(some, config.preprocess, bands, sources, _last(layout), cores)
     for problem in (look.problem for look in looks if look.problem is not None):
         if type(problem) is not InputError or Path(problem.where).is_relative_to(layout.simulation):
             raise problem
-    path = layout.image_group("check", group, config.workflow.image_groups)
+    path = layout.image_group("check", group, image_groups(config, layout))
     write_record(path, [spec.id for spec in some], [look.tree() for look in looks])
 
 
@@ -71,8 +71,7 @@ def gather(config: Config, layout: Layout) -> None:
     """
 
     def look(specs: list[ExposureSpec], sources) -> list[Look]:
-        groups = grouped(read_table(resolve(config, layout).images), config)
-        names = [[spec.id for spec in of_bands(some, config)] for some in groups]
+        names = grouped([spec.id for spec in specs], config, layout)
         trees = read_records(layout, "check", [spec.id for spec in specs], names)
         looks = dict(zip((spec.id for spec in specs), map(Look.of, trees), strict=True))
         for group, members in enumerate(names):

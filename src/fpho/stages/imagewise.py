@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .stage import ConfiguredRun, Files, StagePart
 
+GROUPING = ("workflow", "simulate.scene", "images", "bands")  # what tells how many groups there are
+
 
 def parts_of(
     name: str, reads: Callable[[ConfiguredRun], Files], writes, options, start=None, of_group=None
@@ -21,16 +23,16 @@ def parts_of(
 
     def part(key: str, reads, writes) -> StagePart:
         function = f"fpho.stages.{name}:{key}"
-        return StagePart(function=function, reads=reads, writes=writes, options=options, free=("workflow",))
+        return StagePart(function=function, reads=reads, writes=writes, options=options, free=GROUPING)
 
     def started(run: ConfiguredRun) -> Files:
         return reads(run) | (start(run) if start else {})
 
     def record(run: ConfiguredRun, group: int) -> Path:
-        return run.layout.image_group(name, group, run.config.workflow.image_groups)
+        return run.layout.image_group(name, group, run.image_groups)
 
     def records(run: ConfiguredRun) -> Files:
-        return {"records": [record(run, group) for group in range(run.config.workflow.image_groups)]}
+        return {"records": [record(run, group) for group in range(run.image_groups)]}
 
     parts = {"start": part("start", reads, start)} if start else {}
     parts["images"] = part(

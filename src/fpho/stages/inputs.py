@@ -95,32 +95,44 @@ def simulated(config: "Config") -> bool:
     return config.simulate.scene != "none"
 
 
+def image_groups(config: "Config", layout: Layout) -> int:
+    """Jobs that share the images: as many as asked for, at most one for each image.
+
+    Of images that `simulate` draws there is no table when the workflow is made: then as many as asked for.
+    """
+    most = config.workflow.image_groups
+    if most == 1 or simulated(config):
+        return most
+    return min(most, len(_rows(images_of(config, layout), config.bands)) or most)
+
+
 def _given(value, name: str, cure: str) -> Path:
     if not value:
         raise InputError("configuration", f"{name} is not given", cure)
     return Path(value)
 
 
-def local_files(table: Path, rows: slice = slice(None)) -> list[Path]:
+def local_files(table: Path, rows: slice = slice(None), bands=()) -> list[Path]:
     """Existing files named in the `path` columns of a table of exposures or PSFs, and the table itself.
 
-    rows : of these alone
+    bands : of rows of these alone, if any are given; rows : of these among them
 
     A light reading for the workflow, which must know what to watch before anything is checked; what is
     missing or malformed is for the `check` stage to report.
     """
     if not table.is_file():
         return []
-    names = [row[key] for row in _rows(table)[rows] for key in row if key == "path" or key.endswith("_path")]
+    chosen = _rows(table, bands)[rows]
+    names = [row[key] for row in chosen for key in row if key == "path" or key.endswith("_path")]
     paths = [table.parent / os.path.expandvars(name) for name in names if name]
     return [table, *sorted({path for path in paths if path.is_file()})]
 
 
-def _rows(table: Path) -> list[dict]:
-    """Rows of a TSV table; a store (HDF5) has none."""
+def _rows(table: Path, bands=()) -> list[dict]:
+    """Rows of a TSV table, of some bands if any are given; a store (HDF5) has none."""
     if table.suffix not in (".tsv", ".txt"):
         return []
     try:
-        return cells(table)
+        return [row for row in cells(table) if not bands or row.get("band") in bands]
     except InputError:
         return []

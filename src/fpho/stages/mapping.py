@@ -15,13 +15,14 @@ from ..files import verify, write_text
 from ..images import ExposureSpec
 from ..layout import Layout
 from ..workers import results
+from .inputs import image_groups
 
 log = logging.getLogger("fpho")
 
 
-def grouped(items: list, config) -> list[list]:
+def grouped(items: list, config, layout: Layout) -> list[list]:
     """Items of each group: every n-th."""
-    count = config.workflow.image_groups
+    count = image_groups(config, layout)
     return [items[group::count] for group in range(count)]
 
 

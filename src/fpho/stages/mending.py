@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import hdf5
 from ..errors import DamagedError, InputError
@@ -22,9 +21,6 @@ from ..passes.needs import planned_jobs
 from ..records import SUFFIX
 from .registry import STAGES
 from .stage import ConfiguredRun, Stage
-
-if TYPE_CHECKING:  # slow to import
-    from ..config import Config
 
 log = logging.getLogger("fpho")
 LOOKS = re.compile(  # snakemake's options that do something else than run jobs, -n and -np among them
@@ -75,7 +71,7 @@ def writer_of(path: Path, run: ConfiguredRun) -> tuple[str, dict] | None:
 def _jobs(stage: Stage, run: ConfiguredRun) -> Iterator[dict]:
     """Arguments by which `run_stage` does each job of a stage, smallest jobs first."""
     if not stage.is_pass:
-        yield from _image_jobs(stage, run.config)
+        yield from _image_jobs(stage, run)
         return
     whole = run.config.workflow.batches == 1
     yield {"part": "plan"}
@@ -87,9 +83,9 @@ def _jobs(stage: Stage, run: ConfiguredRun) -> Iterator[dict]:
     yield {"part": "finish", "colour": "all" if whole else None}
 
 
-def _image_jobs(stage: Stage, config: "Config") -> Iterator[dict]:
+def _image_jobs(stage: Stage, run: ConfiguredRun) -> Iterator[dict]:
     """The same of a stage that is one job, or one for each group of images."""
-    groups = stage.groups(config)
+    groups = stage.groups(run)
     if groups == 1:
         yield {}
         return

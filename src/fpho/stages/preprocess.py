@@ -19,7 +19,7 @@ from ..images import (
 )
 from ..layout import KINDS, Layout
 from ..workers import results
-from .inputs import images_of
+from .inputs import image_groups, images_of
 from .mapping import grouped, of_bands, read_records, write_record
 
 log = logging.getLogger("fpho")
@@ -41,7 +41,7 @@ def images(config: Config, layout: Layout, group: int = 0, cores: int = 1, only:
         return
     some = _groups(config, layout)[group]
     entries = [asdict(entry) for entry in prepared(config, layout, some, cores)]
-    path = layout.image_group("preprocess", group, config.workflow.image_groups)
+    path = layout.image_group("preprocess", group, image_groups(config, layout))
     write_record(path, [spec.id for spec in some], entries)
 
 
@@ -66,8 +66,8 @@ def chosen(config: Config, layout: Layout) -> list[ExposureSpec]:
 
 
 def _groups(config: Config, layout: Layout) -> list[list[ExposureSpec]]:
-    """Those of each group, by rows of the whole table: so the workflow knows them, too."""
-    return [of_bands(some, config) for some in grouped(read_table(images_of(config, layout)), config)]
+    """Those of each group."""
+    return grouped(chosen(config, layout), config, layout)
 
 
 def prepared(config: Config, layout: Layout, specs: list[ExposureSpec], cores: int) -> list[ExposureEntry]:

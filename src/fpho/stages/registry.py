@@ -57,8 +57,8 @@ def _over_images(name: str, help: str, is_needed=lambda config: True, **more) ->
     def writes(run: ConfiguredRun) -> dict:
         return (start(run) if start else {}) | last(run)
 
-    def groups(config) -> int:
-        return config.workflow.image_groups if is_needed(config) else 1
+    def groups(run: ConfiguredRun) -> int:
+        return run.image_groups if is_needed(run.config) else 1
 
     more = {"measures": True} | more | {"writes": writes, "parts": parts, "groups": groups}
     return _stage(name, help, cores=True, processes=True, **more)

@@ -16,6 +16,7 @@ from ..psf import PSFStore
 from ..registration import read_shifts
 from ..scene import read_scene
 from ..sersic import load_table
+from .inputs import image_groups
 from .mapping import each, grouped, hash_of, kept, read_records, write_record
 from .sky_inputs import read_first
 
@@ -37,15 +38,15 @@ def measure_skies(config: Config, layout: Layout, state: str, names: list[str], 
 
 def measure_group(config: Config, layout: Layout, stage: str, state: str, group: int, cores: int) -> None:
     """Measure the skies of a group of images of a stage, and keep them for `gathered`."""
-    names = grouped(image_names(config, layout, state), config)[group]
-    path = layout.image_group(stage, group, config.workflow.image_groups)
+    names = grouped(image_names(config, layout, state), config, layout)[group]
+    path = layout.image_group(stage, group, image_groups(config, layout))
     write_record(path, names, measure_skies(config, layout, state, names, cores))
 
 
 def gathered(config: Config, layout: Layout, stage: str, state: str) -> list[dict]:
     """What all groups of a stage measured, as `measure_skies` gives it."""
     names = image_names(config, layout, state)
-    return read_records(layout, stage, names, grouped(names, config))
+    return read_records(layout, stage, names, grouped(names, config, layout))
 
 
 def skies_of(values: list[dict]) -> list[Sky]:

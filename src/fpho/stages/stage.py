@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..codehash import code_hash
 from ..layout import Layout
-from .inputs import Inputs, local_files, resolve
+from .inputs import Inputs, image_groups, local_files, resolve
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -28,15 +28,22 @@ class ConfiguredRun:
         """The files that the configuration names, or those that `simulate` draws."""
         return resolve(self.config, self.layout)
 
+    @cached_property
+    def image_groups(self) -> int:
+        """Jobs that share the images."""
+        return image_groups(self.config, self.layout)
+
     def given(self, *tables: Path | None, group: int | None = None) -> list[Path]:
         """Input tables and what they name, as far as they exist (`check` reports the others).
 
-        group : only what the rows of one group of images name
+        group : only what one group of the images that are used names
         """
-        rows = slice(group, None, None if group is None else self.config.workflow.image_groups)
+        some = {}
+        if group is not None:
+            some = {"rows": slice(group, None, self.image_groups), "bands": self.config.bands}
         drawn = [table for table in tables if table and table.parent == self.layout.simulation]
         others = [table for table in tables if table and table not in drawn]
-        return drawn + sorted({path for table in others for path in local_files(table, rows)})
+        return drawn + sorted({path for table in others for path in local_files(table, **some)})
 
     def named(self, *options: str | None) -> list[Path]:
         """Files that options name, as far as they exist; not for keywords such as `default`."""
@@ -81,7 +88,7 @@ class Stage(StagePart):
 
     name, help : of its command and its rule, and what it does.
     parts : the jobs that it can be divided into, in order: of a pass over patches, or of a stage over images.
-    groups : jobs for groups of images that it is divided into in a run of some configuration; 1: it is not.
+    groups : jobs for groups of images that it is divided into in a run; 1: it is not.
     folders : names of the outputs that are folders.
     without : rooms or modules of `fpho` that its code imports and does not use.
     runs : modules of the stages that its own function runs.
@@ -95,7 +102,7 @@ class Stage(StagePart):
     name: str
     help: str
     parts: dict[str, StagePart] = field(default_factory=dict)
-    groups: Callable[["Config"], int] = lambda config: 1
+    groups: Callable[[ConfiguredRun], int] = lambda run: 1
     folders: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
