@@ -1,7 +1,7 @@
 """A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker disk damage damages slurm]
-    [--moments N] [--minutes M] [--field SOURCES] [--batches B] [--late SHARE]
+python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker checkpoint disk damage damages slurm]
+    [--moments N] [--minutes M] [--field SOURCES] [--batches B] [--job-seconds S] [--late SHARE]
 
 The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches, or
 on a simulated field of so many sources, all stages on. After each disturbance comes one ordinary command,
@@ -9,7 +9,8 @@ without `--unlock` or `--rerun-incomplete`. What is asked: no process lives on; 
 every file of the run (scene states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of
 an undisturbed run, but for dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn
 over all stages: a stage, then a part of its time. `mixed` are kills of the first three kinds in one run,
-`damages` several files damaged at once.
+`damages` several files damaged at once, `checkpoint` kills during the draws
+after which all check-points of patches are damaged.
 
 A field takes long: with `--late`, runs begin as the undisturbed one was before a stage drawn at random, with
 the patches of its passes done but for at most this share.
@@ -55,8 +56,9 @@ STAGES = (
 )  # fmt: skip
 POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
 KILLED = ("main", "job", "group")
+OTHERS = ("mixed", "checkpoint", "damages", "slurm")  # kinds that are asked for
 # Disturbances of one run.
-PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10, "damages": 6}
+PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10, "damages": 6, "checkpoint": 6}
 CORES = 2  # of a run
 ROOM = 1.5  # of a small file system, in sizes of the run
 WORDS = "Make room on the disk"
@@ -211,6 +213,29 @@ class Chaos:
                 time.sleep(0.01)
         self.keep(entries, self.judged(program, program.wait()))
 
+    def lost_checkpoints(self, number: int) -> None:
+        """A run that is killed while patches that are drawn from have check-points, which are damaged."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.copied()
+        out = self.run / "out"
+        forget_from("sample", out)
+        forget_some("sample", out, 1.0, self.rng)
+        entries, wrong = [], ""
+        for _ in range(number):
+            program = Workflow(self.run, self.config)
+            while program.runs and not checkpoints(out):
+                time.sleep(0.01)
+            time.sleep(self.rng.uniform(0, 1))
+            if not program.runs:
+                break
+            program.kill_all()
+            if left := program.left():
+                wrong = wrong or f"alive: {left}"
+            for path in (found := checkpoints(out)):
+                damage(path, self.rng.choice(DAMAGES), self.rng)
+            entries.append({"kind": "checkpoint", "stage": "sample", "files": len(found)})
+        self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
+
     def jobs_of_slurm(self, number: int) -> None:
         """A run through Slurm of which jobs are cancelled and requeued; it goes on by itself."""
         self.fresh()
@@ -327,11 +352,19 @@ class Chaos:
             self.lost_workers(min(PER_RUN[kind], wanted))
         elif kind == "damages":
             self.damaged_together(min(PER_RUN[kind], wanted))
+        elif kind == "checkpoint":
+            self.lost_checkpoints(min(PER_RUN[kind], wanted))
         elif kind == "slurm":
             self.jobs_of_slurm(min(PER_RUN[kind], wanted))
         else:
             self.killed(kind, min(PER_RUN[kind], wanted))
         return True
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Files of patches that are drawn from; not what is just being written."""
+    every = (out / "work" / "sample").glob("*.checkpoint*")
+    return sorted(path for path in every if not path.name.startswith("."))
 
 
 def report(outcomes: list[dict]) -> None:
@@ -344,9 +377,9 @@ def report(outcomes: list[dict]) -> None:
         print(f"{kind:8} {stage:16} {n}")
 
 
-def scene_of(field: int | None, batches: int) -> dict:
-    """Options of the run that is disturbed."""
-    tree = OPTIONS | {"workflow": {"batches": batches, "job_seconds": 0, "image_groups": min(batches, 2)}}
+def scene_of(field: int | None, batches: int, start: float) -> dict:
+    """Options of the run that is disturbed; `start`: seconds of work that are worth a job."""
+    tree = OPTIONS | {"workflow": {"batches": batches, "job_seconds": start, "image_groups": min(batches, 2)}}
     if field is None:
         return tree if batches > 1 else OPTIONS
     drawn = {"scene": "field", "field": {"sources": field, "density": 200.0, "exposures": 2}}
@@ -358,12 +391,13 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     kinds = ["main", "job", "worker", "group", "disk", "damage"]
-    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, "mixed", "damages", "slurm"])
+    parser.add_argument("--kinds", nargs="+", default=kinds, choices=[*kinds, *OTHERS])
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--field", type=int, help="sources of a simulated field in place of `tiny`")
     parser.add_argument("--batches", type=int, default=1)
+    parser.add_argument("--job-seconds", type=float, default=0.0, help="0: every colour is a step")
     parser.add_argument("--late", type=float, metavar="SHARE", help="of the patches that are to be done")
     return parser.parse_args()
 
@@ -371,7 +405,7 @@ def parse():
 def main() -> None:
     options = parse()
     end = time.monotonic() + 60 * options.minutes
-    tree = scene_of(options.field, options.batches)
+    tree = scene_of(options.field, options.batches, options.job_seconds)
     chaos = Chaos(options.folder.resolve(), options.seed, tree, options.late)
     going = list(options.kinds)
     while going and time.monotonic() < end:

@@ -18,7 +18,14 @@ class SlurmWorkflow(Workflow):
     """As users of a cluster call it."""
 
     def __init__(self, folder, config, *more):
-        super().__init__(folder, config, *CALL, *more)
+        super().__init__(folder, config, *CALL, *asked_for(), *more)
+
+
+def asked_for() -> tuple[str, ...]:
+    """A graphics card for each batch, where nodes offer some; without `kernel: gpu` it is not used."""
+    words = ["sinfo", "-h", "-o", "%G"]
+    offered = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return ("--set-resources", "batch:gpu=1") if "gpu" in offered else ()
 
 
 def running() -> dict[str, str]:
