@@ -6,14 +6,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from numpy.lib import recfunctions
 
 from fpho.config import Patches
+from fpho.errors import InputError
 from fpho.geometry import CircularRegion
+from fpho.hdf5 import create
 from fpho.parameters import scene_dtype
 from fpho.passes.cost import UNKNOWN, CostLaw, ImagePlaces, signal_to_noise
 from fpho.passes.dividing import divided, latest_before, repeat_rounds
-from fpho.passes.needs import LEAST, UNPLANNED, image_needs, job_needs
-from fpho.passes.plan import read_plan
+from fpho.passes.needs import LEAST, UNPLANNED, image_needs, job_needs, planned_shares
+from fpho.passes.plan import SOURCES, read_plan
 from fpho.passes.planning import plan_patches
 from tests.scene.making import random_rows
 
@@ -191,3 +194,39 @@ def test_images_need_more_with_cores_and_attempts():
     one = image_needs(1)
     assert image_needs(3)["mem_mb"] == 3 * one["mem_mb"] and image_needs(3)["runtime"] == one["runtime"]
     assert image_needs(1, attempt=2) == {name: 2 * value for name, value in one.items()}
+
+
+def test_later_rounds_of_an_optimization_take_less(tmp_path):
+    """Patches with nothing fixed beside them are not fitted again; draws of each round are drawn."""
+    seconds, rounds = np.full(6, 8.0), np.array([0, 0, 1, 1, 2, 2])
+    alone = np.array([False, True] * 3)
+    found = CostLaw().of_round(seconds, rounds, alone)
+    assert found == pytest.approx([8.0, 8.0, 4.0, 0.0, 2.0, 0.0], abs=0.01) and found.min() > 0
+    assert np.array_equal(CostLaw(True).of_round(seconds, rounds, alone), seconds)
+
+    rows, options = random_rows(150, seed=6), Patches(strict=False, maxactive_per_patch=3)
+    one, six = (plan_patches(rows, options, n_batches=4, job_seconds=1.0, rounds=n) for n in (1, 6))
+    times = [sum(patch.seconds for patch in plan.patches) for plan in (one, six)]
+    assert times[0] < times[1] < 2 * times[0]
+    assert [patch.seconds for patch in six.patches if not patch.round] == [one.seconds for one in one.patches]
+    six.write(tmp_path / "plan.h5")
+    assert len(six.jobs) < 3 * len(one.jobs), "rounds with little work share jobs"
+    needed = [planned_shares(tmp_path / "plan.h5")[tuple(job)].seconds for job in six.jobs]
+    assert sum(needed) == pytest.approx(times[1])
+
+
+def test_a_plan_of_an_earlier_version_is_told(tmp_path):
+    path = tmp_path / "plan.h5"
+    plan_patches(random_rows(20, seed=6)).write(path)
+    names = [f"{name}/{part}" for name in (*SOURCES, "neighbours") for part in ("values", "ends")]
+    with h5py.File(path) as file:
+        seed, kept = file.attrs["seed"], {name: file[name][:] for name in ("places", "turns")}
+        lists = {name: file[name][:] for name in names}
+    with create(path) as file:
+        file.attrs["seed"], file["places"] = seed, kept["places"]
+        file["turns"] = recfunctions.drop_fields(kept["turns"], "seconds")
+        for name, values in lists.items():
+            file[name] = values
+    for read in (read_plan, planned_shares):
+        with pytest.raises(InputError, match="cannot be read"):
+            read(path)

@@ -82,11 +82,10 @@ def _shares(plan: str, mtime_ns: int) -> dict[tuple[int, int], PlannedShare]:
 
     with hdf5.reading(plan, CURE, ours=True) as file:
         turns = file["turns"][:]
-        places = file["places"][:][turns["place"]]
+        every, all_pixels = turns["seconds"], file["places"]["pixels"][turns["place"]]
     jobs, job = np.unique(turns[["step", "batch"]], return_inverse=True)
     out = {}
     for k, numbers in enumerate(jobs.tolist()):
-        some = places[job == k]
-        seconds = some["seconds"]
-        out[numbers] = PlannedShare(float(seconds.sum()), float(seconds.max()), int(some["pixels"].max()))
+        seconds, pixels = every[job == k], all_pixels[job == k]
+        out[numbers] = PlannedShare(float(seconds.sum()), float(seconds.max()), int(pixels.max()))
     return out

@@ -17,10 +17,11 @@ from ..hdf5 import create, reading
 
 CURE = "Run the step `plan` of the pass first"
 PLACE = np.dtype(
-    [("ra", "f8"), ("dec", "f8"), ("radius", "f8"), ("truncated", "i1"), ("pixels", "i8"), ("seconds", "f8"),
+    [("ra", "f8"), ("dec", "f8"), ("radius", "f8"), ("truncated", "i1"), ("pixels", "i8"),
      ("first", "i8")]
 )  # fmt: skip
-TURN = np.dtype([(name, "i4") for name in ("place", "index", "colour", "step", "batch", "round", "previous")])
+NUMBERS = ("place", "index", "colour", "step", "batch", "round", "previous")
+TURN = np.dtype([*((name, "i4") for name in NUMBERS), ("seconds", "f8")])
 SOURCES = ("active", "halo", "fixed")  # lists of each place; patches have `neighbours`, besides
 
 
@@ -98,7 +99,7 @@ class PlanColumns:
         places: dict[tuple, int] = {}
         turns = np.zeros(len(patches), TURN)
         for i, patch in enumerate(patches):
-            region, values = patch.region, (patch.truncated, patch.pixels, patch.seconds, patch.first)
+            region, values = patch.region, (patch.truncated, patch.pixels, patch.first)
             key = (region.ra, region.dec, region.radius, *values), patch.active, patch.halo, patch.fixed
             numbers = (getattr(patch, name) for name in TURN.names[1:])
             turns[i] = places.setdefault(key, len(places)), *numbers
@@ -110,12 +111,11 @@ class PlanColumns:
         """The i-th patch."""
         turn = dict(zip(TURN.names, self.turns[i].item(), strict=True))
         place = turn.pop("place")
-        ra, dec, radius, truncated, pixels, seconds, first = self.places[place].item()
+        ra, dec, radius, truncated, pixels, first = self.places[place].item()
         return PatchPlan(
             region=CircularRegion(ra, dec, radius),
             truncated=bool(truncated),
             pixels=pixels,
-            seconds=seconds,
             first=first,
             neighbours=self.lists["neighbours"][i],
             **{name: self.lists[name][place] for name in SOURCES},
@@ -222,6 +222,8 @@ def read_plan(path) -> Plan:
             for name in (*SOURCES, "neighbours")
         }
         columns = PlanColumns(file["places"][:], file["turns"][:], lists)
+        if (columns.places.dtype, columns.turns.dtype) != (PLACE, TURN):
+            raise ValueError("an earlier version of fpho wrote it")  # which `reading` tells
         return Plan(StoredPatches(columns), int(file.attrs["seed"]))
 
 

@@ -62,7 +62,9 @@ def plan_patches(
     which, colours, turns = repeat_rounds(colours, again, rounds)
     fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
     seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
-    steps, batches = divided(colours, seconds[which], job_seconds, n_batches)
+    alone = np.array([not len(some) for some in fixed], bool)
+    seconds = law.of_round(seconds[which], turns, alone[which])
+    steps, batches = divided(colours, seconds, job_seconds, n_batches)
     past = latest_before(which, colours, [np.unique(owner[some]) for some in fixed] if gibbs else None)
     lists = [
         tuple(tuple(some.tolist()) for some in three)
@@ -75,7 +77,7 @@ def plan_patches(
             "round": int(turns[index]),
             "truncated": parts[i][1],
             "pixels": int(pixels[i]),
-            "seconds": float(seconds[i]),
+            "seconds": float(seconds[index]),
             **past[index],
         }
         patches.append(PatchPlan(index, regions[i], *lists[i], *map(int, numbers), **known))

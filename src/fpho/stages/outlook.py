@@ -36,7 +36,8 @@ class Outlook:
     @property
     def ratio(self) -> np.ndarray:
         """Predicted over real seconds of the patches that an earlier pass did."""
-        done = [(patch.seconds, self.took.get(self._ids(patch), 0.0)) for patch in self.plan.patches]
+        first = [patch for patch in self.plan.patches if not patch.round]
+        done = [(patch.seconds, self.took.get(self._ids(patch), 0.0)) for patch in first]
         return np.array([one / real for one, real in done if real > 0])
 
     def _ids(self, patch) -> tuple[str, ...]:
