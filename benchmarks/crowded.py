@@ -51,15 +51,13 @@ def main() -> None:
 
 
 def print_patches(seed: int, layout: Layout) -> None:
-    """A row for each patch and round: sizes, seconds, evaluations, how it ended."""
+    """A row for each patch and round: sizes, seconds by the clock, evaluations, how it ended."""
     config, rows = load_config(CONFIG), Table.read(layout.scene("sample"), hdu=1)
     sample = config.sample
     limits, n_draws = Limits(evaluations=sample.evaluations), sample.chains * sample.sampling_draws
     entries = {entry.patch: entry for entry in logs_in(layout.patch_log("sample"))}
     print(f"\nseed {seed}: {len(rows)} sources\n")
-    print(
-        "| patch | round | sources, fitted along | s predicted, taken by the clock | evaluations | of budget | |"
-    )
+    print("| patch | round | sources, fitted along | s predicted, taken | evaluations | of budget | |")
     print("|---|---|---|---|---|---|---|")
     for patch in read_plan(layout.plan("sample")).patches:
         entry, fitted = entries[patch.index], [*patch.active, *patch.halo]
