@@ -9,8 +9,8 @@ evaluate_batch(work) -> for each (patch, states) of the list `work` a list of wh
     to the last bit; patches of any shapes, the states of each of the same. A GPU takes all in one set of
     launches, which it needs to be busy.
 evaluate_many(patch, states) -> the same for one patch.
-chi_squares(patch, states) -> (W,) float64: the total chi2 of each state, to the last digits that of
-    `evaluate`; on the CPU a third cheaper, since there are no slopes.
+chi_squares(patch, states) -> (W,) float64: the total chi2 of W states, one `SourceArrays` whose arrays have
+    a first axis more; to the last digits that of `evaluate`, on the CPU a third cheaper without slopes.
 model(patch, state) -> (T, 64) float32: the model image on the tiles (background included).
 fisher(patch, state) -> (P, P) float64: J^t W J over all pixels, P = S (B + 7) + E, in the
     order of `state.sources` row by row, then the backgrounds.

@@ -85,3 +85,9 @@ class SourceArrays:
     profile: np.ndarray  # (S, K, 6) float64
     profile_count: np.ndarray  # (S,) int32
     background: np.ndarray  # (E,) float64, nJy per pixel, added to the model
+
+    def __getitem__(self, key) -> "SourceArrays":
+        """One or some of several states, whose arrays have a first axis more; [None] makes one such."""
+        return SourceArrays(
+            self.sources[key], self.profile[key], self.profile_count[key], self.background[key]
+        )

@@ -24,11 +24,13 @@ from .loops import EXPO, GIVEN, LEVEL, SPINE, TOTALS
 from .mixture import COLUMNS, PREACH, TEST
 from .plan import LEVELS, plan_of
 from .vectors import LANES
-from .walk import LISTS, add_up, chi_square, run
+from .walk import LISTS, add_up, run
+from .walk import chi_squares as of_images
 from .warm import fill_cache
 
 SERIAL_TILES = 192  # patches with fewer tiles are not worth waking another thread
-_NO_IMAGE = np.empty((0, 64), np.float32)
+BYTES = 2**20  # of model images that are held at once: less than a processor's nearest large cache
+_NO_IMAGE = np.empty((1, 0, 64), np.float32)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _aligned(size, dtype=np.float32) -> np.ndarray:
     return buffer[first : first + size]
 
 
-ENTRIES = (run, add_up, chi_square, fisher_matrix)
+ENTRIES = (run, add_up, of_images, fisher_matrix)
 
 
 def compile_here() -> None:
@@ -134,39 +136,31 @@ def _scratch(size: int) -> tuple:
     return _local.arrays
 
 
-def _runner(patch: PatchArrays, options: Shortcuts | None = None):
-    """A function of a state and an image (T, 64), or none, that runs all pieces and gives their partial sums.
+def _run(patch: PatchArrays, states: SourceArrays, images, options: Shortcuts | None) -> np.ndarray:
+    """Run all pieces of W states (arrays with a first axis more): their partial sums (W, I, 2 + 8 S).
 
-    What the patch alone tells is made ready once.
+    images : (W, T, 64) to be filled, the sums are then nothing; (W, 0, 64) for none
     """
     plan, n_sources = plan_of(patch), patch.n_sources
-    shortcuts = _default if options is None else options.vector()
-    of_patch = (
+    partial = np.zeros((len(states.sources), len(plan.pieces), 2 + 8 * n_sources))
+    arguments = (
+        np.zeros(1, np.int64), partial, images, _default if options is None else options.vector(),
         plan.steps, plan.pieces, plan.interpolation, patch.data, patch.weight,
         patch.band, patch.position, patch.scale, patch.gain, patch.psf_index, patch.psf, patch.psf_count,
+        states.sources, states.profile, states.profile_count, states.background,
     )  # fmt: skip
-    threads = min(_threads, len(plan.pieces)) if len(patch.data) >= SERIAL_TILES else 1
-    per_profile = n_sources * patch.psf.shape[1]
-
-    def run_all(state: SourceArrays, image=_NO_IMAGE) -> np.ndarray:
-        partial = np.zeros((len(plan.pieces), 2 + 8 * n_sources))
-        size = max(1, per_profile * state.profile.shape[1])
-        arguments = (
-            np.zeros(1, np.int64), partial, image, shortcuts, *of_patch,
-            state.sources, state.profile, state.profile_count, state.background,
-        )  # fmt: skip
-        if threads == 1:
-            run(*arguments, *_scratch(size))
-        else:
-            together(threads, lambda: run(*arguments, *_scratch(size)))
-        return partial
-
-    return run_all
+    size = max(1, n_sources * patch.psf.shape[1] * states.profile.shape[2])
+    threads = min(_threads, partial.shape[0] * partial.shape[1]) if len(patch.data) >= SERIAL_TILES else 1
+    if threads == 1:
+        run(*arguments, *_scratch(size))
+    else:
+        together(threads, lambda: run(*arguments, *_scratch(size)))
+    return partial
 
 
 def evaluate(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None):
     """chi2 (E,), gradient (S, B + 7), background gradient (E,), all float64; see `fpho.kernel`."""
-    partial = _runner(patch, options)(state)
+    partial = _run(patch, state[None], _NO_IMAGE, options)[0]
     return add_up(plan_of(patch).pieces, patch.band, partial, state.sources)
 
 
@@ -195,20 +189,22 @@ def evaluate_batch(work, options: Shortcuts | None = None) -> list:
     return [list(islice(found, len(states))) for _, states in work]
 
 
-def chi_squares(patch: PatchArrays, states) -> np.ndarray:
-    """chi2 of several states of one patch, all exposures together (W,), without slopes."""
-    run_all, image, found = _runner(patch), np.zeros(patch.data.shape, np.float32), np.empty(len(states))
-    for i, state in enumerate(states):
-        run_all(state, image)
-        found[i] = chi_square(patch.data, patch.weight, image)
-    return found
+def chi_squares(patch: PatchArrays, states: SourceArrays) -> np.ndarray:
+    """chi2 of several states of one patch, all exposures together (W,), without slopes; see `fpho.kernel`."""
+    out, n = np.empty(len(states.sources)), max(1, BYTES // max(1, patch.data.nbytes))
+    images = np.empty((min(n, len(out)), *patch.data.shape), np.float32)
+    for first in range(0, len(out), n):
+        some = states[first : first + n]
+        _run(patch, some, images[: len(some.sources)], None)
+        out[first : first + n] = of_images(patch.data, patch.weight, images[: len(some.sources)])
+    return out
 
 
 def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = None) -> np.ndarray:
     """Model image on the tiles, background included, (T, 64) float32."""
-    image = np.zeros(patch.data.shape, np.float32)
-    _runner(patch, options)(state, image)
-    return image
+    image = np.zeros((1, *patch.data.shape), np.float32)
+    _run(patch, state[None], image, options)
+    return image[0]
 
 
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:

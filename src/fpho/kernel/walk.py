@@ -18,7 +18,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import N_SHAPE
-from .compiled import entry, fused, lean
+from .compiled import FUSED, compiled, entry, fused, lean
 from .frames import aligned_frame
 from .lanes import add_row, put_lanes, scaled_row, transposed
 from .loops import (
@@ -289,49 +289,55 @@ def piece_sums(
 
 @entry
 def run(
-    counter, partial, image, options, steps, pieces, interpolation, data, weight,
+    counter, partial, images, options, steps, pieces, interpolation, data, weight,
     band, position, scale, gain, psf_index, psf, psf_count, sources, profile, profile_count, background,
     gauss, sums, reach, kind, placed, units, tests, masks, handed, listed, given, expo, totals, spine, live,
     grids, numbers, work,
 ):  # fmt: skip
-    """Takes pieces of work until none is left; fills `image` or `partial` (I, 2 + 8 S)."""
+    """Takes pieces of work of W states until none is left; fills `images` (W, T, 64), or, where T is 0 in it,
+    `partial` (W, I, 2 + 8 S)."""
     aligned_frame()
     mode = without_subnormals()  # far from a Gaussian's centre E is one, and so are its steps
-    set_up_for, n, n_blocks = -1, 0, 0
+    set_up_for, n, n_blocks = (-1, -1), 0, 0
     while True:
-        piece = take_next(counter)
-        if piece >= len(pieces):
+        job = take_next(counter)
+        if job >= len(sources) * len(pieces):
             break
+        w, piece = job // len(pieces), job % len(pieces)
         e = pieces[piece, 0]
         b = band[e]
-        if e != set_up_for:
+        if (w, e) != set_up_for:
             n = set_up(
-                e, b, options, position, scale, gain, psf_index, psf, psf_count, sources, profile,
-                profile_count, gauss, reach, kind,
+                e, b, options, position, scale, gain, psf_index, psf, psf_count, sources[w], profile[w],
+                profile_count[w], gauss, reach, kind,
             )  # fmt: skip
             n_blocks = fill_blocks(n, options[CROWD], gauss, reach, kind, tests, masks, placed)
-            set_up_for = e
+            set_up_for = w, e
         sums[:n] = 0.0
-        partial[piece, 0], partial[piece, 1] = piece_sums(
+        partial[w, piece, 0], partial[w, piece, 1] = piece_sums(
             pieces[piece, 1], pieces[piece, 2], n_blocks, steps, interpolation, data, weight,
-            np.float32(background[e]), image, placed, sums, units, tests, masks, handed, listed, given, expo,
-            totals, spine, live, grids, numbers, work,
+            np.float32(background[w, e]), images[w], placed, sums, units, tests, masks, handed, listed, given,
+            expo, totals, spine, live, grids, numbers, work,
         )  # fmt: skip
-        chain(e, b, n, scale, sources, gauss, kind, sums, partial[piece, 2:])
+        if not len(images[w]):
+            chain(e, b, n, scale, sources[w], gauss, kind, sums, partial[w, piece, 2:])
     restored(mode)
 
 
-@entry
-def chi_square(data, weight, image):
-    """chi2 of an image on the tiles (T, 64)."""
-    total = 0.0
-    for tile in range(len(data)):
-        of_tile = 0.0
-        for p in range(data.shape[1]):
-            left = np.float64(data[tile, p]) - image[tile, p]
-            of_tile += weight[tile, p] * left * left
-        total += of_tile
-    return total
+def _chi_squares(data, weight, images):
+    """chi2 (W,) of images (W, T, 64) on the tiles."""
+    out = np.zeros(len(images))
+    for w in range(len(images)):
+        for tile in range(len(data)):
+            of_tile = 0.0
+            for p in range(data.shape[1]):
+                left = np.float64(data[tile, p]) - np.float64(images[w, tile, p])
+                of_tile += np.float64(weight[tile, p]) * left * left
+            out[w] += of_tile
+    return out
+
+
+chi_squares = compiled(_chi_squares, flags={*FUSED, "reassoc"}, arrays=True)
 
 
 @entry

@@ -82,4 +82,4 @@ if __name__ == "__main__":
     cpu.compile_here()
     scene = smallest_scene()
     with seldom_collected():
-        cpu.evaluate(*scene), cpu.chi_squares(scene[0], [scene[1]]), cpu.fisher(*scene)
+        cpu.evaluate(*scene), cpu.chi_squares(scene[0], scene[1][None]), cpu.fisher(*scene)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import checkpoint
+from .leap import Leap, leap_together
 from .nuts import Nuts
-from .split import Leap, Split, leap_together
+from .split import Split
 from .steps import ChainSettings
 
 
@@ -82,20 +83,23 @@ def run_together(
     with ExitStack() as contexts:
         for one in running:
             contexts.enter_context(one.step.running())
-        while active := [one for one in running if one.wants(n_draws)]:
-            for one, draw in zip(active, next_draws(active), strict=True):
-                one.take(draw)
-                if tick is not None:
+        while active := [one for one in running if one.left(n_draws) > 0]:
+            for one, draws in zip(active, next_draws(active, n_draws), strict=True):
+                one.take(draws)
+                for _ in draws if tick is not None else ():
                     tick()
     return [one.ended() for one in running]
 
 
-def next_draws(active) -> list:
-    """A draw of each of several running chains."""
+def next_draws(active, n_draws: int) -> list[list]:
+    """A draw, or some, of each of several running chains that go on to so many draws."""
     if all(isinstance(one.step, Leap) for one in active):
-        steps, chains = [one.step for one in active], [one.chain for one in active]
-        return leap_together(steps, [chain.z for chain in chains], [chain.known for chain in chains])
-    return [one.step.draw(one.chain.z, one.chain.known, one.tuning) for one in active]
+        chains = [one.chain for one in active]
+        return leap_together(
+            [one.step for one in active], [chain.z for chain in chains], [chain.known for chain in chains],
+            [one.left(n_draws) for one in active],
+        )  # fmt: skip
+    return [[one.step.draw(one.chain.z, one.chain.known, one.tuning)] for one in active]
 
 
 class RunningChain:
@@ -120,14 +124,18 @@ class RunningChain:
         """Whether the next draw belongs to the warm-up."""
         return self.chain.iterations < self.settings.warmup and not self.spent
 
-    def wants(self, n_draws: int) -> bool:
-        """Whether it goes on to so many draws."""
-        short = len(self.chain.draws) < n_draws
-        return short and not (self.spent and len(self.chain.draws) >= self.settings.least)
+    def left(self, n_draws: int) -> int:
+        """Draws, those of the warm-up among them, that it still takes to come to `n_draws`."""
+        if self.spent:
+            return min(n_draws, self.settings.least) - len(self.chain.draws)
+        warmup = max(0, self.settings.warmup - self.chain.iterations)
+        short = n_draws - len(self.chain.draws)
+        return warmup + short if short > 0 else 0
 
-    def take(self, draw) -> None:
-        """A draw more."""
-        add_draw(self.chain, draw, self.tuning)
+    def take(self, draws) -> None:
+        """Some draws more."""
+        for draw in draws:
+            add_draw(self.chain, draw, self.tuning)
         if self.settings.checkpoint and time.monotonic() - self.saved > self.settings.checkpoint_seconds:
             self._save()
 

@@ -114,8 +114,8 @@ def explored(reduced: ReducedPosterior, walkers, rng, turns: int, n_steps: int =
     """Draws (WALKERS, turns, ndim) of the reduced posterior from `walkers`, and the share accepted."""
     momenta = rng.standard_normal((len(walkers), turns, walkers.shape[1]))
     angles = angle * (1 + JITTER * rng.uniform(-1, 1, momenta.shape[:2]))
-    places, _, accepted = reduced.walk(walkers, momenta, angles, rng.random(angles.shape), n_steps)
-    return places, accepted
+    trace, accepted = reduced.walk(walkers, momenta, angles, rng.random(angles.shape), n_steps)
+    return trace.y[:, 1:], accepted
 
 
 def steps_needed(reduced: ReducedPosterior, walkers, rng, angle: float) -> int:

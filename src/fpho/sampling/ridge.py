@@ -138,6 +138,19 @@ def forward(
 
 
 @compiled
+def forward_all(
+    y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, width, radius0,
+    z, slopes, log_det,
+):  # fmt: skip
+    """`forward` of places y (D, ndim) to z (D, ndim) and log_det (D,)."""
+    for i in range(len(y)):
+        log_det[i] = forward(
+            y[i], n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k,
+            width, radius0, z[i], slopes,
+        )  # fmt: skip
+
+
+@compiled
 def backward(z, n_bands, index, origin, unit, columns, flux, a, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):
@@ -166,19 +179,20 @@ class RidgeCoordinates:
         self.model, self.ndim = model, model.ndim
         self.coefficients = ridge_coefficients(model.plan, z, cov, by_index, width)
 
-    def _forward(self, y, z, slopes) -> float:
+    def _numbers(self) -> tuple:
+        """What `forward` takes after y."""
         plan, ridge = self.model.plan, self.coefficients
-        return forward(
-            y, plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
+        return (
+            plan.n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.tables,
             ridge.columns, ridge.origin, ridge.index0, ridge.flux, ridge.a, ridge.b, ridge.c, ridge.k,
-            ridge.width, ridge.radius0, z, slopes,
+            ridge.width, ridge.radius0,
         )  # fmt: skip
 
     def lnprob_and_grad(self, y) -> tuple[float, np.ndarray]:
         """ln of the density of y, and its gradient (ndim,), a fresh array."""
         plan, ridge = self.model.plan, self.coefficients
         z, slopes = np.empty(self.ndim), np.empty((len(plan.index), 4))
-        log_det = self._forward(y, z, slopes)
+        log_det = forward(y, *self._numbers(), z, slopes)
         lnp, gradient = self.model.lnprob_and_grad(z)
         backward(
             z, plan.n_bands, plan.index, plan.origin, plan.unit,
@@ -188,11 +202,11 @@ class RidgeCoordinates:
 
     def to_z(self, y) -> tuple[np.ndarray, np.ndarray]:
         """z (chain, draw, ndim) and ln |dz/dy| (chain, draw) of draws y."""
-        z, log_det = np.empty_like(y), np.empty(y.shape[:-1])
+        flat = np.ascontiguousarray(y).reshape(-1, self.ndim)
+        z, log_det = np.empty_like(flat), np.empty(len(flat))
         slopes = np.empty((len(self.model.plan.index), 4))
-        for at in np.ndindex(log_det.shape):
-            log_det[at] = self._forward(y[at], z[at], slopes)
-        return z, log_det
+        forward_all(flat, *self._numbers(), z, slopes, log_det)
+        return z.reshape(y.shape), log_det.reshape(y.shape[:-1])
 
 
 class IdentityCoordinates:

@@ -25,9 +25,10 @@ def evaluate_many(patch: PatchArrays, states) -> list:
     return evaluate_batch([(patch, states)])[0]
 
 
-def chi_squares(patch: PatchArrays, states) -> np.ndarray:
-    """chi2 of several states of one patch, all exposures together (W,)."""
-    return np.array([chi2.sum() for chi2, _, _ in evaluate_many(patch, states)])
+def chi_squares(patch: PatchArrays, states: SourceArrays) -> np.ndarray:
+    """chi2 of several states of one patch, all exposures together (W,); see `fpho.kernel`."""
+    each = [states[w] for w in range(len(states.sources))]
+    return np.array([chi2.sum() for chi2, _, _ in evaluate_many(patch, each)])
 
 
 def evaluate_batch(work) -> list:

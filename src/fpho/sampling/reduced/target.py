@@ -6,7 +6,7 @@ from ...kernel.arrays import N_SHAPE, SourceArrays
 from ...posterior.population import PopulationTerm
 from ...sersic import MixtureTable
 from .nodes import Nodes
-from .trajectory import Law, Map, Profiles, Reference, Ridge, arrange_all, explore, make_room
+from .trajectory import Law, Map, Profiles, Reference, Ridge, Trace, arrange_all, explore, make_room
 
 
 def can_be_reduced(model) -> bool:
@@ -58,30 +58,37 @@ class ReducedPosterior:
 
     def __init__(self, target: tuple, mean, cov):
         self.target, self.reference = target, make_reference(mean, cov)
-        self._room, self._four = make_room(target), np.empty((4, len(mean)))
+        self._room = make_room(target)
 
-    def walk(self, y, momenta, angles, chances, n_steps: int):
-        """Walkers from y (W, ndim) through T trajectories: places (W, T, ndim), ln p (W, 2), share accepted.
+    def explore(self, trace: Trace, known, many, momenta, angles, chances, n_steps: int) -> int:
+        """Fill the places of a trace after its first ones; see `trajectory.explore`."""
+        return explore(
+            trace, known, many, momenta, angles, chances, n_steps, self.target, self.reference, self._room
+        )
 
-        momenta (W, T, ndim) are written over; angles and chances (W, T). ln p is that of the reduced
-        posterior at the start and at the end.
+    def walk(self, y, momenta, angles, chances, n_steps: int) -> tuple[Trace, float]:
+        """Walkers from y (W, ndim) through T trajectories: their trace, and the share that was accepted.
+
+        momenta (W, T, ndim) are written over; angles and chances (W, T).
         """
-        lnp, out = np.empty((len(y), 2)), np.empty_like(momenta)
-        accepted = explore(
-            np.ascontiguousarray(y), momenta, angles, chances, n_steps, self.target, self.reference,
-            self._four, self._room, lnp, out,
-        )  # fmt: skip
-        return out, lnp, accepted
+        trace = Trace.of(*momenta.shape)
+        trace.y[:, 0] = y
+        known, many = np.zeros(len(momenta), bool), np.full(len(momenta), momenta.shape[1])
+        accepted = self.explore(trace, known, many, momenta, angles, chances, n_steps)
+        return trace, accepted / max(1, chances.size)
 
     def lnp(self, y) -> np.ndarray:
         """ln p (W,) of the reduced posterior at y (W, ndim), but for a constant."""
-        nothing = np.empty((len(y), 0))
-        return self.walk(y, np.empty((*y.shape[:1], 0, y.shape[1])), nothing, nothing, 1)[1][:, 0]
+        return self._there(y).lnp[:, 0]
 
     def at(self, y) -> tuple[float, np.ndarray]:
         """ln p at y (ndim,), and the slope of ln p + u u / 2 by the coordinates u of the reference."""
-        lnp = float(self.lnp(y[None])[0])
-        return lnp, self._four[1].copy()
+        there = self._there(y[None])
+        return float(there.lnp[0, 0]), there.force[0, 0]
+
+    def _there(self, y) -> Trace:
+        nothing = np.empty((len(y), 0))
+        return self.walk(y, np.empty((len(y), 0, y.shape[1])), nothing, nothing, 1)[0]
 
 
 class TruePosterior:
@@ -103,12 +110,12 @@ class TruePosterior:
         out[good] = lnp - 0.5 * self.model.kernel.chi_squares(self.model.arrays, states)
         return out
 
-    def _arranged(self, y) -> tuple[np.ndarray, list[SourceArrays]]:
-        """ln prior + ln |dz/dy| (W,), and the kernel's components, at y (W, ndim)."""
+    def _arranged(self, y) -> tuple[np.ndarray, SourceArrays]:
+        """ln prior + ln |dz/dy| (W,), and the states of the kernel's components, at y (W, ndim)."""
         plan, profiles = self.target[1], self.target[2]
         many, n = len(y), len(plan.source)
         lnp, components = np.empty(many), np.empty((many, n, plan.n_bands + N_SHAPE))
         profile, count = np.zeros((many, n, profiles.pieces.shape[2] // 2, 6)), np.empty((many, n), np.int32)
         sky = np.zeros((many, self.model.arrays.n_exposures))
         arrange_all(y, self.target, self._room, lnp, components, profile, count, sky)
-        return lnp, [SourceArrays(*numbers) for numbers in zip(components, profile, count, sky, strict=True)]
+        return lnp, SourceArrays(components, profile, count, sky)

@@ -86,6 +86,21 @@ class Reference(NamedTuple):
     inverse: np.ndarray  # (n, n)
 
 
+class Trace(NamedTuple):
+    """The places of walkers, one more than trajectories."""
+
+    y: np.ndarray  # (W, T + 1, n)
+    u: np.ndarray  # (W, T + 1, n) in the reference's coordinates
+    force: np.ndarray  # (W, T + 1, n) slope of ln p + u u / 2 by u
+    lnp: np.ndarray  # (W, T + 1) of the reduced posterior
+
+    @classmethod
+    def of(cls, n_walkers: int, n_trajectories: int, n: int) -> "Trace":
+        """Room for so many."""
+        shape = n_walkers, n_trajectories + 1
+        return cls(*(np.empty((*shape, n)) for _ in range(3)), np.empty(shape))
+
+
 class EvaluationRoom(NamedTuple):
     """What one evaluation writes into; see `make_room`."""
 
@@ -222,29 +237,6 @@ def follow(u, p, angle, n_steps, target, reference, force, room):
 
 
 @compiled(**LEAN)
-def walk(u, lnp, momenta, angles, chances, n_steps, target, reference, force, there, room, out):
-    """Trajectories from u (n,) in place with momenta (T, n), each tested on the reduced posterior itself.
-
-    `lnp` and `force` are those at u, and are kept so; `there` (2, n) is room. `out` (T, n) gets where it is
-    after each. Returns ln p there, and how many were accepted.
-    """
-    accepted, end, end_force = 0, there[0], there[1]
-    for t in range(len(momenta)):
-        p = momenta[t]
-        copy(u, end)
-        copy(force, end_force)
-        before = lnp - 0.5 * dot(p, p)
-        found = follow(end, p, angles[t], n_steps, target, reference, end_force, room)
-        if np.log(chances[t]) < found - 0.5 * dot(p, p) - before:
-            copy(end, u)
-            copy(end_force, force)
-            lnp = found
-            accepted += 1
-        copy(u, out[t])
-    return lnp, accepted
-
-
-@compiled(**LEAN)
 def whiten(y, reference, shifted, u):
     """u (n,) of y (n,)."""
     for i in range(len(y)):
@@ -253,26 +245,42 @@ def whiten(y, reference, shifted, u):
 
 
 @compiled(**LEAN)
-def explore(y, momenta, angles, chances, n_steps, target, reference, four, room, lnp, out):
-    """Walkers from y (W, n) through T trajectories each: momenta (W, T, n), angles and chances (W, T).
+def go_on(t, trace, momentum, angle, chance, n_steps, target, reference, room):
+    """A trajectory from place t of a walker's trace to the next, tested on the reduced posterior itself."""
+    copy(trace.u[t], trace.u[t + 1])
+    copy(trace.force[t], trace.force[t + 1])
+    before = trace.lnp[t] - 0.5 * dot(momentum, momentum)
+    lnp = follow(trace.u[t + 1], momentum, angle, n_steps, target, reference, trace.force[t + 1], room)
+    accepted = np.log(chance) < lnp - 0.5 * dot(momentum, momentum) - before
+    if accepted:
+        trace.lnp[t + 1] = lnp
+        product(reference.factor, trace.u[t + 1], trace.y[t + 1])
+        for i in range(len(reference.mean)):
+            trace.y[t + 1, i] += reference.mean[i]
+    else:
+        trace.lnp[t + 1] = trace.lnp[t]
+        copy(trace.y[t], trace.y[t + 1])
+        copy(trace.u[t], trace.u[t + 1])
+        copy(trace.force[t], trace.force[t + 1])
+    return accepted
 
-    `lnp` (W, 2) gets ln p of the reduced posterior at the start and at the end, `out` (W, T, n) the places y;
-    momenta are written over. `four` (4, n) is room, whose second row is left with the force at the last
-    walker's end. Returns the share of trajectories that were accepted. A walker's numbers do not depend on
-    the others, to the last bit.
+
+@compiled(**LEAN)
+def explore(trace, known, many, momenta, angles, chances, n_steps, target, reference, room):
+    """Walkers through `many` (W,) trajectories each: momenta (W, T, n), angles and chances (W, T).
+
+    Where a walker begins y is given, and where it is `known` (W,) all else too. Momenta are written over.
+    Returns how many trajectories were accepted. A walker's numbers do not depend on the others, nor on where
+    a walk is interrupted, to the last bit.
     """
-    accepted, u, force = 0, four[0], four[1]
-    for w in range(len(y)):
-        whiten(y[w], reference, force, u)
-        lnp[w, 0] = at(u, target, reference, force, room)
-        lnp[w, 1], some = walk(
-            u, lnp[w, 0], momenta[w], angles[w], chances[w], n_steps, target, reference, force, four[2:],
-            room, out[w],
-        )  # fmt: skip
-        accepted += some
-        for t in range(len(out[w])):
-            copy(out[w, t], four[2])
-            product(reference.factor, four[2], out[w, t])
-            for i in range(len(u)):
-                out[w, t, i] += reference.mean[i]
-    return accepted / max(1, chances.size)
+    accepted = 0
+    for w in range(len(many)):
+        one = Trace(trace.y[w], trace.u[w], trace.force[w], trace.lnp[w])
+        if not known[w]:
+            whiten(one.y[0], reference, one.force[0], one.u[0])
+            one.lnp[0] = at(one.u[0], target, reference, one.force[0], room)
+        for t in range(many[w]):
+            accepted += go_on(
+                t, one, momenta[w, t], angles[w, t], chances[w, t], n_steps, target, reference, room
+            )
+    return accepted
