@@ -19,8 +19,8 @@ ROUNDS = 4  # of designs
 INFLATED = 1.3  # how much wider than what they found walkers' places are in the next design
 TESTED = 16  # places where ln p is evaluated
 # sd of the difference of ln p with which the first design, or a later one, is enough
-FINE, GOOD = 0.05, 0.15
-MANY = 25  # coordinates from which on it may be larger, as differences of further sources add up
+FINE, GOOD = 0.05, 0.25
+MANY = 70  # coordinates from which on it may be larger, as differences of further sources add up
 USELESS = 1.5  # and from which all draws follow true forces
 STEPS = (3, 4, 6, 8, 12, 16)  # of a trajectory
 SMOOTH = 0.95  # acceptance on the reduced posterior that the number of steps aims at
