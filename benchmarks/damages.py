@@ -71,6 +71,7 @@ def forget_from(stage: str | None, outdir: Path) -> None:
         return
     run = ConfiguredRun(load_config(outdir / "config.yaml"), Layout(outdir))
     for name in CHAIN[CHAIN.index(stage) :]:
-        for path in flattened(STAGES[name].writes(run)):
+        parts = [path for room in ("batches", "groups") for path in outdir.glob(f"{room}/*{name}_*")]
+        for path in (*flattened(STAGES[name].writes(run)), *parts):
             if path.is_file():
                 path.unlink()
