@@ -154,6 +154,12 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.seal")
 
 
+def remove(path) -> None:
+    """Remove a file and the checksum beside it, as far as they are there."""
+    for one in (Path(path), _beside(Path(path))):
+        one.unlink(missing_ok=True)
+
+
 def has_seal(path) -> bool:
     """Whether a file has a checksum beside it."""
     return _beside(Path(path)).is_file()

@@ -17,7 +17,7 @@ from fpho.files import verify, write_text
 from fpho.hdf5 import create, reading
 from fpho.layout import Layout
 from fpho.passes.files import flattened
-from fpho.stages import mending
+from fpho.stages import mending, running
 from fpho.stages.registry import STAGES
 from fpho.stages.stage import ConfiguredRun
 from tests.passes.toy import plan_of
@@ -252,3 +252,20 @@ def test_a_time_that_snakemake_sets_is_no_edit(tmp_path, rng):
         read_tweakbg(layout.background)
     mending.remove_damaged_products(layout)
     assert not layout.posterior.exists()
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_whole_pass_leaves_nothing_in_a_divided_run(tmp_path, monkeypatch, batches):
+    """As when damaged draws are made again; a run that is not divided has these files."""
+    run = run_in(tmp_path, batches)
+
+    def write(part, config, layout, stage, colour, batch, **more):
+        for path in flattened(part.writes(run, colour="all", batch=0) if "batch" in part.function else {}):
+            write_text(path, "rows", seal=True)
+        for path in (layout.state_after(stage, "all"), layout.patch_log(stage, "all"), layout.scene(stage)):
+            write_text(path, "rows", seal=True)
+
+    monkeypatch.setattr(running, "_call", write)
+    running.run_stage("sample", run.config, run.layout)
+    left = [path.name for path in (tmp_path / "batches").iterdir()]
+    assert run.layout.scene("sample").is_file() and bool(left) == (batches == 1), left

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..faults import MACHINE, trouble
-from ..files import remove_abandoned
+from ..files import remove, remove_abandoned
 from ..importing import without_collections
 from ..layout import Layout
 from ..passes.files import flattened
@@ -49,8 +49,20 @@ def run_stage(
     elif part == "all":
         for one in stage.parts.values():
             _call(one, config, layout, stage=name, cores=cores, colour="all", batch=0)
+        if config.workflow.batches > 1:
+            _remove_between(layout, name)
     else:
         _call(stage.parts[part], config, layout, stage=name, cores=cores, **which)
+
+
+def _remove_between(layout: Layout, stage: str) -> None:
+    """Remove what the parts of a whole pass handed on: a divided run has no such files.
+
+    It has a whole pass where draws that are damaged are made again.
+    """
+    remove(layout.batch(stage, "all", 0))
+    remove(layout.state_after(stage, "all"))
+    remove(layout.patch_log(stage, "all"))
 
 
 def require_all(config: "Config") -> None:
