@@ -10,9 +10,10 @@ and 76% of the latter's; all of the latter together take what is predicted withi
 sources a third less, where a cost for each source and pixel had said four and thirteen times as much.
 
 In later rounds of an optimization patches are fitted again as far as the sources beside them have moved. In
-13 passes of six rounds all later ones took 0.01 (423 patches of 370 sources per square arcmin), 0.7 to 0.9
-(150 sources that overlap) and up to 2.4 times the first (an example with bright neighbours), a group of three
-3.2; AGAIN makes it 0.97, so a pass is predicted within a factor of 2 but for the last.
+some 35 passes of up to six rounds, most of them small, all later ones took 0.01 (423 patches of 370 sources
+per square arcmin), 0.7 to 0.9 (150 sources that overlap) and up to 2.4 times the first (an example with
+bright neighbours), a group of three 3.2; AGAIN makes it 0.97, so a pass is predicted within a factor of 2 but
+for the last.
 """
 
 from collections.abc import Sequence
