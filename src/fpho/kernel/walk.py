@@ -294,8 +294,10 @@ def run(
     gauss, sums, reach, kind, placed, units, tests, masks, handed, listed, given, expo, totals, spine, live,
     grids, numbers, work,
 ):  # fmt: skip
-    """Takes pieces of work of W states until none is left; fills `images` (W, T, 64), or, where T is 0 in it,
-    `partial` (W, I, 2 + 8 S)."""
+    """Takes pieces of work of W states until none is left.
+
+    Fills `images` (W, T, 64), or, where there are none (W, 0, 64), `partial` (W, I, 2 + 8 S).
+    """
     aligned_frame()
     mode = without_subnormals()  # far from a Gaussian's centre E is one, and so are its steps
     set_up_for, n, n_blocks = (-1, -1), 0, 0

@@ -106,21 +106,9 @@ def _leaps(steps: list[Leap], places, knowns, most: list[int]) -> list[list[Draw
     at = np.minimum(np.arange(1, gain.shape[1] + 1), n_accepted[:, None])
     lnp = np.take_along_axis(true, at, axis=1)
     share = np.where(gain > -np.inf, np.exp(np.minimum(gain, 0.0)), 0.0)
-    columns = [x.tolist() for x in (~(gain > -DIVERGING), kinetic - lnp, lnp, share)]
-    return [
-        _ended(
-            step,
-            place,
-            known is None,
-            Trace(*(x[w] for x in trace)),
-            m,
-            n,
-            zip(*(x[w] for x in columns), strict=True),
-        )
-        for w, (step, place, known, m, n) in enumerate(
-            zip(steps, places, knowns, many.tolist(), n_accepted.tolist(), strict=True)
-        )
-    ]
+    stats = zip(*(x.tolist() for x in (~(gain > -DIVERGING), kinetic - lnp, lnp, share)), strict=True)
+    chains = zip(steps, places, knowns, many.tolist(), n_accepted.tolist(), stats, strict=True)
+    return [_ended(*chain, Trace(*(x[w] for x in trace))) for w, chain in enumerate(chains)]
 
 
 def _numbers(steps: list[Leap], most: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -162,10 +150,10 @@ def _true(values, ends, many, knowns) -> np.ndarray:
     return out
 
 
-def _ended(step: Leap, place, new: bool, trace: Trace, many: int, n_accepted: int, stats) -> list[Draw]:
+def _ended(step: Leap, place, known, many: int, n_accepted: int, stats, trace: Trace) -> list[Draw]:
     """The draws of a chain, of which the last may be rejected, and the step at the place where that is.
 
-    stats : of each draw diverging, energy, ln p, share
+    stats : lists of diverging, energy, ln p, share, of `many` draws and more
     """
     hops, taken = step.learnt.hops, min(n_accepted + 1, many)
     at = n_accepted * hops
@@ -174,9 +162,9 @@ def _ended(step: Leap, place, new: bool, trace: Trace, many: int, n_accepted: in
     places = [place, *trace.y[hops : at + 1 : hops].copy()]
     places += places[-1:] * (taken - n_accepted)
     ncall = [1] * taken
-    ncall[0] += new
+    ncall[0] += known is None
     ncall[-1] += many - taken
     return [
         Draw(z, (lnp, None), DrawStats(diverging, 1, 1, energy, lnp, share, step.learnt.angle), calls)
-        for z, calls, (diverging, energy, lnp, share) in zip(places[1:], ncall, stats, strict=False)
+        for z, calls, diverging, energy, lnp, share in zip(places[1:], ncall, *stats, strict=False)
     ]

@@ -114,7 +114,10 @@ def gaussians(psf, cx, cy, gain, nxx, nyy, nxy, profile, count, out):
 
 @compiled(**FAST)
 def chained(of, sums, flux, profile, count, d, mee, mnn, men, out):
-    """Adds to `out` (8,) the derivatives from Gaussians (6, count) and their six sums (6, count)."""
+    """Adds to `out` (8,) the derivatives from Gaussians (6, count) and their six sums (6, count).
+
+    Sums are numbers, not elements of `out`, so that compiled code takes several Gaussians at a time.
+    """
     flux_, east, north, ee, nn, en, sersic, rhalf = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     dxe, dxn, dye, dyn = d[0, 0], d[0, 1], d[1, 0], d[1, 1]
     for k in range(count):
