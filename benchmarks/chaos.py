@@ -1,7 +1,8 @@
 """A bad day on a cluster: kills, full disks, damaged files; one ordinary command must go on.
 
-python benchmarks/chaos.py FOLDER [--kinds main job group mixed worker checkpoint disk damage damages slurm]
-    [--moments N] [--minutes M] [--field SOURCES] [--batches B] [--job-seconds S] [--late SHARE]
+python benchmarks/chaos.py FOLDER
+    [--kinds main job group mixed batch worker checkpoint disk damage damages slurm] [--moments N]
+    [--minutes M] [--field SOURCES] [--batches B] [--job-seconds S] [--late SHARE]
 
 The workflow is run as users run it, `snakemake --cores 2`, on the scene `tiny` cut into several patches, or
 on a simulated field of so many sources, all stages on. After each disturbance comes one ordinary command,
@@ -9,8 +10,10 @@ without `--unlock` or `--rerun-incomplete`. What is asked: no process lives on; 
 every file of the run (scene states, catalogs, draws, stores, plans, tables, pictures) is bit for bit that of
 an undisturbed run, but for dates and seconds (`snapshots`); nothing is left beside them. Moments are drawn
 over all stages: a stage, then a part of its time. `mixed` are kills of the first three kinds in one run,
-`damages` several files damaged at once, `checkpoint` kills during the draws
-after which all check-points of patches are damaged.
+`batch` the same in the middle of a job of a pass, when some of its patches are done (`aims`); so is `worker`,
+which hits a process of that job's pool that computes, and keeps what the job has said of it. `damages` are
+several files damaged at once, `checkpoint` kills during the draws after which all check-points of patches are
+damaged. The table says of each what was hit: the stage or job (step and batch), the process, what else ran.
 
 A field takes long: with `--late`, runs begin as the undisturbed one was before a stage drawn at random, with
 the patches of its passes done but for at most this share.
@@ -34,8 +37,9 @@ from itertools import product
 from pathlib import Path
 
 import yaml
+from aims import aims_of
 from damages import CHAIN, DAMAGES, READERS, damage, forget_from, forget_some
-from processes import Workflow
+from processes import Workflow, computes, job_of
 from slurm_jobs import HOWS, SlurmWorkflow, disturb, running
 from snapshots import snapshot
 
@@ -54,13 +58,14 @@ STAGES = (
     "simulate", "check", "sersic", "preprocess", "psf", "settings", "scene", "optimize", "background",
     "detect", "reoptimize", "postop", "sample", "postprocess", "view", "compare",
 )  # fmt: skip
-POOLS = ("psf", "optimize", "reoptimize", "sample")  # stages with workers
 KILLED = ("main", "job", "group")
-OTHERS = ("mixed", "checkpoint", "damages", "slurm")  # kinds that are asked for
+OTHERS = ("mixed", "batch", "checkpoint", "damages", "slurm")  # kinds that are asked for
 # Disturbances of one run.
-PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | {"worker": 4, "slurm": 10, "damages": 6, "checkpoint": 6}
+PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | dict.fromkeys(("batch", "damages", "checkpoint"), 6)
+PER_RUN |= {"worker": 4, "slurm": 10}
 CORES = 2  # of a run
 ROOM = 1.5  # of a small file system, in sizes of the run
+LATER = 0.3  # seconds after a patch is done, at most, that a job is hit
 WORDS = "Make room on the disk"
 
 
@@ -70,6 +75,7 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, options: dict, late: float | None = None):
         self.options, self.folder, self.run, self.late = options, folder, folder / "run", late
         self.table = folder / "outcomes.jsonl"
+        self.divided = options.get("workflow", {}).get("batches", 1) > 1
         self.rng = random.Random(f"{seed} {len(self.outcomes())}")
         self.undisturbed = folder / "undisturbed"
         self.config = folder / "chaos.yaml"
@@ -103,6 +109,8 @@ class Chaos:
 
     def keep(self, entries: list[dict], wrong: str) -> None:
         """Write down what came of the disturbances of a run."""
+        if wrong and not entries:
+            entries = [{"kind": "none", "stage": "none"}]
         with open(self.table, "a") as stream:
             for entry in entries:
                 line = entry | {"outcome": "WRONG" if wrong else "as undisturbed", "wrong": wrong[-3000:]}
@@ -167,7 +175,8 @@ class Chaos:
             if left := program.left():
                 wrong = wrong or f"alive: {left}"
             during = [one for one in STAGES if one in begun - ended]
-            entries.append({"kind": how, "run": kind, "stage": "+".join(during) or "between stages"})
+            entry = {"kind": how, "run": kind, "stage": "+".join(during) or "between stages"}
+            entries.append(entry | hit)
         self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def reached(self, program: Workflow, stage: str) -> bool:
@@ -179,39 +188,65 @@ class Chaos:
             time.sleep(0.02)
         return program.runs
 
-    def hit(self, program: Workflow, kind: str) -> bool:
-        """SIGKILL to what `kind` names; whether there was such a process."""
-        if kind == "group":
-            program.kill_all()
-            return True
-        targets = {"main": lambda: [program.process.pid], "job": program.jobs, "worker": program.workers}[
-            kind
-        ]
+    def hit(self, program: Workflow, kind: str, job: str = "") -> dict:
+        """SIGKILL to what `kind` names, of any job or of one; what was hit, and what else was going on."""
         while program.runs:
-            if found := targets():
-                os.kill(self.rng.choice(found), signal.SIGKILL)
-                return True
-            time.sleep(0.02)
-        return False
+            going = program.going()
+            if kind == "group":
+                program.kill_all()
+                return {"hit": "all", "going": going}
+            if found := self.targets(program, kind, job):
+                pid = self.rng.choice(found)
+                name = job_of(pid)
+                os.kill(pid, signal.SIGKILL)
+                return {"hit": f"process {pid} of {name or 'no job yet'}", "going": going}
+            if job and not program.at(job)[0]:
+                break
+            time.sleep(0.01)
+        return {}
 
-    def lost_workers(self, number: int) -> None:
-        """A run that loses a worker in each of some stages, and goes on by itself."""
-        done = self.fresh()
-        pools = [stage for stage in POOLS if stage not in done]
-        program, entries = Workflow(self.run, self.config), []
-        for stage in sorted(self.rng.sample(pools, min(number, len(pools))), key=POOLS.index):
-            while program.runs and not (self.is_in(program, stage) and program.workers()):
-                if stage in program.stages()[1]:
-                    break
-                time.sleep(0.02)
-            time.sleep(self.rng.uniform(0, 0.7) * self.seconds[stage])
-            while self.is_in(program, stage):
-                if found := program.workers():
-                    os.kill(self.rng.choice(found), signal.SIGKILL)
-                    entries.append({"kind": "worker", "stage": stage})
-                    break
-                time.sleep(0.01)
-        self.keep(entries, self.judged(program, program.wait()))
+    @staticmethod
+    def targets(program: Workflow, kind: str, job: str) -> list[int]:
+        """Processes of a kind: Snakemake, jobs, or workers that compute."""
+        if kind == "main":
+            return [program.process.pid]
+        jobs, pool = program.at(job) if job else (program.jobs(), program.workers())
+        return jobs if kind == "job" else [pid for pid in pool if computes(pid)]
+
+    def aimed(self, kind: str, number: int) -> None:
+        """A run that is hit in the middle of some of its jobs: a worker, or a kill (`batch`)."""
+        self.fresh()
+        aims = aims_of(self.run / "out", self.undisturbed / "out", self.divided)
+        left = [aim for aim in aims if not aim.made.exists() and (kind == "worker" or aim.grows)]
+        if not any(aims[1:]):
+            raise SystemExit(
+                "no job of this run has several patches: choose a larger field, or fewer batches"
+            )
+        program, entries, wrong = Workflow(self.run, self.config), [], ""
+        for aim in sorted(self.rng.sample(left, min(number, len(left))), key=left.index):
+            if not aim.met(program):
+                continue
+            time.sleep(self.rng.uniform(0, LATER))
+            how = "worker" if kind == "worker" else self.rng.choice(KILLED)
+            hit = self.hit(program, how, aim.job)
+            if not hit:  # it has ended meanwhile
+                continue
+            entries.append({"kind": how, "run": kind, "stage": aim.stage, "job": aim.job} | hit)
+            if how == "worker":
+                continue
+            program.wait()
+            wrong = wrong or "".join(f"alive: {one}" for one in program.left())
+            entries[-1]["unfinished"] = not aim.made.exists()
+            program = Workflow(self.run, self.config)
+        wrong = " ".join(filter(None, [wrong, self.judged(program, program.wait())]))
+        if kind == "worker":
+            entries = [entry | {"told": self.told_of(entry["job"])} for entry in entries]
+        self.keep(entries, wrong)
+
+    def told_of(self, job: str) -> list[str]:
+        """What a job has said of work that it lost."""
+        lines = (self.run / "out" / "logs" / f"{job}.log").read_text().splitlines()
+        return [line for line in lines if "done once more" in line]
 
     def lost_checkpoints(self, number: int) -> None:
         """A run that is killed while patches that are drawn from have check-points, which are damaged."""
@@ -228,12 +263,13 @@ class Chaos:
             time.sleep(self.rng.uniform(0, 1))
             if not program.runs:
                 break
+            going = program.going()
             program.kill_all()
             if left := program.left():
                 wrong = wrong or f"alive: {left}"
             for path in (found := checkpoints(out)):
                 damage(path, self.rng.choice(DAMAGES), self.rng)
-            entries.append({"kind": "checkpoint", "stage": "sample", "files": len(found)})
+            entries.append({"kind": "checkpoint", "stage": "sample", "going": going, "files": len(found)})
         self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def jobs_of_slurm(self, number: int) -> None:
@@ -243,19 +279,15 @@ class Chaos:
         others = running()
         while program.runs and len(entries) < number:
             time.sleep(self.rng.expovariate(1 / 8))
-            mine = {job: rule for job, rule in running().items() if job not in others}
+            mine = {job: what for job, what in running().items() if job not in others}
             if mine:
                 job, how = self.rng.choice(sorted(mine)), self.rng.choice(HOWS)
                 if disturb(job, how):
-                    entries.append({"kind": "slurm", "stage": mine[job], "how": how})
+                    rule, _, which = mine[job].partition("_wildcards_")
+                    entries.append({"kind": "slurm", "stage": rule, "job": f"{rule} {which}", "how": how})
         if program.wait():  # one was cancelled more often than it is tried
             program = SlurmWorkflow(self.run, self.config)
         self.keep(entries, self.judged(program, program.wait()))
-
-    @staticmethod
-    def is_in(program: Workflow, stage: str) -> bool:
-        begun, ended = program.stages()
-        return program.runs and stage in begun and stage not in ended
 
     # --- full disks ---
 
@@ -277,13 +309,14 @@ class Chaos:
     def _filled(self, place: Path, stages: list[str]) -> tuple[dict, str]:
         program, stage = Workflow(self.run, self.config), self.rng.choice(stages)
         self.reached(program, stage)
-        ballast = place / "ballast"
+        ballast, going = place / "ballast", program.going()
         with open(ballast, "wb") as stream:
             free = shutil.disk_usage(place).free - self.rng.choice([0, 4096, 65536, 400_000])
             os.posix_fallocate(stream.fileno(), 0, max(1, free))
         code = program.wait()
         begun, ended = program.stages()
         entry = {"kind": "disk", "stage": "+".join(begun - ended - {"all"}), "stopped": bool(code)}
+        entry["going"] = going
         ballast.unlink()
         hidden = [str(path) for path in (self.run / "out").rglob(".*") if not path.name.endswith(".seal")]
         hidden = [name for name in hidden if not name.endswith(".snakemake_timestamp")]
@@ -348,8 +381,8 @@ class Chaos:
             return False
         if kind == "disk":
             self.full_disk(whole=self.done(kind) % 2 == 1)
-        elif kind == "worker":
-            self.lost_workers(min(PER_RUN[kind], wanted))
+        elif kind in ("worker", "batch"):
+            self.aimed(kind, min(PER_RUN[kind], wanted))
         elif kind == "damages":
             self.damaged_together(min(PER_RUN[kind], wanted))
         elif kind == "checkpoint":
@@ -368,7 +401,12 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def report(outcomes: list[dict]) -> None:
-    """Tables: kinds by outcome, kinds of kill by stage."""
+    """Tables: each disturbance and what was hit; kinds by outcome; kinds of kill by stage."""
+    for one in outcomes:
+        at = one.get("job") or one.get("file") or one["stage"]
+        more = ("hit", "going", "how", "told", "unfinished", "stopped", "files")
+        words = "; ".join(f"{name}: {one[name]}" for name in more if name in one)
+        print(f"{one['kind']:10} {at:32} {words}; {one['outcome']}")
     counts = Counter((one["kind"], one.get("file", ""), one["outcome"]) for one in outcomes)
     for (kind, file, outcome), n in sorted(counts.items()):
         print(f"{kind:8} {file:32} {outcome:16} {n}")

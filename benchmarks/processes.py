@@ -66,7 +66,7 @@ class Program:
         end = time.monotonic() + seconds
         while (alive := self.alive()) and time.monotonic() < end:
             time.sleep(0.05)
-        return [arguments_of(pid).replace(b"\0", b" ").decode(errors="replace") for pid in alive]
+        return [command_of(pid) for pid in alive]
 
 
 class Workflow(Program):
@@ -75,6 +75,14 @@ class Workflow(Program):
     def __init__(self, folder, config, *more):
         command = [sys.executable, "-m", "snakemake", "--snakefile", TOP / "Snakefile"]  # whatever PATH has
         super().__init__([*command, "--configfile", config, "--cores", 2, *more], folder)
+
+    def going(self) -> list[str]:
+        """Names of the jobs that are at work."""
+        return sorted({job_of(pid) for pid in self.jobs()} - {""})
+
+    def at(self, job: str) -> tuple[list[int], list[int]]:
+        """The process of a job, if it is at work, and those of its pool."""
+        return tuple([pid for pid in some if job_of(pid) == job] for some in (self.jobs(), self.workers()))
 
     def stages(self) -> tuple[set[str], set[str]]:
         """Stages that have begun, and those of them that have ended."""
@@ -104,8 +112,27 @@ def arguments_of(pid: int) -> bytes:
     return _read(pid, "cmdline")
 
 
+def command_of(pid: int) -> str:
+    """Its command line."""
+    return arguments_of(pid).replace(b"\0", b" ").decode(errors="replace").strip()
+
+
+def job_of(pid: int) -> str:
+    """Name of the job of a workflow that it is, or works for: its log's; none before it has one."""
+    try:
+        log = Path(os.readlink(f"/proc/{pid}/fd/2"))
+    except OSError:
+        return ""  # it ended, or is another's
+    return log.stem if log.suffix == ".log" else ""
+
+
 def parent_of(pid: int) -> int:
     return int(_state(pid)[1])
+
+
+def computes(pid: int) -> bool:
+    """Whether it is at work just now, and does not wait."""
+    return _state(pid)[0] == b"R"
 
 
 def ended(pid: int) -> bool:

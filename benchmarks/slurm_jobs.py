@@ -29,11 +29,11 @@ def asked_for() -> tuple[str, ...]:
 
 
 def running() -> dict[str, str]:
-    """Jobs that run, and the rules that they are of."""
+    """Jobs that run, and their rules: `batch_wildcards_sample_0_3`, or the bare name."""
     words = ["squeue", "-h", "-t", "R", "-o", "%i %k"]
     lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     pairs = (line.partition(" ")[::2] for line in lines)
-    return {job: rule.removeprefix("rule_").partition("_wildcards")[0] for job, rule in pairs}
+    return {job: rule.removeprefix("rule_") for job, rule in pairs}
 
 
 def disturb(job: str, how: str) -> bool:

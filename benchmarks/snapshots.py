@@ -1,9 +1,13 @@
-"""What a run's folder holds, without what differs from run to run: dates, seconds, times of files."""
+"""What a run's folder holds, without what differs from run to run: dates, seconds, times of files.
+
+python benchmarks/snapshots.py ONE OTHER...    holds results of runs that were divided otherwise against ONE's
+"""
 
 import hashlib
 import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import h5py
@@ -22,6 +26,11 @@ TIMES = {"seconds", "wall_time", "mtime_ns", "created", "run_time"}
 SECONDS = r"<td[^>]*>[\d.]+</td>\s*(?=</tr>)"  # of the table of patches: its last column
 LINKS = {"REFERENCE_LIST", "DIMENSION_LIST"}  # of HDF5's scales: addresses in memory
 VOLATILE = TIMES | LINKS | {"seal", "task", "sums", "origin"}
+
+# What a run is for, and what it rests on. Plans say how it was divided; so do files of draws, which are in
+# `catalogs/chains.fits` as well.
+RESULTS = ("scene/sample.fits", "catalogs/", "patches/", "stores/", "images/", "background/", "psf/psfs.h5")
+DIVIDED = "patches/samples "
 
 
 def snapshot(folder) -> dict[str, str]:
@@ -111,3 +120,24 @@ def _steady(tree):
 def _html(path):
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|[\d.]+ s\b", "", path.read_text())
     yield re.sub(SECONDS, "", text).encode()
+
+
+def results(folder) -> dict[str, str]:
+    """The same of the results alone, which do not depend on how a run was divided."""
+    found = snapshot(folder)
+    return {name: sum for name, sum in found.items() if name.startswith(RESULTS) and DIVIDED not in name}
+
+
+def main() -> None:
+    one, *others = sys.argv[1:]
+    expected = results(one)
+    for other in others:
+        found = results(other)
+        wrong = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
+        if wrong or len(found) < 10:
+            raise SystemExit(f"{other}: not as {one}: {sorted(wrong)}")
+        print(f"{other}: {len(found)} files bit for bit as in {one}")
+
+
+if __name__ == "__main__":
+    main()
