@@ -69,13 +69,16 @@ def test_two_clumps_on_a_bridge_come_apart():
     )
 
 
+WIDE = {"patch_maxradius": 100.0, "maxactive_per_patch": 300}
+
+
 def test_groups_that_take_too_long_are_cut_even_if_strict():
     rows, law = random_rows(300, seed=4, side=20), CostLaw(True)
-    whole = plan_patches(rows, Patches(patch_maxradius=100.0, max_seconds=1e9), law=law)
+    whole = plan_patches(rows, Patches(**WIDE, max_seconds=1e9), law=law)
     longest = max(patch.seconds for patch in whole.patches)
     assert not any(patch.truncated for patch in whole.patches)
-    assert plan_patches(rows, Patches(patch_maxradius=100.0, max_seconds=3 * longest), law=law) == whole
-    options = Patches(patch_maxradius=100.0, max_seconds=longest / 5)
+    assert plan_patches(rows, Patches(**WIDE, max_seconds=3 * longest), law=law) == whole
+    options = Patches(**WIDE, max_seconds=longest / 5)
     cut = plan_patches(rows, options, law=law)
     assert any(patch.truncated for patch in cut.patches) and len(cut.patches) > len(whole.patches)
     for patch in cut.patches:  # what halos add comes on top

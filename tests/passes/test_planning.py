@@ -1,5 +1,7 @@
 """Groups, patches and colours, against slow and obvious referees."""
 
+import itertools
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -8,8 +10,10 @@ from astropy.coordinates import SkyCoord
 from fpho.config import Bounds, Patches
 from fpho.errors import InputError
 from fpho.parameters import error_col
+from fpho.passes.cost import CostLaw
 from fpho.passes.plan import PlanColumns, read_plan
 from fpho.passes.planning import colour_graph, plan_patches
+from fpho.passes.shining import SHARED, light_in_errors
 from fpho.scene import checkin, checkout, group, make_bounds
 from fpho.scene.circles import fits, fitting, make_regions, reach_of, wide_regions
 from tests.scene.making import BANDS, random_rows
@@ -148,6 +152,51 @@ def test_only_cut_groups_are_visited_again():
         for other in known:
             later = [p for p in plan.patches if p.active == other.active and p.colour < patch.colour]
             assert max(p.colour for p in later) == other.colour
+
+
+def naive_counts(rows, blur: float) -> np.ndarray:
+    """Which sources (S, S) do not know how much light they have under which, pair by pair."""
+    counts = np.zeros((len(rows), len(rows)), bool)
+    for i, j in itertools.permutations(range(len(rows)), 2):
+        doubt = rows[j : j + 1].copy()
+        for band in BANDS:
+            doubt[band] = doubt[error_col(band)]
+        counts[i, j] = light_in_errors(rows[i], doubt, BANDS, blur)[0] > SHARED
+    return counts | counts.T
+
+
+def test_of_cut_groups_what_has_light_in_a_patch_is_fitted_and_drawn_with_it():
+    """Overlapping roi without light that counts do not matter; without errors, or a PSF, all do."""
+    rows, blur = random_rows(150, seed=6, side=40), 0.2
+    options = Patches(strict=False, maxactive_per_patch=3)
+    wide = plan_patches(rows, options, rounds=2, gibbs=True)
+    plan = plan_patches(rows, options, rounds=2, gibbs=True, blur=blur)
+    halos = {patch.active: patch.halo for patch in wide.patches}
+    counts, first = naive_counts(rows, blur), [patch for patch in plan.patches if not patch.round]
+    overlap = separations(rows) < rows["roi"][:, None] + rows["roi"]
+    for patch in first:
+        own = list(patch.active)
+        shared, far = (counts & overlap)[own].any(axis=0), ~overlap[own].any(axis=0)
+        assert set(patch.halo) == {i for i in halos[patch.active] if shared[i] or far[i]}
+    shone_on = {p.active for p in first if counts[np.ix_([*p.active, *p.halo], p.fixed)].any()}
+    assert {p.active for p in plan.patches if p.round} == {
+        p.active for p in first if p.truncated and p.active in shone_on
+    }
+    fewer = [sum(len(p.halo) for p in one.patches if not p.round) for one in (plan, wide)]
+    assert 0 < fewer[0] < fewer[1] and len(first) < len(plan.patches) < len(wide.patches)
+    for band in BANDS:
+        rows[error_col(band)] = np.nan
+    for patch in plan_patches(rows, options, rounds=2, gibbs=True, blur=blur).patches:
+        own = list(patch.active)
+        assert set(patch.halo) == set(np.flatnonzero(overlap[own].any(axis=0))) - set(own)
+
+
+def test_groups_are_drawn_in_parts_and_optimized_whole():
+    rows = random_rows(60, seed=6, side=10)
+    options = Patches(patch_maxradius=100.0)
+    whole, parts = (plan_patches(rows, options, law=CostLaw(sampled)) for sampled in (False, True))
+    assert max(len(patch.active) for patch in whole.patches) == 56
+    assert max(len(patch.active) for patch in parts.patches) <= Patches().maxactive_per_patch
 
 
 def test_a_plan_is_read_back(tmp_path):

@@ -45,8 +45,10 @@ class Bounds(Section):
 class Patches(Section):
     """How the sky is cut into patches that are fitted together."""
 
-    maxactive_per_patch: int = option(15, "most sources fitted together", ge=1)
-    strict: bool = option(True, "keep a group whole, even above maxactive_per_patch")
+    maxactive_per_patch: int = option(15, "most sources of a patch, those fitted along not counted", ge=1)
+    strict: bool = option(
+        True, "optimize a group as a whole, even above maxactive_per_patch; draws are of parts"
+    )
     max_seconds: float = option(
         7200.0,
         "longest that a patch may take, as predicted; larger groups are cut, also if `strict`",

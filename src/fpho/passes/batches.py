@@ -17,6 +17,7 @@ from ..files import checksum, remove_abandoned
 from ..images import open_chosen
 from ..layout import Layout
 from ..progress import progress
+from ..psf import PSFStore
 from ..records import StoredRecord
 from ..scene import checkin, checkout, read_scene, write_scene
 from .accounts import check_cover, check_share, check_sources
@@ -27,6 +28,7 @@ from .logs import logs_in, write_lines
 from .outcomes import Share, changed_rows, joined, read_lines, read_share, write_outcomes
 from .plan import Plan, patch_seed, read_plan
 from .planning import plan_patches
+from .psfs import widest_of
 from .running import run_tasks
 from .settling import settled
 from .tasks import PatchLog, PatchOutcome, PatchTask
@@ -53,8 +55,16 @@ def make_plan(config: Config, layout: Layout, stage: str, rows: np.ndarray, band
     jobs, sampled = config.workflow, stage == "sample"
     rounds = config.sample.gibbs_rounds if sampled else config.optimize.rounds
     numbers = config.seed, jobs.batches, jobs.job_seconds, rounds
-    law = law_of(config, layout, stage, bands)
-    return plan_patches(rows, config.patches, *numbers, gibbs=sampled, law=law)
+    law, blur = law_of(config, layout, stage, bands), blur_of(config, layout, stage, bands)
+    return plan_patches(rows, config.patches, *numbers, gibbs=sampled, law=law, blur=blur)
+
+
+def blur_of(config: Config, layout: Layout, stage: str, bands) -> float | None:
+    """Half-light radius (arcsec) of the widest PSF of a stage's images; None where there are no PSFs yet."""
+    if not layout.psf_store.is_file():
+        return None
+    on = config.sample.on if stage == "sample" else config.optimize.on
+    return widest_of(open_chosen(layout, on), PSFStore(layout.psf_store), bands)
 
 
 def law_of(config: Config, layout: Layout, stage: str, bands) -> CostLaw:

@@ -37,7 +37,7 @@ def groups_in_parts(rows, valid, options, law: CostLaw) -> list[tuple[np.ndarray
 def _too_large(rows, groups, most: int, options, law: CostLaw) -> np.ndarray:
     """Whether each of some groups (or parts of them) is to be cut; all together, as images are many."""
     sizes = np.array([len(members) for members in groups])
-    limit = np.inf if options.strict else most
+    limit = np.inf if options.strict and not law.sampled else most
     large = (sizes > 1) & ((sizes > limit) | ~fitting(rows, groups, options))
     timed = np.flatnonzero((sizes > 1) & ~large)
     some = [groups[i] for i in timed]

@@ -1,12 +1,13 @@
 """The plan of a pass: which sources are fitted together, in which order, and which patches touch.
 
 Every valid source is active in exactly one patch of a pass. In other patches it is fitted along (in the
-halo) where its roi, times `patches.halo`, overlaps that of an active source, or where it does not know how
-much light it has there (`shining`), and fixed where it may shine in from farther; with a factor of 1 few
-patches have halos but those of groups that were cut. Patches that touch have different
-colours and never run at the same time. Order and seeds come from the plan, never from the number of batches
-or cores. A patch is named after its first source and its round, which its seed is drawn from: sources that
-are added elsewhere leave its name, its random numbers and (but for a chain of contacts) its colour alone.
+halo) where its roi, times `patches.halo`, overlaps that of an active source and light of one under the other
+counts, or where it does not know how much light it has there (`shining`), and fixed where it may shine in
+from farther; with a factor of 1 few patches have halos but those of groups that were cut. Patches that touch
+have different colours and never run at the same time. Order and seeds come from the plan, never from the
+number of batches or cores. A patch is named after its first source and its round, which its seed is drawn
+from: sources that are added elsewhere leave its name, its random numbers and (but for a chain of contacts)
+its colour alone.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ from .cost import CostLaw
 from .cutting import groups_in_parts
 from .dividing import divided, latest_before, repeat_rounds
 from .plan import PatchPlan, Plan
-from .shining import coupled_pairs
+from .shining import coupled_pairs, sharing_pairs
 
 
 def plan_patches(
@@ -32,15 +33,18 @@ def plan_patches(
     rounds: int = 1,
     gibbs: bool = False,
     law: CostLaw | None = None,
+    blur: float | None = None,
 ) -> Plan:
     """Cut the valid sources of a scene (S,) into patches; `law`: what these cost.
 
+    blur : half-light radius of the PSF, arcsec; None: not known, so that all light counts
+
     A group of overlapping roi is one patch if it has at most `maxactive_per_patch` members (any number if
-    `strict`), fits into `patch_maxradius` and takes at most `max_seconds`; else it is cut at its weakest
-    links until the parts do.
+    `strict`, in an optimization), fits into `patch_maxradius` and takes at most `max_seconds`; else it is cut
+    at its weakest links until the parts do.
     A pass of several rounds has the same patches again, with colours and numbers that go on; with `gibbs`
-    only those of groups that were cut, which go on from the draws before. Jobs begin after `job_seconds`:
-    colours with less work than that share one, see `dividing`.
+    only those of groups that were cut and beside which light of something fixed counts, which go on from the
+    draws before. Jobs begin after `job_seconds`: colours with less work than that share one, see `dividing`.
     """
     options = options or Patches()
     valid = np.flatnonzero(rows["is_valid"])
@@ -51,16 +55,17 @@ def plan_patches(
     owner = np.full(len(rows), -1)
     for i, (part, _) in enumerate(parts):
         owner[part] = i
-    halos = _halos(rows, valid, owner, np.array([cut for _, cut in parts], bool), options.halo)
+    cut = np.array([cut for _, cut in parts], bool)
+    halos = _halos(rows, valid, owner, cut, options.halo, blur)
     regions = _regions(rows, valid, owner, [part for part, _ in parts], halos, options)
     near = _others(rows, valid, owner, regions, reach_of(rows))
     fixed = [np.setdiff1d(some, halo) for some, halo in zip(near, halos, strict=True)]
     others = [np.union1d(*some) for some in zip(near, halos, strict=True)]
     first = np.array([rows["source_index"][part].min() for part, _ in parts], int)
     colours = colour_graph(len(parts), _contacts(owner, others), first)
-    again = np.flatnonzero([cut or not gibbs for _, cut in parts])
-    which, colours, turns = repeat_rounds(colours, again, rounds)
     fitted = [np.concatenate([part, halo]) for (part, _), halo in zip(parts, halos, strict=True)]
+    again = cut & _shone_on(rows, valid, fitted, fixed, blur) if gibbs else np.ones(len(parts), bool)
+    which, colours, turns = repeat_rounds(colours, np.flatnonzero(again), rounds)
     seconds, pixels = law.seconds(rows, fitted, regions), law.images.pixels(regions)
     alone = np.array([not len(some) for some in fixed], bool)
     seconds = law.of_round(seconds[which], turns, alone[which])
@@ -84,20 +89,41 @@ def plan_patches(
     return Plan(tuple(patches), seed)
 
 
-def _halos(rows, valid, owner, cut, factor: float) -> list[np.ndarray]:
+def _halos(rows, valid, owner, cut, factor: float, blur: float | None) -> list[np.ndarray]:
     """For each part, the sources of other parts that are fitted along.
 
-    Their roi overlap those of its own, a factor on all; or one does not know how much light it has under the
-    other, but for parts of groups that were cut (bool of each part): these settle in rounds.
+    Their roi overlap those of its own, a factor on all, and their light counts; or one does not know how much
+    light it has under the other, but for parts of groups that were cut (bool of each part): these settle in
+    rounds.
     """
     some = rows[valid]
-    overlaps = valid[near_pairs(some["ra"], some["dec"], factor * some["roi"])]
+    overlaps = valid[_counting(some, near_pairs(some["ra"], some["dec"], factor * some["roi"]), blur)]
     coupled = valid[coupled_pairs(some, bands_of(some))]
     pairs = np.concatenate([overlaps, coupled[~cut[owner[coupled]].all(axis=1)]])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     found = np.unique(np.stack([owner[pairs[:, 0]], pairs[:, 1]], axis=1), axis=0)
     return np.split(found[:, 1], np.searchsorted(found[:, 0], np.arange(1, len(cut)))) if len(cut) else []
+
+
+def _counting(rows, pairs, blur: float | None) -> np.ndarray:
+    """Those of pairs (N, 2) of scene rows of which one has light that counts under the other."""
+    return pairs if blur is None else sharing_pairs(rows, pairs, bands_of(rows), blur)
+
+
+def _shone_on(rows, valid, fitted, fixed, blur: float | None) -> np.ndarray:
+    """Whether light counts of a fitted source and one that is fixed beside it; bool of each part (P,)."""
+    if blur is None:
+        return np.ones(len(fitted), bool)
+    some = rows[valid]
+    near = valid[_counting(some, near_pairs(some["ra"], some["dec"], reach_of(some)), blur)]
+    beside: dict[int, set[int]] = {}
+    for i, j in near.tolist():
+        beside.setdefault(i, set()).add(j)
+        beside.setdefault(j, set()).add(i)
+    shining = [set().union(*(beside.get(i, set()) for i in own.tolist())) for own in fitted]
+    both = zip(shining, fixed, strict=True)
+    return np.array([not light.isdisjoint(far.tolist()) for light, far in both], bool)
 
 
 def colour_graph(n: int, contacts, names=None) -> np.ndarray:

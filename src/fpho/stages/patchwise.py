@@ -40,7 +40,7 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         """What tells whether a second optimization is needed."""
         layout = run.layout
         tables = {"tables": [layout.background, layout.registration], "sky": layout.first_sky}
-        return {"optimized": layout.scene("optimize"), "psf": layout.psf_store} | tables if reopening else {}
+        return {"optimized": layout.scene("optimize")} | tables if reopening else {}
 
     def planned(run: ConfiguredRun, colour) -> Files:
         return {"plan": run.layout.plan(name), "scene": run.layout.state_before(name, colour)}
@@ -72,7 +72,7 @@ def _pass(name: str, help: str, rounds: str, options, reopening: tuple[str, ...]
         "plan": part(
             "plan",
             "plan",
-            lambda run: {"scene": run.layout.state_before(name)} | needed(run),
+            lambda run: {"scene": run.layout.state_before(name), "psf": run.layout.psf_store} | needed(run),
             (*PLAN, rounds, *DIVISION, *reopening),
             free=(options[0],),  # of which the time that patches take depends
         ),
