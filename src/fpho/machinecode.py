@@ -6,28 +6,69 @@ new process with a short task spends on compiled code; the cache here leaves bot
 
 Numba also passes over the package's own folder where it cannot write there: an image of a container, or an
 installation that many users share, would compile again what was compiled into it. Here it is read.
+
+And numba keeps machine code until the file of its function changes, though functions of other files may be
+part of it; here until anything changes that is.
 """
 
+import hashlib
 import os
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
+from types import ModuleType
 
 from numba import njit
 from numba.core import config
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.dispatcher import Dispatcher
 from numba.core.runtime import rtsys
 
 
 def compiled(function=None, *, stamp: str | None = None, **options):
     """`function` compiled on first use, with `options` of `numba.njit`; also a decorator without arguments.
 
-    stamp : the code is compiled anew when this changes; None: when the file of the function does.
+    stamp : the code is compiled anew when this changes; None: when a file does whose functions it calls.
     """
     if function is None:
         return lambda function: compiled(function, stamp=stamp, **options)
     made = njit(**options)(function)
     made._cache = LateCache(function, stamp)
     return made
+
+
+def stamp_of(function) -> str:
+    """Hash of the files of a Python function and of all compiled ones that it can call, and of their numbers."""
+    digest, numbers = hashlib.sha256(), {}
+    found = [function]
+    for one in found:
+        for name, value in _named(one):
+            inner = getattr(value, "py_func" if isinstance(value, Dispatcher) else "_defn", None)
+            if inner is not None and inner not in found:
+                found.append(inner)
+            elif isinstance(value, (bool, int, float, complex, str, tuple)):
+                numbers[one.__module__, name] = repr(value)
+    for path in sorted({one.__code__.co_filename for one in found}):
+        digest.update(_content(path))
+    digest.update(repr(sorted(numbers.items())).encode())
+    return digest.hexdigest()
+
+
+def _named(function):
+    """Pairs (name, what it stands for) of all that a function, or a module that it names, calls by a name."""
+    names, known = function.__code__.co_names, function.__globals__
+    for name in names:
+        value = known.get(name)
+        yield name, value
+        if isinstance(value, ModuleType):
+            yield from ((f"{name}.{part}", vars(value)[part]) for part in names if part in vars(value))
+
+
+@lru_cache(maxsize=None)
+def _content(path: str) -> bytes:
+    """A file of code; nothing where it was never on disk."""
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read()
+    return b""
 
 
 def on_disk(function) -> bool:
@@ -68,8 +109,7 @@ class LateCache(FunctionCache):
         if "files" in self.__dict__ or name.startswith("__"):
             raise AttributeError(name)
         super().__init__(self._function)
-        if self._stamp is not None:
-            self._cache_file._source_stamp = self._stamp
+        self._cache_file._source_stamp = self._stamp or stamp_of(self._function)
         self.files = [self._cache_file]
         package = os.path.join(os.path.dirname(self._function.__code__.co_filename), "__pycache__")
         if (

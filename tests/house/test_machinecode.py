@@ -75,3 +75,25 @@ def test_code_in_a_folder_that_cannot_be_written_is_found(called, tmp_path):
 def test_a_folder_that_the_user_names_is_all_there_is(called, tmp_path):
     called()
     assert called(NUMBA_CACHE_DIR=str(tmp_path / "mine"))[:3] == [False, 3.0, 0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "NUMBER = 2.0\n@compiled\ndef inner(x): return x + NUMBER",
+        "NUMBER = 3.0\n@compiled\ndef inner(x): return x",
+    ],
+)
+def test_code_is_made_again_when_another_file_has_changed(called, tmp_path, changed):
+    """A function that is called, or a number that is used, may stand in another file."""
+    head = "from fpho.machinecode import compiled\n"
+    inner = "NUMBER = 2.0\n@compiled\ndef inner(x): return x"
+    outer = "from other import inner, NUMBER\n@compiled\ndef twice(x): return NUMBER * inner(x)\n"
+    (tmp_path / "other.py").write_text(head + inner)
+    (tmp_path / "afunction.py").write_text("from fpho.machinecode import compiled, on_disk\n" + outer)
+    assert called()[:3] == [False, 3.0, 0]
+    assert called()[:3] == [True, 3.0, 1]
+    (tmp_path / "other.py").write_text(head + changed)
+    assert called()[0] is False
+    new = {"2": 2.0 * 3.5, "3": 3.0 * 1.5}[changed[9]]
+    assert called()[1] == new
