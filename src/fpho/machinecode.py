@@ -14,7 +14,7 @@ part of it; here until anything changes that is.
 import hashlib
 import os
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import cache, partial
 from types import ModuleType
 
 from numba import njit
@@ -37,7 +37,7 @@ def compiled(function=None, *, stamp: str | None = None, **options):
 
 
 def stamp_of(function) -> str:
-    """Hash of the files of a Python function and of all compiled ones that it can call, and of their numbers."""
+    """Hash of the files of a function and of all compiled ones that it can call, and of their numbers."""
     digest, numbers = hashlib.sha256(), {}
     found = [function]
     for one in found:
@@ -63,7 +63,7 @@ def _named(function):
             yield from ((f"{name}.{part}", vars(value)[part]) for part in names if part in vars(value))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _content(path: str) -> bytes:
     """A file of code; nothing where it was never on disk."""
     with suppress(OSError), open(path, "rb") as file:

@@ -50,12 +50,23 @@ def test_proposals_of_one_patch(kernel):
     assert kernel.evaluate_many(patch, []) == [] and kernel.evaluate_batch([]) == []
 
 
+def in_one(states):
+    """Several states as one with a first axis more."""
+    names = [field.name for field in dataclasses.fields(states[0])]
+    return type(states[0])(*(np.stack([getattr(state, name) for state in states]) for name in names))
+
+
+def test_models_of_several_states_are_those_of_each(kernel):
+    patch, states = mixed()[1]
+    images = kernel.models(patch, in_one(states))
+    assert np.array_equal(images, [kernel.model(patch, state) for state in states])
+
+
 def test_chi_squares_are_those_of_the_evaluation(kernel):
     """Chi-square of all exposures, without slopes."""
     patch, states = mixed()[1]
     expected = [chi2.sum() for chi2, _, _ in kernel.evaluate_many(patch, states)]
-    names = [field.name for field in dataclasses.fields(states[0])]
-    stacked = type(states[0])(*(np.stack([getattr(state, name) for state in states]) for name in names))
+    stacked = in_one(states)
     found = kernel.chi_squares(patch, stacked)
     assert np.allclose(found, expected, rtol=1e-5)
     assert np.array_equal(found[1:], kernel.chi_squares(patch, stacked[1:]))

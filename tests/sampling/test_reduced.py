@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,6 +61,39 @@ def learnt(pair):
     return learn_forces(*pair, np.random.default_rng(1))
 
 
+def in_float64(whole: TruePosterior, y) -> np.ndarray:
+    """ln p (W,) of the reduced posterior at y (W, ndim), its formula written out in float64."""
+    lnp, states = whole._arranged(y)
+    nodes = whole.target[4]
+    for w in range(len(y)):
+        value = [values_at_nodes(nodes, i, states[w]) for i in range(len(nodes.piece))]
+        place, like, slices = 0, 0.0, [slice(*ends) for ends in pairwise(nodes.start)]
+        for i, j in nodes.pair:
+            block = nodes.products[place : place + len(value[i]) * len(value[j])].astype("f8")
+            like -= (0.5 if i == j else 1.0) * value[i] @ block.reshape(len(value[i]), -1) @ value[j]
+            place += block.size
+        like += sum(nodes.data[at].astype("f8") @ v for at, v in zip(slices, value, strict=True))
+        sky = states.background[w][: len(nodes.sky_data)]
+        left = nodes.sky_data - nodes.sky_image.astype("f8") @ np.concatenate(value)
+        lnp[w] += like + sky @ (left - 0.5 * sky * nodes.sky_weight)
+    return lnp
+
+
+def values_at_nodes(nodes, i: int, state) -> np.ndarray:
+    """F m less the middle, at the nodes of a piece."""
+    (n, b), at = nodes.piece[i], slice(nodes.start[i], nodes.start[i + 1])
+    c, d = state.sources.shape[1] - 7, nodes.scale[i]
+    east, north, ee, nn, en = state.sources[n, c : c + 5]
+    centre, image = d @ [east, north], 0.0
+    for a, v, *_ in state.profile[n, : state.profile_count[n]]:
+        for height, px, py, xx, yy, xy in nodes.psf[i, : nodes.psf_count[i]]:
+            cov = v * d @ [[ee, en], [en, nn]] @ d.T + [[xx, xy], [xy, yy]]
+            away = np.stack([nodes.x[at], nodes.y[at]]) - (centre + [px, py])[:, None]
+            far = np.sum(away * np.linalg.solve(cov, away), axis=0)
+            image += a * height * np.exp(-0.5 * far) / (2 * np.pi * np.sqrt(np.linalg.det(cov)))
+    return state.sources[n, b] * nodes.gain[i] * image - nodes.middle[at]
+
+
 MODELS = {
     "bulge and disc": lambda: with_model(BULGE_DISC),
     "sizes by band": lambda: with_model(SIZE_BY_BAND),
@@ -92,8 +126,10 @@ def test_ln_p_and_forces_are_nearly_those_of_the_posterior(name):
         force = reduced.at(start.z + factor @ place)[1]
         assert np.abs(force - (slope @ factor + place)).max() < 0.6
         ends = [start.z + factor @ (place + sign * h) for h in 1e-4 * np.eye(n) for sign in (1, -1)]
-        by_difference = -np.diff(reduced.lnp(np.array(ends)).reshape(n, 2), axis=1)[:, 0] / 2e-4
+        exact = in_float64(whole, np.array(ends))
+        by_difference = -np.diff(exact.reshape(n, 2), axis=1)[:, 0] / 2e-4
         assert np.allclose(by_difference, force - place, atol=2e-5 * np.abs(force).max() + 1e-5)
+        assert np.ptp(reduced.lnp(np.array(ends)) - exact) < 1e-4  # as far as float32 goes
 
 
 def test_few_nodes_tell_all_pixels(pair):
@@ -237,9 +273,18 @@ def reference(pair):
 
 def wrong(forces, factor: float):
     """The same forces with data of other brightness: means off by some errors."""
-    target = forces.target
-    nodes = target[4]._replace(data=target[4].data * factor)
-    return replace(forces, target=(*target[:4], nodes))
+    nodes, place = forces.target[4], 0
+    whole = nodes.data.astype("f8")  # b of the images themselves, not of what they have more than the middle
+    slices = [slice(*ends) for ends in pairwise(nodes.start)]
+    for i, j in nodes.pair:
+        (a, n), (b, m) = ((slices[k], len(nodes.data[slices[k]])) for k in (i, j))
+        block = nodes.products[place : place + n * m].reshape(n, m).astype("f8")
+        whole[a] += block @ nodes.middle[b]
+        if i != j:
+            whole[b] += block.T @ nodes.middle[a]
+        place += n * m
+    fainter = nodes._replace(data=(nodes.data + (factor - 1) * whole).astype("f4"))
+    return replace(forces, target=(*forces.target[:4], fainter))
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.985])
@@ -263,9 +308,11 @@ def test_a_patch_is_accepted_with_few_evaluations(pair):
     """400 effective samples, bulk and tail, of 25 coordinates for 1,024 draws, and the same on two cores."""
     model = pair[0].model
     q = model.transform.transform(pair[1].z)
-    one, two = (run_lmc(model, q, n_draws=256, seed=6, limits=Limits(), cores=c)[0] for c in (1, 2))
-    assert one.summary.accepted and one.settings.learnt_forces and one.ncall < 2500
-    assert np.array_equal(one.z, two.z) and one.ncall == two.ncall
+    runs = [run_lmc(model, q, n_draws=256, seed=seed, limits=Limits())[0] for seed in (6, 7, 8)]
+    assert all(run.summary.accepted and run.settings.learnt_forces for run in runs)
+    assert np.median([run.ncall for run in runs]) < 2500
+    on_two = run_lmc(model, q, n_draws=256, seed=6, limits=Limits(), cores=2)[0]
+    assert np.array_equal(runs[0].z, on_two.z) and runs[0].ncall == on_two.ncall
 
 
 def test_draws_do_not_depend_on_threads_of_linear_algebra(pair):

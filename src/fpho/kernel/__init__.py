@@ -12,6 +12,7 @@ evaluate_many(patch, states) -> the same for one patch.
 chi_squares(patch, states) -> (W,) float64: the total chi2 of W states, one `SourceArrays` whose arrays have
     a first axis more; to the last digits that of `evaluate`, on the CPU a third cheaper without slopes.
 model(patch, state) -> (T, 64) float32: the model image on the tiles (background included).
+models(patch, states) -> (W, T, 64) float32: those of W states, given as for `chi_squares`.
 fisher(patch, state) -> (P, P) float64: J^t W J over all pixels, P = S (B + 7) + E, in the
     order of `state.sources` row by row, then the backgrounds.
 """

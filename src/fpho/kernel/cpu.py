@@ -207,6 +207,13 @@ def model(patch: PatchArrays, state: SourceArrays, options: Shortcuts | None = N
     return image[0]
 
 
+def models(patch: PatchArrays, states: SourceArrays) -> np.ndarray:
+    """`model` of several states of one patch, (W, T, 64) float32; see `fpho.kernel`."""
+    images = np.zeros((len(states.sources), *patch.data.shape), np.float32)
+    _run(patch, states, images, None)
+    return images
+
+
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
     size = max(1, patch.n_sources * patch.psf.shape[1] * state.profile.shape[1])

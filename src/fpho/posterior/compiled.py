@@ -20,7 +20,7 @@ RADIAL_STEP = REACH / (NODES - 1)
 TABLE, LOG, DISC, POLAR, SECOND = range(5)
 
 
-@compiled
+@compiled(forceinline=True)
 def lookup(table, z, first, step):
     """Value and derivative of cubic pieces (N, 4) at z; constant beyond the ends."""
     t = (z - first) / step
@@ -35,7 +35,7 @@ def lookup(table, z, first, step):
     return c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2 * c2 + t * 3 * c3)
 
 
-@compiled
+@compiled(forceinline=True)
 def value(z, i, origin, unit, table, number, log):
     """Parameter and its derivative by z: origin + unit T(z), or exp of it; held when i < 0."""
     if i < 0:
@@ -48,7 +48,7 @@ def value(z, i, origin, unit, table, number, log):
     return x, slope
 
 
-@compiled
+@compiled(forceinline=True)
 def disc(w1, w2, radial):
     """(e1, e2) and the symmetric Jacobian (11, 12, 22) from two normal coordinates."""
     rho = math.hypot(w1, w2)
@@ -59,7 +59,7 @@ def disc(w1, w2, radial):
     return g * w1, g * w2, g + bend * w1 * w1, bend * w1 * w2, g + bend * w2 * w2
 
 
-@compiled
+@compiled(forceinline=True)
 def shape(z, s, c, k, index, origin, unit, number, kind, tables, out):
     """Ellipticity e1, e2 of columns c, c + 1 into out[0:2]; d(e1, e2)/d(two coordinates) into out[2:6]."""
     i, j = index[s, c], index[s, c + 1]
@@ -78,7 +78,7 @@ def shape(z, s, c, k, index, origin, unit, number, kind, tables, out):
     out[4], out[5] = de * sine, 2 * e * cosine * dpa
 
 
-@compiled
+@compiled(forceinline=True)
 def parameters(z, n_bands, index, origin, unit, number, kind, tables, values, matrix):
     """Values (S, C, 5) of all sources' columns: x and dx/dz.
 
@@ -103,7 +103,7 @@ def parameters(z, n_bands, index, origin, unit, number, kind, tables, values, ma
                 ellipse(out, matrix[s, c], values[s, c, 2:], values[s, c + 1, 2:])
 
 
-@compiled
+@compiled(forceinline=True)
 def ellipse(given, matrix, first, second):
     """The unit matrix (ee, nn, en) of an ellipticity and its derivatives by two coordinates; see `shape`."""
     e1, e2 = given[0], given[1]
@@ -119,7 +119,7 @@ def ellipse(given, matrix, first, second):
         turn[2] = 2 * d2 * norm + en * grow
 
 
-@compiled
+@compiled(forceinline=True)
 def share_of(kind, part):
     """Share of a source's flux that a component has, and its derivative by the parameter `part`."""
     if kind == WHOLE:
@@ -131,7 +131,7 @@ def share_of(kind, part):
     return 0.0, 0.0
 
 
-@compiled
+@compiled(forceinline=True)
 def feed_components(n_bands, source, share, feed, held, values, matrix, components):
     """The kernel's components (N, B + 7) from values (S, C, 5) and matrices (S, C, 3) of their sources."""
     for n in range(len(source)):
@@ -149,7 +149,7 @@ def feed_components(n_bands, source, share, feed, held, values, matrix, componen
             components[n, c + 5 + k] = values[s, feed[n, 1 + k], 0] if feed[n, 1 + k] >= 0 else held[n, k]
 
 
-@compiled
+@compiled(forceinline=True)
 def expand(
     z, n_bands, index, origin, unit, number, kind, tables, source, share, feed, held,
     components, values,
@@ -161,6 +161,19 @@ def expand(
 
 
 @compiled
+def expand_all(
+    z, n_bands, index, origin, unit, number, kind, tables, source, share, feed, held,
+    components, values,
+):  # fmt: skip
+    """`expand` at places z (W, ndim): components (W, N, B + 7); values are those of the last."""
+    for w in range(len(z)):
+        expand(
+            z[w], n_bands, index, origin, unit, number, kind, tables, source, share, feed, held,
+            components[w], values,
+        )  # fmt: skip
+
+
+@compiled(forceinline=True)
 def by_columns(n_bands, source, share, feed, values, by_component, by, by_matrix):
     """Adds derivatives by components (N, B + 7) up to those by columns (S, C), by matrices (S, C, 3)."""
     for n in range(len(source)):
@@ -182,7 +195,7 @@ def by_columns(n_bands, source, share, feed, values, by_component, by, by_matrix
                 by[s, feed[n, 1 + k]] += by_component[n, c + 5 + k]
 
 
-@compiled
+@compiled(forceinline=True)
 def collect(
     z, n_bands, index, kind, source, share, feed, values, flux_prior,
     sky_index, sky_unit, sky_curvature, by_component, by_sky, out,
@@ -250,7 +263,7 @@ def jacobian(n_bands, index, source, share, feed, values, sky_index, sky_unit, o
         out[len(source) * width + e, sky_index + e] = sky_unit[e]
 
 
-@compiled
+@compiled(forceinline=True)
 def log_flux_prior(prior, unit, z):
     """ln prior of a flux and its derivative by z; see `priors.flux_prior`. Column 5 is the origin."""
     kind, centre, half, extra, origin = prior[0], prior[1], prior[2], prior[3], prior[5]

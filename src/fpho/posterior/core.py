@@ -128,6 +128,23 @@ class Posterior:
         sky = plan.terms.split(z[plan.sky_index :] * plan.sky_unit)[0] if plan.terms.n_linear else self._blank
         return SourceArrays(components, profile, count, sky), values
 
+    def states(self, z) -> SourceArrays:
+        """The kernel's components at places z (W, ndim): arrays of `state` with a first axis more."""
+        plan, z = self.plan, np.ascontiguousarray(z, "f8")
+        n_bands, parts, terms = plan.n_bands, plan.components, plan.terms
+        components = np.empty((len(z), len(parts.source), n_bands + N_SHAPE))
+        compiled.expand_all(
+            z, n_bands, plan.index, plan.origin, plan.unit, plan.number, plan.kind, plan.tables,
+            parts.source, parts.share, parts.feed, parts.held, components, np.empty((*plan.index.shape, 5)),
+        )  # fmt: skip
+        index, rhalf = components[..., n_bands + 5].ravel(), components[..., n_bands + 6].ravel()
+        profile, count = self.table.evaluate(index, rhalf, np.tile(parts.is_point, len(z)))
+        sky = np.zeros((len(z), len(self._blank)))
+        if terms.n_linear:
+            sky[:] = [terms.split(place[plan.sky_index :] * plan.sky_unit)[0] for place in z]
+        shape = components.shape[:2]
+        return SourceArrays(components, profile.reshape(*shape, -1, 6), count.reshape(shape), sky)
+
     def lnprob_and_grad(self, z) -> tuple[float, np.ndarray]:
         """ln p at z, and its gradient (ndim,), a fresh array; -inf where z is not finite."""
         plan, parts = self.plan, self.plan.components

@@ -111,7 +111,7 @@ def population_term(law: Population, plan, flux, information) -> PopulationTerm:
     return PopulationTerm(weight, floor, plan.column("rhalf"), power, fall, np.array(numbers, "f8"))
 
 
-@compiled
+@compiled(forceinline=True)
 def level(values, weight, floor, s):
     """Of source s: L, ln of sqrt(L^2 + s^2) / F_25, and its derivative by L."""
     total = 0.0
@@ -121,7 +121,7 @@ def level(values, weight, floor, s):
     return total, 0.5 * np.log(square) - np.log(AB_25), total / square
 
 
-@compiled
+@compiled(forceinline=True)
 def add_slopes(index, values, weight, floor, power, fall, size, law, out):
     """ln p of the term, without a constant; adds its gradient to `out` (ndim,).
 

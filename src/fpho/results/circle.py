@@ -6,7 +6,8 @@ Along the major axis the integral over a chord is exact, across the chords it is
     P = int_{-R}^{R} phi((y - c_y) / t) / t [Phi((h - c_x) / s) - Phi((-h - c_x) / s)] dy,   h^2 = R^2 - y^2,
 
 with y = R sin u, whose integrand has no root at the ends, over the part of the circle within REACH of the
-centre.
+centre: the whole of it for most Gaussians, for which sines and cosines are known. The wider a Gaussian, the
+fewer nodes; all are right to 1e-5 for axis ratios down to 0.05.
 """
 
 import math
@@ -15,11 +16,18 @@ import numpy as np
 
 from ..machinecode import compiled
 
-NODES = 20  # the sum is then right to 1e-5 for axis ratios down to 0.05
+NODES = 24
 REACH = 5.0  # standard deviations
-X, W = np.polynomial.legendre.leggauss(NODES)
 ROOT = math.sqrt(2.0)
 NORM = 1 / math.sqrt(2 * math.pi)
+# from which t / R on how many nodes are enough
+WIDTHS = 1.0, 0.6, 0.4, 0.0
+COUNTS = 8, 10, 14, NODES
+X, W = (
+    np.array([np.pad(np.polynomial.legendre.leggauss(n)[of], (0, NODES - n)) for n in COUNTS])
+    for of in (0, 1)
+)
+SINE, COSINE = np.sin(0.5 * math.pi * X), np.cos(0.5 * math.pi * X)  # of all of a circle
 
 
 @compiled
@@ -30,15 +38,20 @@ def within(east, north, ee, nn, en, radius):
     s, t = math.sqrt(max(half + root, 1e-30)), math.sqrt(max(half - root, 1e-30))
     cosine, sine = math.cos(turn), math.sin(turn)
     x0, y0 = cosine * east + sine * north, cosine * north - sine * east
-    low = math.asin(min(max((y0 - REACH * t) / radius, -1.0), 1.0))
-    high = math.asin(min(max((y0 + REACH * t) / radius, -1.0), 1.0))
+    row = 0
+    while t < WIDTHS[row] * radius:
+        row += 1
+    whole = REACH * t >= radius + abs(y0)
+    low = -0.5 * math.pi if whole else math.asin(min(max((y0 - REACH * t) / radius, -1.0), 1.0))
+    high = 0.5 * math.pi if whole else math.asin(min(max((y0 + REACH * t) / radius, -1.0), 1.0))
     total = 0.0
-    for k in range(NODES):
-        u = 0.5 * (low + high) + 0.5 * (high - low) * X[k]
-        width = math.cos(u)
-        away, h = (radius * math.sin(u) - y0) / t, radius * width
+    for k in range(COUNTS[row]):
+        u = 0.5 * (low + high) + 0.5 * (high - low) * X[row, k]
+        width = COSINE[row, k] if whole else math.cos(u)
+        y = radius * (SINE[row, k] if whole else math.sin(u))
+        away, h = (y - y0) / t, radius * width
         chord = 0.5 * (math.erf((h - x0) / (s * ROOT)) + math.erf((h + x0) / (s * ROOT)))
-        total += W[k] * width * math.exp(-0.5 * away * away) * chord
+        total += W[row, k] * width * math.exp(-0.5 * away * away) * chord
     return total * 0.5 * (high - low) * radius / t * NORM
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from . import checkpoint
 from .leap import Leap, leap_together
-from .nuts import Nuts
 from .split import Split
 from .steps import ChainSettings
 
@@ -38,6 +37,8 @@ def new_chain(settings: ChainSettings) -> Chain:
 def make_step(function, settings: ChainSettings, values=None):
     """The step method of a chain: learnt forces where they are given, else the sampler's own."""
     if settings.sampler not in ("split", "surrogate"):
+        from .nuts import Nuts  # brings littlemcmc and scipy.stats: a second
+
         return Nuts(function, settings)
     rng = np.random.default_rng(settings.seed)
     if settings.learnt is not None:

@@ -12,14 +12,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from littlemcmc import quadpotential
 
 from ..files import atomic
 
 log = logging.getLogger("fpho")
-KINDS = {
-    kind.__name__: kind for kind in (quadpotential.QuadPotentialFullAdapt, quadpotential._WeightedCovariance)
-}
+KINDS = ("QuadPotentialFullAdapt", "_WeightedCovariance")  # of littlemcmc, which takes a second to import
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -56,6 +53,15 @@ def _digest(payload: bytes) -> bytes:
     return hashlib.sha256(payload).hexdigest().encode()
 
 
+def _kind(name: str) -> type:
+    """One of KINDS."""
+    if name not in KINDS:
+        raise LookupError(f"it holds a {name}")
+    from littlemcmc import quadpotential
+
+    return getattr(quadpotential, name)
+
+
 def _packed(value, arrays: list):
     if type(value) in PLAIN:
         return value
@@ -71,7 +77,7 @@ def _packed(value, arrays: list):
     if isinstance(value, dict):
         return {"dict": {name: _packed(item, arrays) for name, item in value.items()}}
     name = type(value).__name__
-    if KINDS.get(name) is not type(value):
+    if name not in KINDS or _kind(name) is not type(value):
         raise TypeError(f"a check-point can't hold a {name}")
     return {"object": name, "fields": _packed(vars(value), arrays)}
 
@@ -89,6 +95,6 @@ def _unpacked(tree, arrays):
         return tuple(_unpacked(item, arrays) for item in tree["tuple"])
     if "dict" in tree:
         return {name: _unpacked(item, arrays) for name, item in tree["dict"].items()}
-    made = object.__new__(KINDS[tree["object"]])
+    made = object.__new__(_kind(tree["object"]))
     vars(made).update(_unpacked(tree["fields"], arrays))
     return made

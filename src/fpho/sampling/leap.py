@@ -28,7 +28,7 @@ class Leap(Split):
 
     def __init__(self, function, values, mean, cov, rng: np.random.Generator, learnt):
         """values: z (W, ndim) -> ln p (W,); learnt: `LearntForces` about the same reference."""
-        super().__init__(function, mean, cov, rng, target_accept=0.9, max_steps=1)
+        super().__init__(function, mean, cov, rng, target_accept=None, max_steps=1)
         self.learnt, self.values = learnt, values
         self.place: tuple | None = None  # u (ndim,), force (ndim,) and ln p of the reduced posterior
         self.momenta, self.chances = np.empty((0, learnt.hops, len(mean))), np.empty((0, 2 * learnt.hops + 1))

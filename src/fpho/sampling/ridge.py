@@ -92,7 +92,7 @@ def ridge_coefficients(plan: ParameterMap, z, cov, by_index=None, width=None) ->
     return RidgeCoefficients(columns, origin, index0, flux, a, b, c, np.maximum(k, SLOWEST), width, radius0)
 
 
-@compiled
+@compiled(forceinline=True)
 def forward(
     y, n_bands, index, origin, unit, number, tables, columns, start, index0, flux, a, b, c, k, width, radius0,
     z, slopes,
@@ -150,7 +150,7 @@ def forward_all(
         )  # fmt: skip
 
 
-@compiled
+@compiled(forceinline=True)
 def backward(z, n_bands, index, origin, unit, columns, flux, a, slopes, gradient):
     """The gradient (ndim,) of ln p by z becomes that of the density of y, in place."""
     for s in range(index.shape[0]):

@@ -22,7 +22,6 @@ Along learnt forces a draw is one evaluation, however far it goes (`leap`).
 from contextlib import nullcontext
 
 import numpy as np
-from littlemcmc.step_sizes import DualAverageAdaptation
 
 from .steps import Draw, DrawStats
 from .whitened import Whitened, WhitenedPoint, unknown
@@ -36,16 +35,33 @@ DIVERGING = 1000.0  # change of the energy over a draw
 DUAL_AVERAGE = {"gamma": 0.05, "k": 0.75, "t0": 10}
 
 
+def dual_averaging(target_accept: float):
+    """The tuning of a step's size."""
+    from littlemcmc.step_sizes import DualAverageAdaptation  # brings scipy.stats: a second
+
+    return DualAverageAdaptation(FIRST, target_accept, **DUAL_AVERAGE)
+
+
 class Split:
     """Along true forces, in steps whose size is tuned by dual averaging."""
 
     def __init__(
-        self, function, mean, cov, rng: np.random.Generator, target_accept: float, max_steps: int, angle=ANGLE
+        self,
+        function,
+        mean,
+        cov,
+        rng: np.random.Generator,
+        target_accept: float | None,
+        max_steps: int,
+        angle=ANGLE,
     ):
-        """function: z -> (ln p, gradient); mean (ndim,) and cov (ndim, ndim) or (ndim,): the reference."""
+        """function: z -> (ln p, gradient); mean (ndim,) and cov (ndim, ndim) or (ndim,): the reference.
+
+        target_accept : of the tuning; None where there is nothing to tune
+        """
         self.space, self.rng = Whitened(function, mean, cov), rng
         self.angle, self.max_steps = angle, max_steps
-        self.adaptation = DualAverageAdaptation(FIRST, target_accept, **DUAL_AVERAGE)
+        self.adaptation = None if target_accept is None else dual_averaging(target_accept)
 
     def draw(self, z, known, tune: bool) -> Draw:
         """One draw from z (ndim,), where `known` is (ln p, gradient) or None."""
@@ -87,13 +103,15 @@ class Split:
 
     def state(self) -> dict:
         """Generator and step size."""
-        return {"generator": self.rng.bit_generator.state, "adaptation": dict(vars(self.adaptation))}
+        tuned = {} if self.adaptation is None else {"adaptation": dict(vars(self.adaptation))}
+        return {"generator": self.rng.bit_generator.state, **tuned}
 
     def restore(self, state: dict) -> None:
         """Go on from a state; without one from the start."""
         if "generator" in state:
             self.rng.bit_generator.state = state["generator"]
-        vars(self.adaptation).update(state.get("adaptation", {}))
+        if self.adaptation is not None:
+            vars(self.adaptation).update(state.get("adaptation", {}))
 
     def running(self):
         """Nothing needs to be set up for its draws."""

@@ -38,7 +38,7 @@ def scale_free(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_belo
     return profile, count
 
 
-@compiled
+@compiled(forceinline=True)
 def fill_profile(n, rhalf, is_point, n_min, n_max, first, per_step, pieces, n_below, profile):
     """The profile (K, 6) of one source, into zeros or an earlier one; how many Gaussians it has."""
     n_pieces, n_gauss = pieces.shape[0], pieces.shape[2] // 2

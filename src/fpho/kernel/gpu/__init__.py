@@ -44,6 +44,11 @@ def model(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     return _evaluator()().model(patch, state)
 
 
+def models(patch: PatchArrays, states: SourceArrays) -> np.ndarray:
+    """`model` of several states of one patch, (W, T, 64) float32; see `fpho.kernel`."""
+    return np.stack([model(patch, states[w]) for w in range(len(states.sources))])
+
+
 def fisher(patch: PatchArrays, state: SourceArrays) -> np.ndarray:
     """J^t W J (P, P) float64, P = S (B + 7) + E: sources row by row, then the backgrounds."""
     return _evaluator()().fisher(patch, state)

@@ -4,16 +4,17 @@ All images that a component of flux 1 can make within its posterior lie near a s
 tens, in which each of them is known by its values at a few pixels, the nodes (empirical interpolation:
 Barrault, Maday, Nguyen, Patera 2004, Comptes Rendus Mathematique 339, 667; for likelihoods Canizares, Field,
 Gair, Tiglio 2013, Physical Review D 87, 124005). With m the values of the mixture of Gaussians at the nodes
-of a component in a band, P (K, nodes) its matrix and F the flux,
+of a component in a band, F the flux, and v = F m less what the middle of the posterior has there,
 
-    amplitudes a = F P m,     -chi2 / 2 = b a - a G a / 2 + constant
+    -chi2 / 2 = b v - v G v / 2 + constant
 
-over all pixels of all exposures, b and G being products of basis images with the data and with each other.
-The values m are those of the model itself, so that size and index may go anywhere; the space alone is fixed.
-Constants of exposures (sky) are linear and have products of their own.
+over all pixels of all exposures; b and G are products of images with the data and with each other, brought
+to the nodes. The values m are those of the model itself, so that size and index may go anywhere; the space
+alone is fixed. Constants of exposures (sky) are linear and have products of their own.
 
 Gradients go the same way backward: the slopes by values at nodes stand where the kernel has its weighted
-residuals, and `fpho.kernel.formulas.chain` brings the six sums of each Gaussian to the parameters.
+residuals, and `fpho.kernel.formulas.chain` brings the six sums of each Gaussian to the parameters. Values at
+nodes and G are float32: v is small where the posterior is, whatever the S/N.
 """
 
 from functools import partial
@@ -24,11 +25,26 @@ import numpy as np
 from ...kernel import formulas
 from ...kernel.arrays import N_SHAPE
 from ...machinecode import compiled
+from .scattered import (
+    GIVEN,
+    HEIGHT,
+    HXX,
+    HXY,
+    HYY,
+    SUMS,
+    X,
+    Y,
+    add_up,
+    scaled_less,
+    sum_slopes,
+    take_both,
+    take_own,
+)  # fmt: skip
 
 made = formulas.compiled_by(partial(compiled, _nrt=False, error_model="numpy", forceinline=True))
 congruence, centre, convolved, chain_rule = made.congruence, made.centre, made.convolved, made.chain
-FARTHEST = 60.0  # exponent beyond which a Gaussian is nothing
 LEAN = {"_nrt": False, "error_model": "numpy"}  # no arrays are made, so none are counted
+PART = {**LEAN, "forceinline": True}
 FAST = {
     "fastmath": True,
     "forceinline": True,
@@ -37,39 +53,24 @@ FAST = {
 
 
 class Nodes(NamedTuple):
-    """I pieces, each a component in a band, by band; N components, B bands, E exposures, A amplitudes."""
+    """I pieces, each a component in a band, by band; N components, B bands, E exposures, M nodes of all."""
 
-    x: np.ndarray  # (M,) pixel
+    x: np.ndarray  # (M,) float32: pixels from where the component's reference position lies
     y: np.ndarray  # (M,)
     piece: np.ndarray  # (I, 2) int64: component and band
-    start: np.ndarray  # (I + 1,) int64: its nodes
-    first: np.ndarray  # (I + 1,) int64: its amplitudes
-    matrix: np.ndarray  # P (K, nodes) of each piece, one after the other
-    position: np.ndarray  # (I, 2) geometry of the exposure that has the nodes, as in `PatchArrays`
-    scale: np.ndarray  # (I, 2, 2)
+    start: np.ndarray  # (I + 1,) int64: its nodes, in whole rows
+    scale: np.ndarray  # (I, 2, 2) geometry of the exposure that has the nodes, as in `PatchArrays`
     gain: np.ndarray  # (I,)
     psf: np.ndarray  # (I, J, 6)
     psf_count: np.ndarray  # (I,) int64
-    data: np.ndarray  # (A,) b
+    middle: np.ndarray  # (M,) float32, nJy: what is taken off F m
+    data: np.ndarray  # (M,) float32 b
     pair: np.ndarray  # (Q, 2) int64: pieces i <= j whose images overlap
-    products: np.ndarray  # blocks (K_i, K_j) of G of the pairs, one after the other
-    # products with 1 in an exposure of the basis images, the data and 1; E is 0 without a sky in the fit
-    sky_image: np.ndarray  # (E, A)
+    products: np.ndarray  # float32: blocks (M_i, M_j) of G of the pairs, one after the other
+    # products with 1 in an exposure of the images, the data and 1; E is 0 without a sky in the fit
+    sky_image: np.ndarray  # (E, M) float32
     sky_data: np.ndarray  # (E,)
     sky_weight: np.ndarray  # (E,)
-
-
-@compiled(**FAST)
-def exponentials(x, y, cx, cy, fxx, fyy, fxy, out):
-    """exp(-d F d / 2) at pixels as exp(t / 64)^64, by a series: to 1e-8, and in one loop without calls."""
-    for i in range(len(x)):
-        dx, dy = x[i] - cx, y[i] - cy
-        q = 0.5 * (fxx * dx * dx + fyy * dy * dy) + fxy * dx * dy
-        t = -min(q, FARTHEST) / 64.0
-        value = 1.0 + t * (1.0 + t * (1 / 2 + t * (1 / 6 + t * (1 / 24))))
-        for _ in range(6):
-            value = value * value
-        out[i] = value
 
 
 @compiled(**FAST)
@@ -89,32 +90,35 @@ def add_scaled(out, factor, some):
 
 
 @compiled(**FAST)
-def six_sums(x, y, cx, cy, slope, values):
-    """Sums of slope E, and of that times dx, dy, dx^2, dy^2, dx dy."""
-    m0 = mx = my = mxx = myy = mxy = 0.0
-    for i in range(len(x)):
-        dx, dy, r = x[i] - cx, y[i] - cy, slope[i] * values[i]
-        m0 += r
-        mx += r * dx
-        my += r * dy
-        mxx += r * dx * dx
-        myy += r * dy * dy
-        mxy += r * dx * dy
-    return m0, mx, my, mxx, myy, mxy
+def gaussians(psf, cx, cy, gain, nxx, nyy, nxy, profile, count, out):
+    """F, unit, height and centre, rows of `out` (7, count), of a profile through a Gaussian of the PSF."""
+    for k in range(count):
+        fxx, fyy, fxy, norm = convolved(profile[k, 1], nxx, nyy, nxy, psf[3], psf[4], psf[5])
+        unit = gain * norm * psf[0]
+        out[0, k], out[1, k], out[2, k], out[3, k] = fxx, fyy, fxy, unit
+        out[4, k], out[5, k], out[6, k] = unit * profile[k, 0], cx + psf[1], cy + psf[2]
 
 
 @compiled(**FAST)
-def gaussians(psf, cx, cy, gain, nxx, nyy, nxy, profile, count, out):
-    """Centre, F and unit, rows of `out` (6, count), of a profile's Gaussians seen through one of the PSF."""
+def give(of, count, given, first):
+    """Gaussians (7, count) as `scattered` takes them, from number `first` on."""
     for k in range(count):
-        fxx, fyy, fxy, norm = convolved(profile[k, 1], nxx, nyy, nxy, psf[3], psf[4], psf[5])
-        out[0, k], out[1, k] = cx + psf[1], cy + psf[2]
-        out[2, k], out[3, k], out[4, k], out[5, k] = fxx, fyy, fxy, gain * norm * psf[0]
+        g = GIVEN * (first + k)
+        given[g + X], given[g + Y], given[g + HEIGHT] = of[5, k], of[6, k], of[4, k]
+        given[g + HXX], given[g + HYY], given[g + HXY] = 0.5 * of[0, k], 0.5 * of[1, k], of[2, k]
+
+
+@compiled(**FAST)
+def in_rows(sums, first, out):
+    """Sums of Gaussians from number `first` on, in rows (6, count) of float64."""
+    for k in range(out.shape[1]):
+        for c in range(6):
+            out[c, k] = sums[SUMS * (first + k) + c]
 
 
 @compiled(**FAST)
 def chained(of, sums, flux, profile, count, d, mee, mnn, men, out):
-    """Adds to `out` (8,) the derivatives from Gaussians (6, count) and their six sums (6, count).
+    """Adds to `out` (8,) the derivatives from Gaussians (7, count) and their six sums (6, count).
 
     Sums are numbers, not elements of `out`, so that compiled code takes several Gaussians at a time.
     """
@@ -122,7 +126,7 @@ def chained(of, sums, flux, profile, count, d, mee, mnn, men, out):
     dxe, dxn, dye, dyn = d[0, 0], d[0, 1], d[1, 0], d[1, 1]
     for k in range(count):
         part = chain_rule(
-            of[2, k], of[3, k], of[4, k], of[5, k], flux, profile[k, 0], profile[k, 1], profile[k, 2],
+            of[0, k], of[1, k], of[2, k], of[3, k], flux, profile[k, 0], profile[k, 1], profile[k, 2],
             profile[k, 3], profile[k, 4], profile[k, 5], dxe, dxn, dye, dyn, mee, mnn, men,
             sums[0, k], sums[1, k], sums[2, k], sums[3, k], sums[4, k], sums[5, k],
         )  # fmt: skip
@@ -144,63 +148,53 @@ def chained(of, sums, flux, profile, count, d, mee, mnn, men, out):
     out[7] += rhalf
 
 
-@compiled(**LEAN)
-def draw(nodes, i, component, n_bands, profile, count, gauss, values, image):
-    """Gaussians (centre, F, unit) of a piece, their values at its nodes, and the image of flux 1 there."""
-    low, high = nodes.start[i], nodes.start[i + 1]
-    x, y, d, c = nodes.x[low:high], nodes.y[low:high], nodes.scale[i], n_bands
-    cx, cy = centre(
-        nodes.position[i, 0], nodes.position[i, 1], d[0, 0], d[0, 1], d[1, 0], d[1, 1],
-        component[c], component[c + 1],
-    )  # fmt: skip
+@compiled(**PART)
+def draw(nodes, i, component, n_bands, profile, count, of, given, values, image):
+    """Gaussians (J, 7, count) of a piece, their values at its nodes, and the image of flux 1 there."""
+    first, n = nodes.start[i], nodes.start[i + 1] - nodes.start[i]
+    d, c = nodes.scale[i], n_bands
+    cx, cy = centre(0.0, 0.0, d[0, 0], d[0, 1], d[1, 0], d[1, 1], component[c], component[c + 1])
     nxx, nyy, nxy = congruence(
         d[0, 0], d[0, 1], d[1, 0], d[1, 1], component[c + 2], component[c + 3], component[c + 4]
     )
-    image[:] = 0.0
     for j in range(nodes.psf_count[i]):
-        of = gauss[j]
-        gaussians(nodes.psf[i, j], cx, cy, nodes.gain[i], nxx, nyy, nxy, profile, count, of)
-        for k in range(count):
-            here = values[j, k, : len(x)]
-            exponentials(x, y, of[0, k], of[1, k], of[2, k], of[3, k], of[4, k], here)
-            add_scaled(image, of[5, k] * profile[k, 0], here)
+        gaussians(nodes.psf[i, j], cx, cy, nodes.gain[i], nxx, nyy, nxy, profile, count, of[j])
+        give(of[j], count, given, j * count)
+    add_up(nodes.x, nodes.y, first, n, given, nodes.psf_count[i] * count, values, image)
 
 
-@compiled(**LEAN)
-def collect_slopes(nodes, i, component, n_bands, profile, count, gauss, sums, values, slope, out):
-    """Adds to `out` (8,) the derivatives of chi2 by flux and shape from slopes of -chi2 / 2 at the nodes."""
-    low, high = nodes.start[i], nodes.start[i + 1]
-    x, y, c, b = nodes.x[low:high], nodes.y[low:high], n_bands, nodes.piece[i, 1]
+@compiled(**PART)
+def collect_slopes(nodes, i, component, n_bands, profile, count, of, given, values, room, out):
+    """Adds to `out` (8,) the derivatives of chi2 by flux and shape from the slopes at the nodes."""
+    first, n = nodes.start[i], nodes.start[i + 1] - nodes.start[i]
+    c, b = n_bands, nodes.piece[i, 1]
+    sum_slopes(nodes.x, nodes.y, first, n, given, nodes.psf_count[i] * count, values, room.slope, room.sums)
     for j in range(nodes.psf_count[i]):
-        of = gauss[j]
-        for k in range(count):
-            m = six_sums(x, y, of[0, k], of[1, k], slope, values[j, k, : len(x)])
-            sums[0, k], sums[1, k], sums[2, k] = m[0], m[1], m[2]
-            sums[3, k], sums[4, k], sums[5, k] = m[3], m[4], m[5]
+        in_rows(room.sums, j * count, room.rows[:, :count])
         chained(
-            of, sums, component[b], profile, count, nodes.scale[i], component[c + 2], component[c + 3],
-            component[c + 4], out,
+            of[j], room.rows, component[b], profile, count, nodes.scale[i], component[c + 2],
+            component[c + 3], component[c + 4], out,
         )  # fmt: skip
 
 
-@compiled(**LEAN)
-def sum_up(nodes, amplitude, sky, slope, by_sky):
-    """-chi2 / 2 of amplitudes (A,) and constants (E,); its slopes by the former, chi2's by the latter."""
+@compiled(**PART)
+def sum_up(nodes, value, sky, slope, by_sky):
+    """-chi2 / 2 of values v (M,) and constants (E,); its slopes by the former, chi2's by the latter."""
     place = 0
     for a in range(len(slope)):
         slope[a] = nodes.data[a]
     for q in range(len(nodes.pair)):
         i, j = nodes.pair[q, 0], nodes.pair[q, 1]
-        low, high = nodes.first[j], nodes.first[j + 1]
-        for a in range(nodes.first[i], nodes.first[i + 1]):
-            row = nodes.products[place : place + high - low]
-            slope[a] -= dot(row, amplitude[low:high])
-            if i != j:
-                add_scaled(slope[low:high], -amplitude[a], row)
-            place += high - low
-    total = 0.5 * (dot(nodes.data, amplitude) + dot(slope, amplitude))
+        at, other = nodes.start[i], nodes.start[j]
+        n, m = nodes.start[i + 1] - at, nodes.start[j + 1] - other
+        if i == j:
+            take_own(nodes.products, place, value, at, n, slope)
+        else:
+            take_both(nodes.products, place, value, at, n, other, m, slope)
+        place += n * m
+    total = 0.5 * (dot(nodes.data, value) + dot(slope, value))
     for e in range(len(sky)):
-        left = nodes.sky_data[e] - dot(nodes.sky_image[e], amplitude)
+        left = nodes.sky_data[e] - dot(nodes.sky_image[e], value)
         total += sky[e] * (left - 0.5 * sky[e] * nodes.sky_weight[e])
         by_sky[e] -= 2.0 * (left - sky[e] * nodes.sky_weight[e])
         if sky[e] != 0.0:
@@ -209,55 +203,51 @@ def sum_up(nodes, amplitude, sky, slope, by_sky):
 
 
 class NodeRoom(NamedTuple):
-    """What one evaluation writes into."""
+    """What one evaluation writes into; G Gaussians of a profile through a PSF."""
 
-    values: np.ndarray  # (I, J, K, nodes)
-    gauss: np.ndarray  # (I, J, 6, K)
-    sums: np.ndarray  # (6, K)
+    values: np.ndarray  # (I, G nodes) float32
+    given: np.ndarray  # (I, G GIVEN) float32
+    gauss: np.ndarray  # (I, J, 7, K)
+    sums: np.ndarray  # (G SUMS,) float32
+    rows: np.ndarray  # (6, K)
     slopes: np.ndarray  # (8,) by flux and shape
-    image: np.ndarray  # (nodes,)
-    pull: np.ndarray  # (nodes,)
-    amplitude: np.ndarray  # (A,)
-    slope: np.ndarray  # (A,)
+    image: np.ndarray  # (nodes,) float32
+    value: np.ndarray  # (M,) float32
+    slope: np.ndarray  # (M,) float32
 
 
 def make_room(nodes: Nodes, n_profile: int) -> NodeRoom:
     """Room for profiles of so many Gaussians."""
     longest, n_pieces = int(np.diff(nodes.start).max(initial=1)), len(nodes.piece)
-    n_psf, size = nodes.psf.shape[1], len(nodes.data)
+    n_psf = nodes.psf.shape[1]
+    n, shape = n_psf * n_profile, len(nodes.x)
     return NodeRoom(
-        np.zeros((n_pieces, n_psf, n_profile, longest)), np.zeros((n_pieces, n_psf, 6, n_profile)),
-        np.zeros((6, n_profile)), np.zeros(8), np.zeros(longest), np.zeros(longest), np.zeros(size),
-        np.zeros(size),
+        np.zeros((n_pieces, n * longest), "f4"), np.zeros((n_pieces, n * GIVEN), "f4"),
+        np.zeros((n_pieces, n_psf, 7, n_profile)), np.zeros(n * SUMS, "f4"), np.zeros((6, n_profile)),
+        np.zeros(8), np.zeros(longest, "f4"), np.zeros(shape, "f4"), np.zeros(shape, "f4"),
     )  # fmt: skip
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def evaluate(nodes, components, profile, count, sky, by_component, by_sky, room):
     """-chi2 / 2 but for a constant; adds the derivatives of chi2 to by_component (N, B + 7), by_sky (E,)."""
-    n_bands, place = components.shape[1] - N_SHAPE, 0
-    image, pull, amplitude, slope = room.image, room.pull, room.amplitude, room.slope
+    n_bands, image = components.shape[1] - N_SHAPE, room.image
     for i in range(len(nodes.piece)):
-        n, b, m = nodes.piece[i, 0], nodes.piece[i, 1], nodes.start[i + 1] - nodes.start[i]
+        n, b, first = nodes.piece[i, 0], nodes.piece[i, 1], nodes.start[i]
         draw(
-            nodes, i, components[n], n_bands, profile[n], count[n], room.gauss[i], room.values[i],
-            image[:m],
+            nodes, i, components[n], n_bands, profile[n], count[n], room.gauss[i], room.given[i],
+            room.values[i], image,
         )  # fmt: skip
-        for a in range(nodes.first[i], nodes.first[i + 1]):
-            amplitude[a] = components[n, b] * dot(nodes.matrix[place : place + m], image[:m])
-            place += m
-    total = sum_up(nodes, amplitude, sky, slope, by_sky)
-    place = 0
+        scaled_less(
+            np.float32(components[n, b]), image, nodes.middle, first, nodes.start[i + 1] - first, room.value
+        )
+    total = sum_up(nodes, room.value, sky, room.slope, by_sky)
     for i in range(len(nodes.piece)):
-        n, m = nodes.piece[i, 0], nodes.start[i + 1] - nodes.start[i]
-        pull[:m] = 0.0
-        for a in range(nodes.first[i], nodes.first[i + 1]):
-            add_scaled(pull[:m], slope[a], nodes.matrix[place : place + m])
-            place += m
+        n = nodes.piece[i, 0]
         room.slopes[:] = 0.0
         collect_slopes(
-            nodes, i, components[n], n_bands, profile[n], count[n], room.gauss[i], room.sums,
-            room.values[i], pull[:m], room.slopes,
+            nodes, i, components[n], n_bands, profile[n], count[n], room.gauss[i], room.given[i],
+            room.values[i], room, room.slopes,
         )  # fmt: skip
         by_component[n, nodes.piece[i, 1]] += room.slopes[0]
         for t in range(N_SHAPE):

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ...kernel.arrays import N_SHAPE
+from ...kernel.subnormals import restored, without_subnormals
 from ...machinecode import compiled
 from ...posterior import compiled as mapping
 from ...posterior.population import add_slopes
 from ...sersic.evaluation import fill_profile
 from .. import ridge
 from . import nodes as reduced
-from .nodes import LEAN, dot
+from .nodes import LEAN, PART, dot
 
 
 class Ridge(NamedTuple):
@@ -145,7 +146,7 @@ def copy(vector, out):
         out[i] = vector[i]
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def arrange(y, target, z, bends, components, values, profile, count, sky):
     """The model's components at y (n,), their profiles and the skies; ln |dz/dy|."""
     ridge_of, plan, profiles, _, _ = target
@@ -170,7 +171,7 @@ def arrange(y, target, z, bends, components, values, profile, count, sky):
     return log_det
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def weigh(z, target, values, by_component, by_sky, gradient):
     """ln prior at z (n,); makes `gradient` (n,) that of ln p from the slopes of chi2."""
     _, plan, _, law, _ = target
@@ -194,7 +195,7 @@ def arrange_all(y, target, room, lnp, components, profile, count, sky):
         lnp[w] = log_det + weigh(room.z, target, room.values, room.by_component, room.by_sky, room.gradient)
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def at(u, target, reference, force, room):
     """ln p at u (n,), and the slope of ln p + u u / 2 by u to `force` (n,)."""
     ridge_of, plan, nodes, y, z = target[0], target[1], target[4], room.y, room.z
@@ -218,7 +219,7 @@ def at(u, target, reference, force, room):
     return lnp
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def follow(u, p, angle, n_steps, target, reference, force, room):
     """A trajectory of `n_steps` turns through `angle` rad in place, `force` (n,) known where it starts; ln p.
 
@@ -244,7 +245,7 @@ def whiten(y, reference, shifted, u):
     product(reference.inverse, shifted, u)
 
 
-@compiled(**LEAN)
+@compiled(**PART)
 def go_on(t, trace, momentum, angle, chance, n_steps, target, reference, room):
     """A trajectory from place t of a walker's trace to the next, tested on the reduced posterior itself."""
     copy(trace.u[t], trace.u[t + 1])
@@ -273,7 +274,7 @@ def explore(trace, known, many, momenta, angles, chances, n_steps, target, refer
     Returns how many trajectories were accepted. A walker's numbers do not depend on the others, nor on where
     a walk is interrupted, to the last bit.
     """
-    accepted = 0
+    accepted, mode = 0, without_subnormals()  # as far from narrow Gaussians
     for w in range(len(many)):
         one = Trace(trace.y[w], trace.u[w], trace.force[w], trace.lnp[w])
         if not known[w]:
@@ -283,4 +284,5 @@ def explore(trace, known, many, momenta, angles, chances, n_steps, target, refer
             accepted += go_on(
                 t, one, momenta[w, t], angles[w, t], chances[w, t], n_steps, target, reference, room
             )
+    restored(mode)
     return accepted
