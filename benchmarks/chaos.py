@@ -33,6 +33,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -61,8 +62,8 @@ STAGES = (
 KILLED = ("main", "job", "group")
 OTHERS = ("mixed", "batch", "checkpoint", "damages", "slurm")  # kinds that are asked for
 # Disturbances of one run.
-PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | dict.fromkeys(("batch", "damages", "checkpoint"), 6)
-PER_RUN |= {"worker": 4, "slurm": 10}
+PER_RUN = dict.fromkeys(("mixed", *KILLED), 20) | dict.fromkeys(("damages", "checkpoint"), 6)
+PER_RUN |= dict.fromkeys(("worker", "batch", "slurm"), 10)
 CORES = 2  # of a run
 ROOM = 1.5  # of a small file system, in sizes of the run
 LATER = 0.3  # seconds after a patch is done, at most, that a job is hit
@@ -257,19 +258,19 @@ class Chaos:
         forget_some("sample", out, 1.0, self.rng)
         entries, wrong = [], ""
         for _ in range(number):
-            program = Workflow(self.run, self.config)
-            while program.runs and not checkpoints(out):
-                time.sleep(0.01)
-            time.sleep(self.rng.uniform(0, 1))
+            since, program = time.time(), Workflow(self.run, self.config)
+            for pause in (self.rng.uniform(0, 1), 0):  # then others may be there, or none for a moment
+                while program.runs and not checkpoints(out, since):
+                    time.sleep(0.002)
+                time.sleep(pause)
             if not program.runs:
                 break
-            going = program.going()
             program.kill_all()
             if left := program.left():
                 wrong = wrong or f"alive: {left}"
-            for path in (found := checkpoints(out)):
+            for path in (found := checkpoints(out, since)):
                 damage(path, self.rng.choice(DAMAGES), self.rng)
-            entries.append({"kind": "checkpoint", "stage": "sample", "going": going, "files": len(found)})
+            entries.append({"kind": "checkpoint", "stage": "sample", "files": len(found)})
         self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def jobs_of_slurm(self, number: int) -> None:
@@ -394,10 +395,13 @@ class Chaos:
         return True
 
 
-def checkpoints(out: Path) -> list[Path]:
-    """Files of patches that are drawn from; not what is just being written."""
-    every = (out / "work" / "sample").glob("*.checkpoint*")
-    return sorted(path for path in every if not path.name.startswith("."))
+def checkpoints(out: Path, since: float) -> list[Path]:
+    """Files of patches that are drawn from, not older than a time; not what is just being written."""
+    found = []
+    for path in sorted((out / "work" / "sample").glob("[!.]*.checkpoint*")):
+        with suppress(FileNotFoundError):  # its patch is done
+            found += [path] if path.stat().st_mtime > since else []
+    return found
 
 
 def report(outcomes: list[dict]) -> None:
