@@ -274,18 +274,19 @@ class Chaos:
         self.keep(entries, " ".join(filter(None, [wrong, self.go_on()])))
 
     def jobs_of_slurm(self, number: int) -> None:
-        """A run through Slurm of which jobs are cancelled and requeued; it goes on by itself."""
+        """A run through Slurm of which jobs are cancelled or requeued, each once; it goes on by itself."""
         self.fresh()
         program, entries = SlurmWorkflow(self.run, self.config), []
         others = running()
         while program.runs and len(entries) < number:
             time.sleep(self.rng.expovariate(1 / 8))
-            mine = {job: what for job, what in running().items() if job not in others}
+            hit = {entry["job"] for entry in entries}
+            mine = {job: what for job, what in running().items() if job not in others and what not in hit}
             if mine:
                 job, how = self.rng.choice(sorted(mine)), self.rng.choice(HOWS)
                 if disturb(job, how):
-                    rule, _, which = mine[job].partition("_wildcards_")
-                    entries.append({"kind": "slurm", "stage": rule, "job": f"{rule} {which}", "how": how})
+                    rule = mine[job].partition("_wildcards_")[0]
+                    entries.append({"kind": "slurm", "stage": rule, "job": mine[job], "how": how})
         if program.wait():  # one was cancelled more often than it is tried
             program = SlurmWorkflow(self.run, self.config)
         self.keep(entries, self.judged(program, program.wait()))
