@@ -204,8 +204,12 @@ def three_galaxies():
     return rows
 
 
-def accepted(store, rng, n: int) -> None:
-    """What patches cost until they are accepted with the stage's lengths, n draws of the noise each."""
+def accepted(store, rng, n: int, length: int | None, only: str) -> None:
+    """What patches cost until they are accepted, n draws of the noise each.
+
+    length : draws of each of four chains; None: the stage's own
+    only : what names of scenes hold
+    """
     flat = Priors(population=Population(use=False), **dict.fromkeys(("sersic", "rhalf", "q"), UNIFORM))
     scenes = {
         "one galaxy, S/N 50": (one_galaxy(), ("r",), (64, 64), 50, 1, Priors()),
@@ -216,13 +220,16 @@ def accepted(store, rng, n: int) -> None:
         "five overlapping, three bands": (five_galaxies(rng), tuple(FWHM), (88, 88), 40, 2, Priors()),
         "twelve overlapping, three bands": (many_galaxies(rng, 12), tuple(FWHM), (100, 100), 40, 1, Priors()),
     }
+    options = {} if length is None else {"n_draws": length}
     for name, (rows, bands, shape, snr, per_band, priors) in scenes.items():
+        if only not in name:
+            continue
         noise, found = noise_for(rows, bands[0], shape, snr), []
         for k in range(n + 1):  # the first compiles
             exposures = make_exposures(rows, bands, shape, noise, rng, per_band)
             model, q = prepare(exposures, store, bands, rows, priors)
             optimum, _ = run_opt(model, q)
-            spent, (out, _, _) = cpu(run_lmc, model, optimum.q, seed=k, limits=Limits())
+            spent, (out, _, _) = cpu(run_lmc, model, optimum.q, seed=k, limits=Limits(), **options)
             s = out.summary
             found.append((s.accepted, out.ncall, s.max_rhat, s.min_bulk_ess, s.min_tail_ess, spent))
         yes, calls, rhat, bulk, tail, spent = np.array(found[1:]).T
@@ -230,7 +237,8 @@ def accepted(store, rng, n: int) -> None:
             f"{name} ({model.ndim} coordinates): {yes.sum():.0f} of {n} accepted; evaluations median "
             f"{np.median(calls):.0f}, most {calls.max():.0f}; R-hat up to {rhat.max():.3f}\n"
             f"  samples bulk / tail {np.median(bulk):.0f} / {np.median(tail):.0f}, least {bulk.min():.0f} / "
-            f"{tail.min():.0f}; per CPU s {np.median(bulk / spent):.0f} / {np.median(tail / spent):.0f}; "
+            f"{tail.min():.0f}; per CPU s {np.median(bulk / spent):.0f} / {np.median(tail / spent):.0f}, "
+            f"least {np.min(bulk / spent):.0f} / {np.min(tail / spent):.0f}; "
             f"CPU s {np.median(spent):.2f}",
             flush=True,
         )
@@ -292,6 +300,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of half an hour")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", choices=("", *PARTS), help="one part")
+    parser.add_argument("--length", type=int, help="draws of a chain in the part `accepted`")
+    parser.add_argument("--scene", default="", help="its scenes whose names hold this")
     parser.add_argument("--example", default="results/example", help="run of the built-in example")
     parser.add_argument("--jwst", default="results/jwst_ceers", help="run of config/jwst_ceers.yaml")
     options = parser.parse_args()
@@ -308,7 +318,7 @@ def main() -> None:
             efficiency("one faint galaxy, 64 x 64, S/N 8", store, rng, one_galaxy(), (64, 64), 8, n_draws)
             classes(store, rng, three_galaxies(), (96, 96), 50, 3 if quick else 12, n_draws)
         if options.only in ("", "accepted"):
-            accepted(store, rng, 3 if quick else 12)
+            accepted(store, rng, 3 if quick else 12, options.length, options.scene)
         if options.only in ("", "undetected"):
             for error in (6.0, np.nan):
                 undetected(store, rng, 200, 150, error)
