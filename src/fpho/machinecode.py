@@ -37,7 +37,7 @@ def compiled(function=None, *, stamp: str | None = None, **options):
 
 
 def stamp_of(function) -> str:
-    """Hash of the files of a function and of all compiled ones that it can call, and of their numbers."""
+    """Hash of the files of a function and of all compiled ones that it calls, their options and numbers."""
     digest, numbers = hashlib.sha256(), {}
     found = [function]
     for one in found:
@@ -45,12 +45,21 @@ def stamp_of(function) -> str:
             inner = getattr(value, "py_func" if isinstance(value, Dispatcher) else "_defn", None)
             if inner is not None and inner not in found:
                 found.append(inner)
+                numbers[one.__module__, name] = _options(value)
             elif isinstance(value, (bool, int, float, complex, str, tuple)):
                 numbers[one.__module__, name] = repr(value)
     for path in sorted({one.__code__.co_filename for one in found}):
         digest.update(_content(path))
     digest.update(repr(sorted(numbers.items())).encode())
     return digest.hexdigest()
+
+
+def _options(function) -> str:
+    """Those of a compiled function, in an order that does not change from process to process."""
+    options = getattr(function, "targetoptions", {})
+    return repr(
+        sorted((name, sorted(x) if isinstance(x, (set, frozenset)) else x) for name, x in options.items())
+    )
 
 
 def _named(function):

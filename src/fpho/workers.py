@@ -34,7 +34,7 @@ PR_SET_PDEATHSIG = 1
 def linear_algebra_alone():
     """A context, or decorator: this process's linear algebra takes one thread; several round otherwise.
 
-    So draws are the same in a worker, which has one thread, and in a process that has all of them.
+    So results are the same in a worker, which has one thread, and in a process that has all of them.
     """
     with _controller().limit(limits=1, user_api="blas"):
         yield
@@ -42,6 +42,7 @@ def linear_algebra_alone():
 
 @cache
 def _controller():
+    import scipy.linalg  # noqa: F401  (brings a library of its own, which must be there to be found)
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -55,12 +56,11 @@ def mapped(function, work: Iterable[tuple], cores: int, **options) -> list:
 
 
 def results(
-    function, work: Iterable[tuple], cores: int, *, names=None, preload=(), apart: bool = False
+    function, work: Iterable[tuple], cores: int, *, names=None, preload=()
 ) -> Iterator[tuple[int, object]]:
     """(place in `work`, result) of each tuple of arguments, as they are done by up to `cores` processes.
 
-    With one core, or one piece of work, all is done in this process, unless it is to be done `apart`: a
-    worker has one thread, and sums by several threads are rounded otherwise.
+    With one core, or one piece of work, all is done in this process, to the last bit as a worker does it.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def results(
     """
     work = list(work)
     names = names or [f"part {key}" for key in range(len(work))]
-    if (cores <= 1 or len(work) <= 1) and not apart:
+    if cores <= 1 or len(work) <= 1:
         for key, arguments in enumerate(work):
             yield key, _here(function, arguments, names[key])
         return
@@ -96,6 +96,7 @@ def results(
             yield key, value
 
 
+@linear_algebra_alone()
 def _here(function, arguments, name: str):
     try:
         return function(*arguments)

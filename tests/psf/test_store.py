@@ -13,7 +13,6 @@ from fpho.psf import PSFStore, write_store
 from fpho.psf.interpolate import Locations
 from fpho.psf.mixture import evaluate
 from fpho.psf.store import DTYPE
-from fpho.stages import psf as stage
 from fpho.stages import running
 
 MIXTURE = np.array([[0.7, 0.1, 0.0, 1.0, 1.2, 0.1], [0.3, 0.0, 0.2, 5.0, 4.0, -0.5]])
@@ -88,13 +87,6 @@ def test_linear_interpolation_of_a_plane_is_exact(kind):
     assert abs(step) < 0.01
 
 
-@pytest.fixture
-def one_thread(monkeypatch):
-    """Fits run in this process: no time goes into starting others."""
-    for name, value in stage.ONE_THREAD.items():
-        monkeypatch.setenv(name, value)
-
-
 def run_stage(folder, psfs, **options):
     config = Config(
         outdir=str(folder), images="i.tsv", psfs=str(psfs), catalog={"path": "c.fits"}, psf=options
@@ -104,7 +96,7 @@ def run_stage(folder, psfs, **options):
     return layout
 
 
-def test_stage_makes_store_figures_and_pictures(tmp_path, one_thread):
+def test_stage_makes_store_figures_and_pictures(tmp_path):
     y, x = np.indices((31, 31)) - 15
     fits.writeto(tmp_path / "r.fits", evaluate(MIXTURE, x, y))
     (tmp_path / "psfs.tsv").write_text("key\tpath\tpixel_response\nr\tr.fits\tincluded\n")
@@ -119,7 +111,7 @@ def test_stage_makes_store_figures_and_pictures(tmp_path, one_thread):
     assert again.psf_store.read_bytes() == layout.psf_store.read_bytes()
 
 
-def test_stage_warns_of_a_psf_that_gaussians_cannot_do(tmp_path, one_thread):
+def test_stage_warns_of_a_psf_that_gaussians_cannot_do(tmp_path):
     """A ring: no single Gaussian has its encircled energy, and the store carries that."""
     y, x = np.indices((31, 31)) - 15
     radius = np.hypot(x, y)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from fpho.errors import InputError, MachineError
 from fpho.workers import mapped, results
@@ -22,6 +23,15 @@ def test_results_in_order_from_several_processes():
     used = set(mapped(work.process, [(x,) for x in range(6)], 2))
     assert len(used) == 2 and os.getpid() not in used
     assert mapped(work.process, [(0,), (1,)], 1) == [os.getpid()] * 2
+
+
+def test_linear_algebra_is_rounded_as_in_a_worker():
+    """Which has one thread, also where this process has several: an inverse of 104 rows differs then."""
+    sizes = [(104,), (130,)]
+    with threadpool_limits(limits=2, user_api="blas"):
+        here = mapped(work.decompositions, sizes, 1)
+    assert here == mapped(work.decompositions, sizes, 2)
+    assert all(threads == {1} for _, threads in here)
 
 
 def test_a_script_without_a_guard_is_run_once(tmp_path):

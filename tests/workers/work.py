@@ -5,6 +5,10 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+from scipy.linalg import qr
+from threadpoolctl import threadpool_info
+
 from fpho.errors import InputError
 from fpho.workers import mapped
 
@@ -59,3 +63,10 @@ def sleeping(folder, x):
 
 def sleeping_below(folder, x):
     return mapped(sleeping, [(folder, x), (folder, x + 1)], 2)
+
+
+def decompositions(n: int) -> tuple[bytes, set[int]]:
+    """An inverse by numpy and a QR decomposition by scipy; the threads that their libraries may take."""
+    a = np.random.default_rng(n).standard_normal((n, 3 * n))
+    found = np.linalg.inv(a @ a.T).tobytes() + qr(a, mode="r", pivoting=True)[0].tobytes()
+    return found, {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}

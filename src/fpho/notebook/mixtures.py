@@ -15,7 +15,7 @@ from ..layout import Layout
 from ..psf import fit_locations, write_store
 from ..psf.build import as_group
 from ..psf.inputs import images_by_key, read_psf_table
-from ..stages.psf import one_thread_each
+from ..workers import mapped
 
 ONE = "psf"  # name of the group in a file of the cache
 
@@ -26,7 +26,7 @@ def make_store(config: Config, layout: Layout, cores: int) -> None:
     kept = {key: _place(some, config) for key, some in images.items()}
     missing = {path: images[key] for key, path in kept.items() if not is_whole(path)}
     options = {name: getattr(config.psf, name) for name in ("n_components", "max_components", "remainder")}
-    found = one_thread_each(partial(fit_locations, **options), missing.values(), cores)
+    found = mapped(partial(fit_locations, **options), zip(missing.values()), cores)
     for path, fits in zip(missing, found, strict=True):
         write_store(path, {ONE: as_group(fits)})
     with create(layout.psf_store) as store:

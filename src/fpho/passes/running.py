@@ -17,7 +17,7 @@ import numpy as np
 from ..config import UndeclaredOption
 from ..errors import InputError
 from ..flags import Flag
-from ..workers import MACHINE, linear_algebra_alone, results
+from ..workers import MACHINE, results
 from .identity import task_hash
 from .kept import KeptPatches
 from .safer import safer, words
@@ -84,7 +84,6 @@ def _remove_checkpoints(task: PatchTask) -> None:
         one.unlink(missing_ok=True)
 
 
-@linear_algebra_alone()
 def run_task(task: PatchTask, function) -> PatchOutcome:
     """What the worker makes of a patch; a failure of the fit is recorded, never dropped.
 

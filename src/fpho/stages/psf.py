@@ -1,7 +1,6 @@
 """Stage `psf`: PSF images to the store of mixtures, with figures of merit and pictures."""
 
 import logging
-import os
 import re
 import warnings
 from functools import partial
@@ -20,7 +19,7 @@ from ..layout import Layout
 from ..psf import PSFStore, fit_locations, write_store
 from ..psf.build import as_group
 from ..psf.inputs import as_row, images_by_key, read_psf_table
-from ..workers import ONE_THREAD, mapped
+from ..workers import mapped
 from .inputs import from_stars, images_of, psfs_of
 
 REPORTED = ("pixel", "quadrant", "ring", "centroid", "point_flux", "galaxy_flux_1")
@@ -41,7 +40,7 @@ def run(config: Config, layout: Layout, cores: int = 1) -> None:
     images = images_by_key(read_psf_table(source, options.center))
     names = ("n_components", "max_components", "remainder")
     fit = partial(fit_locations, **{name: getattr(options, name) for name in names})
-    for key, fits in zip(images, one_thread_each(fit, images.values(), cores), strict=True):
+    for key, fits in zip(images, mapped(fit, zip(images.values()), cores), strict=True):
         groups[key] = as_group(fits)
         _report(key, fits, layout)
     write_store(layout.psf_store, groups)
@@ -68,18 +67,11 @@ def _of_stars(config: Config, layout: Layout, cores: int) -> Path:
         if spec.band in config.bands or not config.bands
     ]
     groups = groups_without_psf(specs, [row["key"] for row in given], config.psf.per)
-    each = partial(one_thread_each, cores=cores)
+
+    def each(function, items):
+        return mapped(function, zip(items), cores)
+
     return make_psfs(groups, config.psf, config.preprocess, given, layout.star_psfs, each)
-
-
-def one_thread_each(function, items, cores):
-    """Results of a function, in order, from `cores` processes.
-
-    A process has one thread: sums by several threads are rounded otherwise, and a fit that depends on
-    the number of cores could end elsewhere.
-    """
-    apart = any(os.environ.get(name) != value for name, value in ONE_THREAD.items())
-    return mapped(function, [(item,) for item in items], cores, apart=apart)
 
 
 def _copy(source, layout):

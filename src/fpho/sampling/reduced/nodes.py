@@ -31,6 +31,7 @@ from .scattered import (
     HXX,
     HXY,
     HYY,
+    PART,
     SUMS,
     X,
     Y,
@@ -41,15 +42,9 @@ from .scattered import (
     take_own,
 )  # fmt: skip
 
-made = formulas.compiled_by(partial(compiled, _nrt=False, error_model="numpy", forceinline=True))
+FAST = {**PART, "fastmath": True}  # sums in any order
+made = formulas.compiled_by(partial(compiled, **PART))
 congruence, centre, convolved, chain_rule = made.congruence, made.centre, made.convolved, made.chain
-LEAN = {"_nrt": False, "error_model": "numpy"}  # no arrays are made, so none are counted
-PART = {**LEAN, "forceinline": True}
-FAST = {
-    "fastmath": True,
-    "forceinline": True,
-    **LEAN,
-}  # sums in any order; part of the loop that they stand in
 
 
 class Nodes(NamedTuple):

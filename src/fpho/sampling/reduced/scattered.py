@@ -7,6 +7,7 @@ hyy = Fyy / 2.
 
 from functools import partial
 
+from ...kernel.compiled import FUSED
 from ...kernel.exponential import exponential
 from ...kernel.frames import aligned_frame
 from ...kernel.lanes import lane_sums
@@ -16,8 +17,9 @@ from ...machinecode import compiled
 # a Gaussian in `given`: centre, halves of F, height; its sums in `sums`: 1, dx, dy, dx^2, dy^2, dx dy
 GIVEN, X, Y, HXX, HXY, HYY, HEIGHT = 8, 0, 1, 2, 3, 4, 5
 SUMS = 8
-lean = partial(compiled, _nrt=False, error_model="numpy")
-fused = partial(compiled, _nrt=False, error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+LEAN = {"_nrt": False, "error_model": "numpy"}  # no arrays are made, so none are counted
+PART = {**LEAN, "forceinline": True}  # of every caller: arrays handed by value would cost more than the work
+lean, fused = partial(compiled, **LEAN), partial(compiled, **PART, fastmath=FUSED)
 
 
 @fused

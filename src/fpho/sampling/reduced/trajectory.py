@@ -16,7 +16,8 @@ from ...posterior.population import add_slopes
 from ...sersic.evaluation import fill_profile
 from .. import ridge
 from . import nodes as reduced
-from .nodes import LEAN, PART, dot
+from .nodes import dot
+from .scattered import LEAN, PART
 
 
 class Ridge(NamedTuple):
