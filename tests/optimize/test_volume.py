@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fpho.optimize import run_opt
+from fpho.optimize.newton import Counter, maximise
 from fpho.optimize.volume import ShapesAlone
 from fpho.parameters import source_vector
 from fpho.posterior import Posterior
@@ -60,3 +61,20 @@ def test_sizes_of_faint_sources_are_larger(model, optimum):
     assert how["converged"]
     assert larger.z[k] > optimum.z[k] + 0.1
     assert larger.lnp > optimum.lnp - 2
+
+
+def test_a_search_may_leave_a_start_that_is_far_off():
+    """What is then found is held against the pixels there are, as for the posterior itself."""
+    rows = make_rows(BANDS, {"g": 800.0, "r": 800.0})
+    model = Posterior(
+        make_arrays(rows, BANDS, size=64), rows, BANDS, TABLE, wide_bounds(rows, BANDS), reference=(RA, DEC)
+    )
+    start = model.transform.inverse_transform(source_vector(model.rows, BANDS, (RA, DEC)))
+    start[[model.plan.index[0, model.plan.column(name)] for name in ("q", "rhalf")]] = 3.0
+    target = ShapesAlone(model, start)
+    budget = Counter(target, 60, 25)
+    maximise(target, start, budget=budget)
+    assert budget.left_start
+    optimum, how = run_opt(target, model.transform.transform(start))
+    assert how["converged"]
+    assert optimum.lnp > maximise(target, optimum.z)[0].lnp - 0.1

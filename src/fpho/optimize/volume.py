@@ -78,7 +78,7 @@ class ShapesAlone:
     def __init__(self, model, z):
         """model : `Posterior`. z (ndim,): where the widths are measured, which change little with it."""
         self.model, self.plan, self.ndim = model, model.plan, model.ndim
-        self.transform, self.fisher = model.transform, model.fisher
+        self.transform, self.fisher, self.n_pix = model.transform, model.fisher, model.n_pix
         plan, n = model.plan, model.plan.n_bands
         self.width = widths(model, z)
         self.size = plan.index[:, plan.column("rhalf")]
