@@ -78,6 +78,9 @@ if workflow.is_main_process and not only_looks(sys.argv[1:]):
 
 onsuccess:
     remove_damaged_products(layout)
+    seen = [path for path in (layout.page / "index.html", layout.summary) if path.is_file()]
+    if seen:
+        print("For any browser:", *seen, file=sys.stderr)
 
 
 simulated = STAGES["simulate"].exists(options_used)
