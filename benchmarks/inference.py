@@ -204,14 +204,10 @@ def three_galaxies():
     return rows
 
 
-def accepted(store, rng, n: int, length: int | None, only: str) -> None:
-    """What patches cost until they are accepted, n draws of the noise each.
-
-    length : draws of each of four chains; None: the stage's own
-    only : what names of scenes hold
-    """
+def scenes(rng) -> dict[str, tuple]:
+    """Name: rows, bands, shape, S/N of the first source, exposures of each band, priors."""
     flat = Priors(population=Population(use=False), **dict.fromkeys(("sersic", "rhalf", "q"), UNIFORM))
-    scenes = {
+    return {
         "one galaxy, S/N 50": (one_galaxy(), ("r",), (64, 64), 50, 1, Priors()),
         "one galaxy, S/N 8": (one_galaxy(), ("r",), (64, 64), 8, 1, Priors()),
         "three overlapping": (three_galaxies(), ("r",), (96, 96), 50, 1, Priors()),
@@ -220,8 +216,16 @@ def accepted(store, rng, n: int, length: int | None, only: str) -> None:
         "five overlapping, three bands": (five_galaxies(rng), tuple(FWHM), (88, 88), 40, 2, Priors()),
         "twelve overlapping, three bands": (many_galaxies(rng, 12), tuple(FWHM), (100, 100), 40, 1, Priors()),
     }
+
+
+def accepted(store, rng, n: int, length: int | None, only: str) -> None:
+    """What patches cost until they are accepted, n draws of the noise each.
+
+    length : draws of each of four chains; None: the stage's own
+    only : what names of scenes hold
+    """
     options = {} if length is None else {"n_draws": length}
-    for name, (rows, bands, shape, snr, per_band, priors) in scenes.items():
+    for name, (rows, bands, shape, snr, per_band, priors) in scenes(rng).items():
         if only not in name:
             continue
         noise, found = noise_for(rows, bands[0], shape, snr), []
