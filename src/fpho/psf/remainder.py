@@ -13,6 +13,7 @@ import numpy as np
 
 from .image import PSFImage, aliased
 from .mixture import evaluate
+from .spectrum import gaussian_spectrum
 
 FINE = 0.85  # sigma of the narrowest component between samples: its transform is negligible beyond
 INTERPOLATED = 0.1  # `aliased` of images that have nothing to say between their samples
@@ -132,7 +133,7 @@ class Remainder:
         rows = slice(middle - n, middle + n + 1)
         u, v, part = u[: n + 1], v[rows], transform[rows, : n + 1]
         x, y = np.asarray(offset, "f8") + side // 2
-        source = _source(u[None], v[:, None], amplitude, covariance)
+        source = gaussian_spectrum(*(np.asarray(of, "f8") for of in (amplitude, covariance)), n, n, 1 / side)
         spectrum = part * source * _wave(u, x)[None] * _wave(v, y)[:, None]
         spectrum[:, 1:] *= 2
         return _to_pixels(spectrum, side) / side**2
@@ -178,17 +179,6 @@ def _cut(u, amplitude, covariance) -> int:
     """Index of the frequency beyond which the source's transform is negligible."""
     level = abs(amplitude) @ np.exp(-2 * np.pi**2 * _least(covariance)[:, None] * u**2)
     return int(np.count_nonzero(level > NARROW * level[0])) - 1
-
-
-def _source(u, v, amplitude, covariance):
-    """Transform of the sum of Gaussians at u (1, U), v (V, 1)."""
-    out = np.zeros(np.broadcast_shapes(u.shape, v.shape))
-    for a, (xx, yy, xy) in zip(amplitude, covariance, strict=True):
-        if xx == yy == 0:
-            out += a
-        else:
-            out += a * np.exp(-2 * np.pi**2 * (xx * u * u + yy * v * v + 2 * xy * u * v))
-    return out
 
 
 def _to_pixels(spectrum, box: int):

@@ -13,13 +13,12 @@ from itertools import pairwise
 import numpy as np
 
 from ..geometry import tile_pixels
-from ..psf.mixture import evaluate
 from .circle import light_within
+from .fwhm import fwhm
 
 MOST_DRAWS = 128  # errors of medians and widths from these are 0.1 and 0.06 of the widths
 STEP = 1e-3  # of a coordinate, for slopes
 NEAR = 16.0  # pixels from a source within which an image's weight counts
-ANGLES, RADII = 24, 1000  # of the rays on which the FWHM is measured
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class _Circles:
             e = _exposure(model.arrays, b, self.first[s])
             if e is not None:
                 self.psfs[s, b] = _on_sky(model.arrays, e, self.first[s])
-                self.radius[s, b, 0] = _fwhm(self.psfs[s, b])
+                self.radius[s, b, 0] = fwhm(self.psfs[s, b])
 
     def places(self, z) -> np.ndarray:
         """(S, 2) offsets (arcsec) of the sources from their reference positions."""
@@ -134,14 +133,3 @@ def _on_sky(arrays, e: int, n: int) -> np.ndarray:
     return np.column_stack(
         [mixture[:, 0], centre, covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]]
     )
-
-
-def _fwhm(psf) -> float:
-    """Diameter (arcsec) of the disc with the area above half the peak, of a mixture (J, 6)."""
-    values = evaluate(psf, *psf[:, 1:3].T)
-    peak, centre = values.max(), psf[np.argmax(values), 1:3]
-    radius = np.linspace(0, 4, RADII) * np.sqrt(np.max(psf[:, 3:5]))
-    angle = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)[:, None]
-    rays = evaluate(psf, centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle))
-    edge = [np.interp(-0.5 * peak, -np.minimum.accumulate(ray), radius) for ray in rays]
-    return float(2 * np.sqrt(np.mean(np.square(edge))))
